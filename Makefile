@@ -1,0 +1,82 @@
+# Every target is one line into a command: `lab` (student), `autograder` (teacher), or a developer's tool.
+# The first call of a target sets up what it needs; see requirements/setup_env.py.
+# Options for the command go into ARGS: make lab-05 ARGS="--lang zh --port 9000"
+
+PYTHON := $(or $(wildcard .venv/bin/python),python3)
+SETUP := @$(PYTHON) -I -S requirements/setup_env.py
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup status build test test-all bench lint format lock FORCE
+
+##@ Student
+lab-%: FORCE ## lab-NN: open a lab in JupyterLab
+	$(SETUP) lab
+	@$(BIN)/lab start $* $(ARGS)
+
+check-%: FORCE ## check-NN: run the public checks on your work
+	$(SETUP) lab
+	@$(BIN)/lab check $* $(ARGS)
+
+submit-%: FORCE ## submit-NN: hand in, with a score and hints
+	$(SETUP) grader sandbox
+	@$(BIN)/lab submit $* $(ARGS)
+
+reset-%: FORCE ## reset-NN: move your work aside and begin anew
+	$(SETUP) lab
+	@$(BIN)/lab reset $*
+
+status: ## status: your labs and scores
+	$(SETUP) lab
+	@$(BIN)/lab status
+
+setup: ## setup: install everything now
+	$(SETUP) grader
+
+##@ Teacher
+grade-%: FORCE ## grade-NN SUBMISSION=path: grade one submission
+	@$(if $(SUBMISSION),,echo "Say what to grade: make grade-$* SUBMISSION=path/to/notebook.ipynb" >&2; exit 2)
+	$(SETUP) grader sandbox
+	@$(BIN)/autograder grade $* "$(SUBMISSION)" $(ARGS)
+
+##@ Course author
+build: ## build: generate the released notebooks from solutions/
+	$(SETUP) grader
+	@$(BIN)/autograder build $(ARGS)
+
+validate-%: FORCE ## validate-NN: prove that the hidden suite separates right from wrong
+	$(SETUP) grader sandbox
+	@$(BIN)/autograder validate $* $(ARGS)
+
+##@ Developer
+test: ## test: the tests, but for the slow ones
+	$(SETUP) dev sandbox
+	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-all: ## test-all: all tests
+	$(SETUP) dev sandbox
+	@$(BIN)/python -m pytest $(ARGS)
+
+bench: ## bench: grading speed, against peers
+	$(SETUP) dev sandbox
+	@$(BIN)/python bench/grading.py $(ARGS)
+
+lint: ## lint: ruff, format, types
+	$(SETUP) dev
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+format: ## format: lay the code out
+	$(SETUP) dev
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+lock: ## lock: pin requirements/*.in to requirements/*.txt
+	$(SETUP) dev
+	@cd requirements && for layer in lab grader dev; do \
+	  UV_CUSTOM_COMPILE_COMMAND="make lock" ../$(BIN)/uv pip compile --quiet --config-file uv.toml --universal \
+	    --python-version 3.11 --generate-hashes --no-emit-package torch $$layer.in -o $$layer.txt || exit; done
+
+help: ## help: this menu
+	@if [ -t 1 ]; then b='\033[1m' c='\033[36m' o='\033[0m'; fi; \
+	awk -v b="$$b" -v c="$$c" -v o="$$o" -F '## ' '/^##@ /{printf "\n%s%s%s\n", b, substr($$0, 5), o} \
+	  /^[a-z%-]+:.* ## /{i = index($$2, ": "); printf "  make %s%-26s%s %s\n", c, substr($$2, 1, i - 1), o, substr($$2, i + 2)}' \
+	  Makefile

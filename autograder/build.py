@@ -1,0 +1,223 @@
+"""`autograder build`: writes assignments/<lang>/<lab>/ from solutions/<lab>/.
+
+The files are committed and never edited; `check=True` writes nothing and fails on a difference. Either
+way it proves first that notebooks and hidden suite fit together and that no release gives anything away.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import nbformat
+from nbformat import NotebookNode
+
+from autograder import source
+from autograder.errors import UserError
+
+if TYPE_CHECKING:
+    from autograder.lab import Lab
+
+TOTAL_POINTS = 100
+LEAK_LINES = 5  # this many lines in a row of a solution or a hidden test, or all of it, are a leak
+LEAK_CHARACTERS = 40  # shorter passages (`return loss`) are nobody's secret
+IGNORED = {".ipynb_checkpoints", "__pycache__", ".DS_Store"}
+
+
+def build(labs: Iterable[Lab], assignments: Path, *, check: bool = False) -> list[Path]:
+    """Brings `assignments`/<lang>/<lab>/ up to date; returns the files that were written.
+
+    Raises:
+        UserError: a lab's source and hidden suite do not fit together; with `check`, files differ from what
+            the sources give; there is a file that no source gives.
+    """
+    outdated: list[Path] = []
+    unknown: list[Path] = []
+    for lab in labs:
+        verify(lab)
+        for lang in source.LANGUAGES:
+            folder = assignments / lang / lab.id
+            files = generate(lab, lang)
+            for name, content in files.items():
+                if not (folder / name).is_file() or (folder / name).read_bytes() != content:
+                    outdated.append(folder / name)
+                    if not check:
+                        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                        (folder / name).write_bytes(content)
+            unknown += (path for path in _files(folder) if path.relative_to(folder).as_posix() not in files)
+    if check and outdated:
+        raise UserError(f"differ from solutions/, run `autograder build`: {_listed(outdated)}")
+    if unknown:
+        raise UserError(f"not made from solutions/, remove them: {_listed(unknown)}")
+    return outdated
+
+
+def generate(lab: Lab, lang: str) -> dict[str, bytes]:
+    """File name -> content of assignments/<lang>/<lab>/: the notebooks, and the lab's data/ folder."""
+    files = {
+        f"{notebook}.ipynb": (nbformat.writes(source.release(lab, notebook, lang)) + "\n").encode()
+        for notebook in lab.notebooks
+    }
+    return files | {
+        path.relative_to(lab.folder).as_posix(): path.read_bytes() for path in _files(lab.folder / "data")
+    }
+
+
+def verify(lab: Lab) -> None:
+    """Raises UserError unless notebooks and hidden suite fit together and no release gives them away."""
+    references = {notebook: source.reference(lab, notebook) for notebook in lab.notebooks}
+    _verify_cells(lab, references)
+    _verify_points(lab, problem_points(lab), _check_points(lab, references))
+    hidden = [*_hidden_functions(lab)]
+    for notebook, reference in references.items():
+        secrets = [*_solutions(reference), *hidden]
+        for lang in source.LANGUAGES:
+            _verify_no_leak(source.source_path(lab, notebook), source.release(lab, notebook, lang), secrets)
+
+
+def problem_points(lab: Lab) -> dict[str, float]:
+    """Problem id -> points: the sum of its `@pytest.mark.problem(id, points=...)`, read by AST.
+
+    Raises:
+        UserError: a test has no such mark, or its id or points are not literals.
+    """
+    points: dict[str, float] = {}
+    for path, test in _test_functions(lab):
+        where = f"{path}:{test.lineno}: {test.name}"
+        marks = [
+            mark
+            for mark in test.decorator_list
+            if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.problem"
+        ]
+        if len(marks) != 1:
+            raise UserError(f"{where} needs one @pytest.mark.problem(id, points=..., hint=...)")
+        try:
+            problem = ast.literal_eval(marks[0].args[0])
+            worth = ast.literal_eval(next(k.value for k in marks[0].keywords if k.arg == "points"))
+        except (IndexError, StopIteration, ValueError):
+            raise UserError(f"{where}: @pytest.mark.problem takes a literal id and literal points") from None
+        if not isinstance(problem, str) or type(worth) not in (int, float) or not worth > 0:
+            raise UserError(f"{where}: @pytest.mark.problem takes a str id and points > 0")
+        points[problem] = points.get(problem, 0) + worth
+    return points
+
+
+def _verify_cells(lab: Lab, references: Mapping[str, NotebookNode]) -> None:
+    """Solution cells are exported, check cells check their own problem, nothing else carries points."""
+    for notebook, reference in references.items():
+        path = source.source_path(lab, notebook)
+        for cell in reference.cells:
+            nbgrader = cell.metadata.get("nbgrader", {})
+            name = nbgrader.get("grade_id")
+            if (nbgrader.get("solution") and nbgrader.get("grade")) or nbgrader.get("task"):
+                raise UserError(f"{path}: {name} is graded by hand; points belong to check cells")
+            if nbgrader.get("solution") and "export" not in cell.metadata.get("tags", []):
+                raise UserError(f'{path}: the solution cell {name} needs tags=["export"] to be graded')
+            if nbgrader.get("grade") and f'labkit.check("{name}")' not in cell.source:
+                raise UserError(f'{path}: the check cell {name} should call labkit.check("{name}")')
+
+
+def _check_points(lab: Lab, references: Mapping[str, NotebookNode]) -> dict[str, float]:
+    """Problem id -> points of its check cell."""
+    points: dict[str, float] = {}
+    for notebook, reference in references.items():
+        for cell in reference.cells:
+            nbgrader = cell.metadata.get("nbgrader", {})
+            if not nbgrader.get("grade"):
+                continue
+            problem = nbgrader["grade_id"]
+            if problem in points:
+                raise UserError(f"{source.source_path(lab, notebook)}: a second check cell for {problem}")
+            points[problem] = nbgrader["points"]
+    return points
+
+
+def _verify_points(lab: Lab, hidden: Mapping[str, float], checks: Mapping[str, float]) -> None:
+    where = lab.folder / "hidden"
+    if no_test := checks.keys() - hidden.keys():
+        raise UserError(f"{where}: no hidden test for the check cell of {_listed(no_test)}")
+    if no_cell := hidden.keys() - checks.keys():
+        raise UserError(f"{lab.folder}: no check cell for the hidden tests of {_listed(no_cell)}")
+    for problem in checks:
+        if abs(hidden[problem] - checks[problem]) > 1e-9:
+            tests, cell = hidden[problem], checks[problem]
+            raise UserError(f"{where}: the tests of {problem} sum to {tests:g}, its check cell has {cell:g}")
+    if abs(sum(checks.values()) - TOTAL_POINTS) > 1e-9:
+        raise UserError(f"{lab.folder}: the check cells sum to {sum(checks.values()):g}, not {TOTAL_POINTS}")
+
+
+def _verify_no_leak(path: Path, release: NotebookNode, secrets: Iterable[list[str]]) -> None:
+    """No marker, solution or hidden test, whole or LEAK_LINES in a row, stands in a cell of the release."""
+    passages = {passage for lines in secrets for passage in _passages(lines)}
+    for cell in release.cells:
+        for marker in ("BEGIN SOLUTION", "END SOLUTION", "HIDDEN TESTS", "MARK SCHEME"):
+            if marker in cell.source:
+                raise UserError(f"{path}: the release still has {marker!r}: {source.excerpt(cell)}")
+        text = "\n".join(_code_lines(cell.source))
+        for passage in passages:
+            if f"\n{passage}\n" in f"\n{text}\n":
+                first_line = passage.split("\n")[0]
+                raise UserError(f"{path}: a cell gives away {first_line!r}...: {source.excerpt(cell)}")
+
+
+def _passages(lines: list[str]) -> Iterator[str]:
+    for start in range(max(1, len(lines) - LEAK_LINES + 1)):
+        passage = "\n".join(lines[start : start + LEAK_LINES])
+        if len(passage) >= LEAK_CHARACTERS:
+            yield passage
+
+
+def _solutions(reference: NotebookNode) -> Iterator[list[str]]:
+    """Lines of every solution region; of the whole cell where a solution cell has none."""
+    for cell in reference.cells:
+        regions = re.findall(r"BEGIN SOLUTION[^\n]*\n(.*?)\n[^\n]*END SOLUTION", cell.source, re.DOTALL)
+        if not regions and cell.metadata.get("nbgrader", {}).get("solution"):
+            regions = [cell.source]
+        yield from map(_code_lines, regions)
+
+
+def _hidden_functions(lab: Lab) -> Iterator[list[str]]:
+    """Lines of every function of the hidden suite."""
+    for path, tree in _hidden_modules(lab):
+        text = path.read_text(encoding="utf-8")
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef):
+                yield _code_lines(ast.get_source_segment(text, node) or "")
+
+
+def _test_functions(lab: Lab) -> Iterator[tuple[Path, ast.FunctionDef]]:
+    for path, tree in _hidden_modules(lab):
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                yield path, node
+
+
+def _hidden_modules(lab: Lab) -> Iterator[tuple[Path, ast.Module]]:
+    paths = sorted((lab.folder / "hidden").glob("test_*.py"))
+    if not paths:
+        raise UserError(f"{lab.folder / 'hidden'}: no test_*.py")
+    for path in paths:
+        try:
+            yield path, ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+        except SyntaxError as error:
+            raise UserError(f"{path}:{error.lineno}: {error.msg}") from None
+
+
+def _code_lines(text: str) -> list[str]:
+    """The lines without indentation and blank lines, so that a pasted passage is found wherever it stands."""
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and not IGNORED & set(path.relative_to(folder).parts)
+    )
+
+
+def _listed(names: Iterable[object]) -> str:
+    return ", ".join(sorted(map(str, names)))

@@ -1,0 +1,124 @@
+"""The `autograder` command: for course authors (build, validate), teachers (cohort, …) and `make submit-NN` (grade)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from autograder.errors import GraderError, UserError
+from autograder.gradebook import commands
+from autograder.lab import REPOSITORY, Lab
+
+if TYPE_CHECKING:
+    from autograder.suite import TestResult
+    from autograder.validate import Finding
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    help="Builds labs, grades submissions, keeps cohorts.",
+)  # fmt: skip
+commands.register(app)
+console = Console()
+log = Console(stderr=True)  # progress and notes: standard output is for results
+
+LabName = Annotated[str, typer.Argument(metavar="NN", help="Lesson number or lab id, e.g. 05.")]
+
+
+def main() -> None:
+    """The entry point: one clear line and exit 2 for a bad call, exit 3 when grading itself cannot run."""
+    try:
+        app(standalone_mode=True)
+    except GraderError as error:
+        log.print(f"[bold red]autograder:[/] {escape(str(error))}", soft_wrap=True)
+        sys.exit(3)
+    except UserError as error:
+        log.print(f"[bold red]autograder:[/] {escape(str(error))}", soft_wrap=True)
+        sys.exit(2)
+
+
+def _progress() -> Progress:
+    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    return Progress(*columns, console=log, transient=True)
+
+
+@app.command()
+def build(
+    labs: Annotated[list[str] | None, typer.Argument(metavar="[NN]...", help="Labs; all without.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; fail when something differs.")] = False,
+) -> None:
+    """Make the notebooks of assignments/ from the sources in solutions/."""
+    from autograder.build import build as build_labs
+
+    written = build_labs([Lab.find(name) for name in labs] if labs else Lab.all(), REPOSITORY / "assignments", check=check)
+    for path in written:
+        console.print(f"wrote {path}", soft_wrap=True)
+    if not written:
+        console.print("assignments/ is up to date")
+
+
+@app.command()
+def grade(
+    lab: LabName,
+    submission: Annotated[Path, typer.Argument(metavar="SUBMISSION", help="A notebook, or a folder with the lab's.")],
+    json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    lang: Annotated[str, typer.Option(help="Language of hints: en or zh.")] = "en",
+) -> None:
+    """Grade one submission. Exits 0 when grading worked, whatever the score."""
+    if lang not in ("en", "zh"):
+        raise UserError(f"--lang takes en or zh, not {lang!r}")
+    if not os.path.lexists(submission):
+        raise UserError(f"{submission} does not exist: give the path of a notebook, or of the folder that holds it")
+    known = Lab.find(lab)
+    with _progress() as progress:
+        task = progress.add_task("preparing the sandbox and the tests", total=None)
+        from autograder.grade import Grader, local_secret
+        from autograder.report import table
+
+        with Grader(known, local_secret()) as grader:
+
+            def done(result: TestResult) -> None:
+                name = result.name.removeprefix("test_").replace("_", " ")
+                progress.update(task, description=name, total=len(grader.suite.marks), advance=1)
+
+            report = grader.grade(submission, lang, done)
+    if json:
+        sys.stdout.write(report.to_json().decode() + "\n")
+    else:
+        console.print(table(report, known.title[lang], lang))
+
+
+@app.command()
+def validate(
+    lab: LabName,
+    seeds: Annotated[int, typer.Option(min=1, help="Secrets under which everything is tried.")] = 2,
+) -> None:
+    """Prove that a lab's hidden suite separates right from wrong. Exits 1 when it does not."""
+    known = Lab.find(lab)
+    with _progress() as progress:
+        task = progress.add_task("preparing the sandbox and the tests", total=None)
+        from autograder import validate as validation
+
+        def done(finding: Finding) -> None:
+            for fault in finding.faults:
+                progress.console.print(f"[red]✗[/] {finding.target} (seed {finding.seed}): {escape(fault)}", soft_wrap=True)
+            progress.update(task, description=finding.target, total=validation.count(known, seeds), advance=1)
+
+        findings = validation.validate(known, seeds, done)
+    wrong = [finding for finding in findings if finding.faults]
+    console.print(
+        f"{known.id}: {len(findings) - len(wrong)} passed, {len(wrong)} failed "
+        f"({len(known.misconceptions)} misconceptions, {len(known.variants)} variants, {seeds} seeds)"
+    )
+    if wrong:
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Diagnosis by trace: which misconception gives the very replies that a student gave?
+
+For a test that the student fails, the student's replies are compared with the reference's up to the first that
+differs. A misconception whose trace has the same reply there (and the same before) is the diagnosis. Nothing is
+guessed: no match, or a match by several misconceptions, is no diagnosis.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from autograder.student import Event, Handle
+
+Trace = Sequence[Event]
+
+
+def diagnose(student: Trace, reference: Trace, misconceptions: Mapping[str, Trace], tolerance: float) -> str | None:
+    """The id of the one misconception whose trace matches the student's where it leaves the reference's.
+
+    Where several match at that reply, the replies after it decide; if they still agree, there is no diagnosis.
+    """
+    first = next((i for i, (a, b) in enumerate(zip(student, reference, strict=False)) if not same(a, b, tolerance)), None)
+    if first is None or not telling(student[first], reference[first]):
+        return None
+    candidates = {
+        name: trace
+        for name, trace in misconceptions.items()
+        if len(trace) > first
+        and same(trace[first], student[first], tolerance)
+        and not same(trace[first], reference[first], tolerance)
+    }
+    if len(candidates) > 1:
+        candidates = {
+            name: trace
+            for name, trace in candidates.items()
+            if len(trace) == len(student)
+            and all(same(a, b, tolerance) for a, b in zip(trace[first:], student[first:], strict=True))
+        }
+    return next(iter(candidates)) if len(candidates) == 1 else None
+
+
+def same(a: Event, b: Event, tolerance: float) -> bool:
+    """Whether two replies are the same: numbers within the test's tolerance, all else exactly."""
+    return a.op == b.op and a.error == b.error and _same(a.value, b.value, tolerance)
+
+
+def telling(reply: Event, reference: Event) -> bool:
+    """Whether a reply identifies a mistake. A bare truth value or None does not: any wrong solution may give it.
+
+    Nor does NotImplementedError, or a name that is not there: that is work not done.
+    """
+    if reply.error is not None:
+        return reply.error[0] not in ("NotImplementedError", "NotWritten", "OutputLimit", "MemoryError")
+    return not (reply.value is None or isinstance(reply.value, bool))
+
+
+def _same(a: Any, b: Any, tolerance: float) -> bool:
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return _same_tensors(torch.from_numpy(a), torch.from_numpy(b), tolerance)
+    if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
+        return _same_tensors(a, b, tolerance)
+    if isinstance(a, Handle) and isinstance(b, Handle):
+        return True  # what an object is shows in what it does
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, float):
+        return math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance) or (math.isnan(a) and math.isnan(b))
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(_same(x, y, tolerance) for x, y in zip(a, b, strict=True))
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(_same(a[key], b[key], tolerance) for key in a)
+    return bool(a == b)
+
+
+def _same_tensors(a: torch.Tensor, b: torch.Tensor, tolerance: float) -> bool:
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    return torch.allclose(a.double(), b.double(), rtol=tolerance, atol=tolerance, equal_nan=True)

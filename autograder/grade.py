@@ -1,0 +1,199 @@
+"""Grades submissions of one lab: intake, sandbox, hidden suite, diagnosis, report."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Collection, Sequence
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from autograder import diagnosis, source
+from autograder.intake import SubmittedCell, Unreadable, read_submission
+from autograder.lab import Lab, solutions_folder
+from autograder.misconception import Misconception
+from autograder.program import program, solution_names
+from autograder.report import ProblemReport, Report, SubmissionStatus, TestReport
+from autograder.sandbox import Sandbox
+from autograder.sandbox.bubblewrap import Bubblewrap
+from autograder.student import Program, Session
+from autograder.suite import Suite, TestResult
+from autograder.traces import Traces
+
+PATIENCE = 20  # a test may take this many times what the reference takes here
+
+
+class Grader:
+    """Grades any number of submissions of one lab. Use as a context manager.
+
+    `secret` seeds the tests' inputs: the same secret gives the same score. `sandbox` defaults to warm bubblewrap.
+    Raises UserError where no sandbox can run: there is no grading without one.
+    """
+
+    def __init__(self, lab: Lab, secret: bytes, sandbox: Sandbox | None = None) -> None:
+        self.lab = lab
+        self.secret = secret
+        self._given = sandbox
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Grader:
+        with ExitStack() as stack:
+            self.sandbox = self._given or stack.enter_context(Bubblewrap(self.lab.preload, self.lab.limits))
+            # The template imports its libraries while we import the tests.
+            self._release = {name: source.release_cells(self.lab, name) for name in self.lab.notebooks}
+            self.suite = stack.enter_context(Suite(self.lab, self._problems()))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def grade(
+        self, submission: Path, lang: str = "en", done: Callable[[TestResult], None] = lambda result: None
+    ) -> Report:
+        """Grades a notebook, or a folder with the lab's notebooks. `done` is told each test's result as it comes."""
+        started = time.monotonic()
+        intake = read_submission(submission, self.lab.notebooks)
+        if isinstance(intake, Unreadable):
+            status = SubmissionStatus("unreadable", intake.reason)
+            return self._report([], status, lang, started)
+        programs = {name: self.program(name, cells) for name, cells in intake.cells.items()}
+        self.traces  # noqa: B018  recorded before the clock of the first submission runs
+        results, notes = self.run(programs, done=done)
+        status = SubmissionStatus("ok", notes=[*intake.notes, *notes])
+        return self._report(results, status, lang, started)
+
+    def program(self, notebook: str, cells: Sequence[SubmittedCell]) -> Program:
+        """What the sandbox executes of a submission's notebook."""
+        release = self._release[notebook]
+        return Program(program(release, cells), solution_names(release))
+
+    def run(
+        self,
+        programs: dict[str, Program],
+        only: Collection[str] | None = None,
+        done: Callable[[TestResult], None] = lambda result: None,
+    ) -> tuple[list[TestResult], list[str]]:
+        """Runs the hidden tests on programs; the results, and notes on what was not run."""
+        limits = self.lab.limits
+        empty = {name: self.program(name, ()) for name in self.lab.notebooks if name not in programs}
+        session = Session(self.sandbox, {**empty, **programs}, limits.seconds_floor * 3, limits.seconds_total)
+        try:
+            results = self.suite.run(session, self.secret, self._budget, only, done)
+        finally:
+            session.close()
+        return results, [note for notes in session.notes.values() for note in notes]
+
+    @cached_property
+    def misconceptions(self) -> dict[str, Misconception]:
+        """The lab's misconceptions by id."""
+        return {name: Misconception.load(path) for name, path in self.lab.misconceptions.items()}
+
+    @cached_property
+    def reference(self) -> dict[str, Program]:
+        """The reference solution as a submission."""
+        return {
+            name: self.program(name, submitted_cells(source.reference(self.lab, name))) for name in self.lab.notebooks
+        }
+
+    def with_cells(self, *sources: str) -> dict[str, Program]:
+        """The reference with more cells after it, in every notebook: a misconception, or several."""
+        added = [{"source": text, "role": "solution", "name": f"added-{i}"} for i, text in enumerate(sources)]
+        return {name: Program([*known.cells, *added], known.wanted) for name, known in self.reference.items()}
+
+    @cached_property
+    def traces(self) -> Traces:
+        """The traces under this secret; made, or read from where an earlier grader kept them."""
+
+        def run(misconception: str | None, tests: Collection[str] | None) -> list[TestResult]:
+            sources = [] if misconception is None else [self.misconceptions[misconception].source]
+            return self.run(self.with_cells(*sources), tests)[0]
+
+        return Traces(self.lab, self.secret, self.misconceptions, run)
+
+    def diagnose(self, result: TestResult) -> str | None:
+        """The misconception that a failed test's replies show, if one does."""
+        if result.outcome not in ("failed", "error"):
+            return None
+        return diagnosis.diagnose(
+            result.trace,
+            self.traces.reference(result.name),
+            self.traces.misconceptions(result.name),
+            result.mark.tolerance,
+        )
+
+    def _budget(self, test: str) -> float:
+        # Not self.traces: it is the run for these traces that asks first.
+        recorded = self.__dict__.get("traces")
+        seconds = recorded.seconds.get(test, 0.0) if recorded else 0.0
+        floor = self.lab.limits.seconds_floor * (1 if recorded else 6)
+        return max(floor, PATIENCE * seconds)
+
+    def _problems(self) -> dict[str, str]:
+        """Problem -> the notebook with its check cell."""
+        return {
+            cell.grade_id: name
+            for name, cells in self._release.items()
+            for cell in cells
+            if cell.grade_id and not cell.solution
+        }
+
+    def _report(self, results: list[TestResult], status: SubmissionStatus, lang: str, started: float) -> Report:
+        problems: dict[str, ProblemReport] = {}
+        for mark in self.suite.marks.values():
+            problem = problems.setdefault(mark.problem, ProblemReport(mark.problem, 0.0, 0.0, []))
+            problem.max_score += mark.points
+        for result in results:
+            problem = problems[result.mark.problem]
+            problem.tests.append(test := self._test_report(result, lang))
+            problem.score += test.points
+        ordered = sorted(problems.values(), key=lambda problem: list(self.suite.notebook_of).index(problem.id))
+        return Report(
+            lab=self.lab.id,
+            score=sum(problem.score for problem in ordered),
+            max_score=sum(problem.max_score for problem in ordered),
+            seconds=round(time.monotonic() - started, 3),
+            problems=ordered,
+            submission=status,
+            sandbox=self.sandbox.name,
+        )
+
+    def _test_report(self, result: TestResult, lang: str) -> TestReport:
+        passed = result.outcome == "passed"
+        found = self.diagnose(result)
+        hint = "" if passed else (self.misconceptions[found].hint if found else result.mark.hint)[lang]
+        return TestReport(
+            name=result.name,
+            outcome=result.outcome,
+            points=float(result.mark.points) if passed else 0.0,
+            max_points=float(result.mark.points),
+            message=result.message,
+            hint=hint,
+            diagnosis=found,
+            seconds=round(result.seconds, 3),
+        )
+
+
+def local_secret() -> bytes:
+    """The secret for grading outside a cohort: made once per checkout, readable by its owner only."""
+    path = solutions_folder() / ".secret"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_bytes()
+    with open(descriptor, "wb") as file:
+        file.write(secret := secrets.token_bytes(32))
+    return secret
+
+
+def submitted_cells(notebook: NotebookNode) -> list[SubmittedCell]:
+    """A notebook of ours as intake would read it."""
+    return [
+        SubmittedCell(cell.source, cell.metadata.get("nbgrader", {}).get("grade_id"), True, position)
+        for position, cell in enumerate(notebook.cells, 1)
+        if cell.cell_type == "code"
+    ]

@@ -1,0 +1,129 @@
+"""`autograder feedback`: a page per student, made of report and gradebook, never of the notebook.
+
+So nothing that a student wrote runs in a browser, and no hidden test is in it: the report has neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import jinja2
+from nbgrader.api import MissingEntry
+
+from autograder.errors import UserError
+from autograder.gradebook import reports
+from autograder.gradebook.cohort import Cohort, failure
+from autograder.gradebook.submitted import SECRET, TIMESTAMP, submission_secret
+from autograder.report import Report, outcome_word
+
+if TYPE_CHECKING:
+    from autograder.lab import Lab
+
+WORDS = {
+    "en": {
+        "score": "Score", "total": "Total", "late": "Late submission", "points": "points",
+        "unreadable": "The submission could not be read", "teacher": "set by your teacher",
+        "comments": "Comments of your teacher", "perfect": "All tests passed.", "submitted": "Submitted",
+        "test": "Test", "outcome": "Outcome", "diagnosis": "diagnosis",
+    },
+    "zh": {
+        "score": "得分", "total": "总分", "late": "迟交扣分", "points": "分",
+        "unreadable": "提交的文件无法读取", "teacher": "由教师评定",
+        "comments": "教师评语", "perfect": "全部测试通过。", "submitted": "提交时间",
+        "test": "测试", "outcome": "结果", "diagnosis": "诊断",
+    },
+}  # fmt: skip
+
+_environment = jinja2.Environment(
+    loader=jinja2.PackageLoader("autograder.gradebook", "."),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """How it went for one student."""
+
+    student: str
+    status: Literal["released", "written", "not released"]  # written: no way to the student through nbgrader
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the gradebook has of one submission, the teacher's own scores and comments included."""
+
+    scores: Mapping[str, float]
+    by_hand: frozenset[str]  # problems that a teacher scored
+    comments: Mapping[str, str]  # cell -> the teacher's comment
+    penalty: float
+    timestamp: str
+
+    @property
+    def total(self) -> float:
+        """Points after the late penalty."""
+        return max(0.0, sum(self.scores.values()) - self.penalty)
+
+
+def graded_students(cohort: Cohort, lab: Lab) -> list[str]:
+    """Students with a kept report on the lab. Raises UserError when there is none."""
+    students = sorted(path.parent.name for path in (cohort.folder / "reports").glob(f"*/{lab.id}.json"))
+    if not students:
+        raise UserError(f"nothing is graded yet: `autograder grade-all {lab.lesson} --cohort {cohort.name}`")
+    return students
+
+
+def release_feedback(cohort: Cohort, lab: Lab, student: str) -> Feedback:
+    """Writes the student's page into feedback/ and puts it where `nbgrader fetch_feedback` finds it."""
+    report = reports.load(cohort, student, lab.id)
+    if report is None:
+        return Feedback(student, "not released", "not graded yet")
+    try:
+        page = render(lab, report, standing(cohort, lab, student), cohort.lang)
+    except MissingEntry:
+        return Feedback(student, "not released", "not in the gradebook: grade again with --all")
+    folder = cohort.path("feedback", student, lab.id)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in lab.notebooks:
+        (folder / f"{name}.html").write_text(page, encoding="utf-8")
+    secret = submission_secret(cohort.path("submitted", student, lab.id))
+    if secret is None:
+        return Feedback(student, "written", f"not submitted through nbgrader, see {folder}")
+    (folder / SECRET).write_text(secret, encoding="utf-8")
+    (folder / TIMESTAMP).write_text(standing(cohort, lab, student).timestamp, encoding="ascii")
+    result = cohort.api.release_feedback(lab.id, student)
+    if not result["success"]:
+        return Feedback(student, "not released", failure(result))
+    return Feedback(student, "released")
+
+
+def render(lab: Lab, report: Report, standing: Standing, lang: str) -> str:
+    """The page as HTML, every text escaped."""
+    return _environment.get_template("feedback.html.j2").render(
+        lab=lab,
+        report=report,
+        standing=standing,
+        lang=lang,
+        words=WORDS[lang],
+        outcome_word=outcome_word,
+    )
+
+
+def standing(cohort: Cohort, lab: Lab, student: str) -> Standing:
+    """What the gradebook has of a submission. Raises nbgrader's MissingEntry when it has none."""
+    with cohort.gradebook() as gradebook:
+        submission = gradebook.find_submission(lab.id, student)
+        grades: list[Any] = [grade for notebook in submission.notebooks for grade in notebook.grades]
+        comments = [comment for notebook in submission.notebooks for comment in notebook.comments]
+        return Standing(
+            scores={grade.name: grade.score for grade in grades},
+            by_hand=frozenset(grade.name for grade in grades if grade.manual_score is not None),
+            comments={comment.name: comment.manual_comment for comment in comments if comment.manual_comment},
+            penalty=submission.late_submission_penalty,
+            timestamp=f"{submission.timestamp} UTC" if submission.timestamp else "",
+        )

@@ -1,0 +1,46 @@
+"""A submission as teachers see it in formgrader: the release with the student's code in it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+
+import nbformat
+from nbformat import NotebookNode
+
+from autograder import source
+from autograder.intake import SubmittedCell
+from autograder.program import program
+
+
+def filled(release: NotebookNode, submission: Sequence[SubmittedCell]) -> NotebookNode:
+    """The release with the student's solutions in place, and added cells where grading puts them.
+
+    So nbgrader's preprocessors see a well-formed notebook, whatever the student did to cells, ids and points.
+    """
+    result = copy.deepcopy(release)
+    given = [index for index, cell in enumerate(result.cells) if cell.cell_type == "code"]
+    solutions = {
+        result.cells[index].metadata.nbgrader.grade_id: index for index in given if _solution(result, index)
+    }
+    others = iter([index for index in given if not _solution(result, index)])
+    cells: list[NotebookNode] = []
+    following = 0  # the release cell that comes next
+    for cell in program([replace(cell, export=True) for cell in source.code_cells(release)], submission):
+        if cell["role"] == "release":
+            index = next(others)
+        elif cell["name"] in solutions and cell["role"] == "solution":
+            index = solutions.pop(cell["name"])
+            result.cells[index].source = cell["source"]
+        else:  # added, or a second cell with the same grade id
+            cells.append(nbformat.v4.new_code_cell(cell["source"]))
+            continue
+        cells += result.cells[following : index + 1]
+        following = index + 1
+    result.cells = cells + result.cells[following:]
+    return result
+
+
+def _solution(notebook: NotebookNode, index: int) -> bool:
+    return bool(notebook.cells[index].metadata.get("nbgrader", {}).get("solution"))

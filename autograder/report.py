@@ -1,0 +1,107 @@
+"""The report of one submission: the JSON that `autograder grade --json` prints, and its table."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+Outcome = Literal["passed", "failed", "error", "timeout", "memory", "crashed", "output_limit"]
+
+_WORDS = {
+    "en": {"problem": "Problem", "points": "Points", "outcome": "Outcome", "hint": "Hint", "total": "Total"},
+    "zh": {"problem": "题目", "points": "得分", "outcome": "结果", "hint": "提示", "total": "总分"},
+}
+_OUTCOMES = {
+    "en": {"output_limit": "output limit"},
+    "zh": {
+        "passed": "通过", "failed": "未通过", "error": "出错", "timeout": "超时",
+        "memory": "内存超限", "crashed": "崩溃", "output_limit": "输出超限",
+    },
+}  # fmt: skip
+
+
+class TestReport(msgspec.Struct):
+    """One hidden test. `message` tells what was wrong, `hint` what to think about; neither tells expected values."""
+
+    name: str
+    outcome: Outcome
+    points: float
+    max_points: float
+    message: str
+    hint: str
+    diagnosis: str | None
+    seconds: float
+
+
+class ProblemReport(msgspec.Struct):
+    """One problem with its tests."""
+
+    id: str
+    score: float
+    max_score: float
+    tests: list[TestReport]
+
+
+class SubmissionStatus(msgspec.Struct, omit_defaults=True):
+    """Whether the submission could be read; `notes` say what grading did not run."""
+
+    status: Literal["ok", "unreadable"]
+    message: str = ""
+    notes: list[str] = []
+
+
+class Report(msgspec.Struct):
+    """The result of grading one submission (DESIGN.md section 4)."""
+
+    lab: str
+    score: float
+    max_score: float
+    seconds: float
+    problems: list[ProblemReport]
+    submission: SubmissionStatus
+    sandbox: str
+
+    def to_json(self) -> bytes:
+        """As JSON; equal to the bit on a regrade but for the `seconds`."""
+        return msgspec.json.encode(self)
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Report:
+        """The inverse of `to_json`. Raises msgspec.DecodeError."""
+        return msgspec.json.decode(data, type=cls)
+
+
+def outcome_word(outcome: Outcome, lang: str) -> str:
+    """An outcome in the reader's language."""
+    return _OUTCOMES[lang].get(outcome, outcome)
+
+
+def table(report: Report, title: str, lang: str) -> RenderableType:
+    """The report for a terminal: a row per test that did not pass, a line per problem, the total."""
+    if report.submission.status == "unreadable":
+        return Text.assemble(("unreadable", "bold red"), f": {report.submission.message}")
+    words = _WORDS[lang]
+    grid = Table(title=title, expand=False, show_lines=False, footer_style="bold", show_footer=True)
+    grid.add_column(words["problem"], words["total"], overflow="fold")
+    grid.add_column(words["points"], f"{report.score:g} / {report.max_score:g}", justify="right", no_wrap=True)
+    grid.add_column(words["outcome"], no_wrap=True)
+    grid.add_column(words["hint"], overflow="fold")
+    for problem in report.problems:
+        style = "green" if problem.score == problem.max_score else "bold"
+        solved = outcome_word("passed", lang) if problem.score == problem.max_score else ""
+        points = f"{problem.score:g} / {problem.max_score:g}"
+        grid.add_row(Text(problem.id, style), Text(points, style), Text(solved, style), "")
+        for test in problem.tests:
+            if test.outcome != "passed":
+                text = Text(test.message)
+                if test.hint:
+                    text.append(("\n" if test.message else "") + test.hint, "yellow")
+                label = test.name.removeprefix("test_").replace("_", " ")
+                score = f"{test.points:g} / {test.max_points:g}"
+                grid.add_row(f"  {label}", score, Text(outcome_word(test.outcome, lang), "red"), text)
+    notes = [Text(note, "dim") for note in report.submission.notes]
+    return Group(grid, *notes)

@@ -1,0 +1,37 @@
+"""Becomes an unprivileged user and then bubblewrap. Run as `python launch.py JSON`, as root only.
+
+bubblewrap started by root would keep root's uid, for which the kernel does not count processes and which owns the files
+of the host. So root drops to an uid of its own first. That uid may not reach the interpreter (under a 0700 home, say),
+so each source is first bound to a folder that it can reach, in a mount namespace of this process's own.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from autograder.worker import kernel
+
+SANDBOX_ID = 64101  # uid and gid on the host; no account has it
+
+
+def main(plan: dict) -> None:
+    """`plan`: `binds` [[source, target], ...], `before` and `after` (bubblewrap's other arguments), `stage` (folder)."""
+    kernel.unshare(kernel.CLONE_NEWNS)
+    kernel.mount("", "/", flags=kernel.MS_REC | kernel.MS_PRIVATE)
+    stage = Path(plan["stage"])
+    kernel.mount("tmpfs", str(stage), "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "size=1m,mode=0755")
+    arguments = list(plan["before"])
+    for number, (source, target) in enumerate(plan["binds"]):
+        staged = stage / str(number)
+        staged.mkdir() if Path(source).is_dir() else staged.touch()
+        kernel.mount(source, str(staged), flags=kernel.MS_BIND | kernel.MS_REC)
+        arguments += ["--ro-bind", str(staged), target]
+    os.setgroups([])
+    os.setresgid(SANDBOX_ID, SANDBOX_ID, SANDBOX_ID)
+    os.setresuid(SANDBOX_ID, SANDBOX_ID, SANDBOX_ID)
+    os.execvp(arguments[0], arguments + plan["after"])
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

@@ -1,0 +1,245 @@
+"""The hidden tests of a lab, imported once and run for one submission after another by a pytest that stays up.
+
+pytest runs in a thread of its own. Its loop over the collected tests (the hook `pytest_runtestloop`) is where we wait
+for submissions: each gets one pass over the tests, with fixtures made anew and torn down at the end of the pass.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import queue
+import random
+import threading
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from autograder.errors import UserError
+from autograder.expect import Mismatch
+from autograder.lab import Lab
+from autograder.report import Outcome
+from autograder.student import Ended, Event, Session, Student, StudentError
+
+DEFAULT_TOLERANCE = 1e-5
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """What `@pytest.mark.problem` says of a test."""
+
+    problem: str
+    points: float
+    hint: dict[str, str]
+    tolerance: float = DEFAULT_TOLERANCE
+
+
+@dataclass
+class TestResult:
+    """One test on one submission. `trace` holds the replies the test was given."""
+
+    name: str
+    mark: Mark
+    outcome: Outcome = "passed"
+    message: str = ""
+    seconds: float = 0.0
+    trace: list[Event] = field(default_factory=list)
+
+
+@dataclass
+class Pass:
+    """One run over the tests: the submission and what seeds and bounds it."""
+
+    session: Session
+    secret: bytes
+    budgets: Callable[[str], float]  # test -> seconds
+    only: Collection[str] | None  # test names; None: all
+    done: Callable[[TestResult], None]
+    results: list[TestResult] = field(default_factory=list)
+
+
+class Suite:
+    """A lab's hidden tests, ready to run. Use as a context manager.
+
+    Raises UserError when the tests cannot be collected or a mark is malformed.
+    """
+
+    def __init__(self, lab: Lab, notebook_of: dict[str, str]) -> None:
+        self.lab = lab
+        self.notebook_of = notebook_of  # problem -> notebook
+        self.marks: dict[str, Mark] = {}
+        self._passes: queue.SimpleQueue[Pass | None] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, name=f"pytest {lab.id}", daemon=True)
+
+    def __enter__(self) -> Suite:
+        self._thread.start()
+        if error := self._answers.get():
+            raise error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._passes.put(None)
+        self._thread.join()
+
+    def run(
+        self,
+        session: Session,
+        secret: bytes,
+        budgets: Callable[[str], float],
+        only: Collection[str] | None = None,
+        done: Callable[[TestResult], None] = lambda result: None,
+    ) -> list[TestResult]:
+        """Runs the tests (or those named in `only`) on a submission; `done` is told each result as it comes."""
+        run = Pass(session, secret, budgets, only, done)
+        self._passes.put(run)
+        if error := self._answers.get():
+            raise error
+        return run.results
+
+    def _serve(self) -> None:
+        plugin = _Loop(self)
+        arguments = [
+            str(self.lab.hidden), "-c", os.devnull, "--rootdir", str(self.lab.hidden), "--noconftest", "--assert=plain",
+            "--import-mode=importlib", "--strict-markers", "--disable-plugin-autoload", "-W", "ignore", "-s",
+            *(word for name in ("cacheprovider", "terminal", "faulthandler") for word in ("-p", f"no:{name}")),
+        ]  # fmt: skip
+        try:
+            pytest.main(arguments, plugins=[plugin])
+            error: Exception = plugin.error or UserError(f"{self.lab.hidden}: no hidden tests were collected")
+        except Exception as caught:
+            error = caught
+        self._answers.put(error)
+
+
+class _Loop:
+    """The pytest plugin: the loop, the two fixtures, and the verdict of each test."""
+
+    def __init__(self, suite: Suite) -> None:
+        self.suite = suite
+        self.error: Exception | None = None
+        self.run: Pass | None = None
+        self.result: TestResult | None = None
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.addinivalue_line("markers", "problem(id, points, hint, tolerance): what a hidden test is worth")
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            last = str(report.longrepr).strip().splitlines()[-1]
+            self.error = UserError(f"{report.nodeid or self.suite.lab.hidden}: the hidden tests cannot be imported: {last}")
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        if self.error:
+            return True
+        try:
+            for item in session.items:
+                self.suite.marks[item.name] = _mark(item, self.suite.notebook_of)
+        except UserError as error:
+            self.error = error
+            return True
+        self.suite._answers.put(None)
+        while (run := self.suite._passes.get()) is not None:
+            try:
+                self._run_items(run, _by_problem(session.items, self.suite.marks))
+                self.suite._answers.put(None)
+            except Exception as error:  # the grader's own fault: reported, and the next submission is graded
+                self.suite._answers.put(error)
+        self.suite._answers.put(None)
+        return True
+
+    def _run_items(self, run: Pass, items: Sequence[pytest.Item]) -> None:
+        self.run = run
+        items = [item for item in items if run.only is None or item.name in run.only]
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        self.run = None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Makes the sandbox ready, before any fixture of the test's own uses it."""
+        assert self.run is not None
+        mark = self.suite.marks[item.name]
+        seed = self._seed(item.name, "sandbox")
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        torch.manual_seed(seed)
+        budget = self.run.budgets(item.name)
+        self.run.session.start_test(self.suite.notebook_of[mark.problem], mark.problem, seed, budget)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport:
+        """Takes down the verdict; without pytest's own traceback, which costs time and would show the hidden test."""
+        assert self.run is not None
+        if call.when == "setup":
+            self.result = TestResult(item.name, self.suite.marks[item.name])
+        assert self.result is not None
+        if call.when == "call" or (call.when == "setup" and call.excinfo):
+            if call.excinfo:
+                self.result.outcome, self.result.message = _verdict(call.excinfo.value)
+            self.result.trace = self.run.session.trace
+            self.run.results.append(self.result)
+            self.run.done(self.result)
+        self.result.seconds += call.duration
+        outcome: Literal["passed", "failed"] = "failed" if call.excinfo else "passed"
+        return pytest.TestReport(item.nodeid, item.location, {}, outcome, None, call.when or "call")
+
+    def _seed(self, test: str, purpose: str) -> int:
+        assert self.run is not None
+        text = f"{self.suite.lab.id}/{test}/{purpose}".encode()
+        return int.from_bytes(hmac.digest(self.run.secret, text, hashlib.sha256)[:8], "little") >> 1
+
+    @pytest.fixture
+    def student(self) -> Student:
+        assert self.run is not None
+        return Student(self.run.session)
+
+    @pytest.fixture
+    def rng(self, request: pytest.FixtureRequest) -> np.random.Generator:
+        return np.random.default_rng(self._seed(request.node.name, "rng"))
+
+
+def _by_problem(items: Sequence[pytest.Item], marks: dict[str, Mark]) -> list[pytest.Item]:
+    """The tests, those of one problem together, in the order in which the file names them first."""
+    order = list(dict.fromkeys(marks[item.name].problem for item in items))
+    return sorted(items, key=lambda item: order.index(marks[item.name].problem))
+
+
+def _mark(item: pytest.Item, notebook_of: dict[str, str]) -> Mark:
+    marker = item.get_closest_marker("problem")
+    if marker is None or len(marker.args) != 1:
+        raise UserError(f"{item.name}: mark it with @pytest.mark.problem(id, points=..., hint={{...}})")
+    if item.name != getattr(item, "originalname", item.name):
+        raise UserError(f"{item.name}: a hidden test cannot be parametrised; loop inside it")
+    try:
+        mark = msgspec.convert({"problem": marker.args[0], **marker.kwargs}, Mark)
+    except msgspec.ValidationError as error:
+        raise UserError(f"{item.name}: malformed @pytest.mark.problem: {error}") from None
+    if mark.problem not in notebook_of:
+        raise UserError(f"{item.name}: no notebook has a check cell {mark.problem!r}")
+    return mark
+
+
+def _verdict(error: BaseException) -> tuple[Outcome, str]:
+    """An exception of a test as outcome and message. Only messages made for the student are passed on."""
+    match error:
+        case Mismatch():
+            return "failed", str(error)
+        case Ended():
+            return error.outcome, error.message
+        case StudentError(type="OutputLimit"):
+            return "output_limit", error.message
+        case StudentError() if error.type == "MemoryError" or "DefaultCPUAllocator" in error.message:
+            return "memory", "the memory limit was reached"
+        case StudentError():
+            return "error", str(error)
+        case AssertionError():
+            return "failed", ""
+        case _:  # the test stumbled over a result of an unexpected kind
+            return "failed", "the result is not of the kind that the task asks for"

@@ -1,0 +1,119 @@
+"""`autograder validate`: proves that a lab's hidden suite separates right from wrong, and names the wrong ones.
+
+The reference must get full marks, the starter nothing, every honest variant full marks and no diagnosis. Each
+misconception must fail exactly the tests it declares and be diagnosed as itself, alone, together with an unrelated
+second mistake, and under another secret.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from autograder import source
+from autograder.grade import Grader, submitted_cells
+from autograder.lab import Lab
+from autograder.misconception import Misconception
+from autograder.student import Program
+from autograder.suite import TestResult
+
+SEEDS = 2  # secrets that everything is tried under
+
+
+@dataclass
+class Finding:
+    """One target under one secret; `faults` is empty when all is as it should be."""
+
+    target: str
+    seed: int
+    score: float
+    faults: list[str]
+
+
+def validate(lab: Lab, seeds: int = SEEDS, done: Callable[[Finding], None] = lambda finding: None) -> list[Finding]:
+    """Grades every target of a lab under `seeds` fresh secrets. `done` is told each finding as it comes."""
+    findings = []
+    for seed in range(seeds):
+        secret = hashlib.sha256(f"validate/{lab.id}/{seed}".encode()).digest()
+        with Grader(lab, secret) as grader:
+            for finding in _targets(grader, seed):
+                findings.append(finding)
+                done(finding)
+    return findings
+
+
+def count(lab: Lab, seeds: int = SEEDS) -> int:
+    """How many findings `validate` will make."""
+    return seeds * (2 + len(lab.variants) + 2 * len(lab.misconceptions))
+
+
+def _targets(grader: Grader, seed: int) -> Iterator[Finding]:
+    yield _full_marks(grader, "reference", grader.reference, seed)
+    yield _starter(grader, seed)
+    for name, path in grader.lab.variants.items():
+        yield _full_marks(grader, f"variant {name}", grader.with_cells(path.read_text(encoding="utf-8")), seed)
+    for known in grader.misconceptions.values():
+        yield _misconception(grader, known, seed)
+    for known in grader.misconceptions.values():
+        yield _with_second_mistake(grader, known, seed)
+
+
+def _full_marks(grader: Grader, target: str, programs: dict[str, Program], seed: int) -> Finding:
+    results, _ = grader.run(programs)
+    faults = [f"{result.name}: {result.outcome} {result.message}" for result in results if result.outcome != "passed"]
+    faults += [f"{result.name} is diagnosed as {found}" for result in results if (found := grader.diagnose(result))]
+    return Finding(target, seed, _score(results), faults)
+
+
+def _starter(grader: Grader, seed: int) -> Finding:
+    programs = {
+        name: grader.program(name, submitted_cells(source.release(grader.lab, name))) for name in grader.lab.notebooks
+    }
+    results, _ = grader.run(programs)
+    faults = [f"{result.name} passes with nothing written" for result in results if result.outcome == "passed"]
+    faults += [f"{result.name} is diagnosed as {found}" for result in results if (found := grader.diagnose(result))]
+    return Finding("starter", seed, _score(results), faults)
+
+
+def _misconception(grader: Grader, known: Misconception, seed: int) -> Finding:
+    results, _ = grader.run(grader.with_cells(known.source))
+    failed = {result.name for result in results if result.outcome != "passed"}
+    faults = [f"passes {name}, which it should fail" for name in sorted(set(known.fails) - failed)]
+    faults += [f"fails {name}, which it should pass" for name in sorted(failed - set(known.fails))]
+    faults += _undiagnosed(grader, known, results)
+    if not known.fails:
+        faults.append("declares no test: a misconception nobody catches is a bug of the suite")
+    return Finding(known.id, seed, _score(results), faults)
+
+
+def _with_second_mistake(grader: Grader, known: Misconception, seed: int) -> Finding:
+    """The misconception together with the next one that fails none of its tests and redefines none of its names."""
+    order = list(grader.misconceptions.values())
+    start = order.index(known) + 1 + seed
+    second = next(
+        (
+            other
+            for other in (*order[start:], *order[:start])
+            if not set(other.fails) & set(known.fails) and not other.defines & known.defines
+        ),
+        None,
+    )
+    if second is None:
+        return Finding(f"{known.id} + nothing", seed, 0.0, ["no unrelated second misconception to combine it with"])
+    results, _ = grader.run(grader.with_cells(known.source, second.source), {*known.fails, *second.fails})
+    mine = [result for result in results if result.name in known.fails]
+    return Finding(f"{known.id} + {second.id}", seed, _score(results), _undiagnosed(grader, known, mine))
+
+
+def _undiagnosed(grader: Grader, known: Misconception, results: list[TestResult]) -> list[str]:
+    """Every diagnosis must be of this misconception, and one failed test at least must have it."""
+    found = {result.name: grader.diagnose(result) for result in results if result.outcome != "passed"}
+    faults = [f"{test} is diagnosed as {other}" for test, other in found.items() if other not in (None, known.id)]
+    if known.id not in found.values():
+        faults.append("is never diagnosed as itself")
+    return faults
+
+
+def _score(results: list[TestResult]) -> float:
+    return sum(result.mark.points for result in results if result.outcome == "passed")

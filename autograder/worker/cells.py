@@ -1,0 +1,261 @@
+"""Loads a submission's cells, inside the sandbox, into one module, as Jupyter would.
+
+    cell ── magics.py ──> Python ── slicing.py ──> what runs of it ── here ──> names in the module
+
+A cell that raises costs the names that it did not get to define; the others run.
+"""
+
+import __future__
+
+import ast
+import asyncio
+import builtins
+import inspect
+import linecache
+import re
+import sys
+import types
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from .magics import Python, to_python
+from .slicing import Statement, Whole, names_of_cell, needed, statements
+
+MODULE = "__main__"  # as in Jupyter: pickle, dataclasses and typing find the student's names by it
+MAX_TEXT = 500  # characters of an exception's message
+FUTURES = __future__.annotations.compiler_flag  # the one future statement that still changes anything
+NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError)  # what the parser raises
+# What a cell that does not parse would have defined, for the explanation.
+DEFINES = re.compile(r"^(?:(?:async[ ]+)?def|class)[ ]+(\w+)|^(\w+)[ ]*=(?!=)", re.MULTILINE)
+
+_cell_names: dict[str, str] = {}  # filename -> cell, of every cell loaded into this process
+
+
+@dataclass(frozen=True)
+class CellError:
+    """What a cell raised, and the last of the student's lines that it passed through."""
+
+    type: str
+    message: str
+    cell: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{_called(self.cell)} raised {self.type} on line {self.line}: {self.message}".removesuffix(
+            ": "
+        )
+
+
+@dataclass
+class CellResult:
+    """What became of one cell of the program."""
+
+    name: str
+    role: Literal["release", "solution", "added"]
+    status: Literal["ran", "raised", "unused", "left out"] = "unused"
+    names: frozenset[str] = frozenset()  # that the cell defines at its top level, as far as one can see
+    error: CellError | None = None
+    reason: str = ""  # why it was left out
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class Loaded:
+    """The student's module."""
+
+    module: types.ModuleType
+    wanted: Mapping[str, str]  # name -> the solution cell that should define it
+    results: list[CellResult] = field(default_factory=list)
+
+    @property
+    def namespace(self) -> dict[str, Any]:
+        """The student's global names."""
+        return self.module.__dict__
+
+    def explain(self, name: str) -> str:
+        """Why the global `name` is not there, for the student."""
+        for result in reversed(self.results):
+            if name in result.names and result.error:
+                return f"`{name}` is not defined: {result.error}"
+            if name in result.names and result.status == "left out":
+                return f"`{name}` is not defined: {_called(result.name)} was left out ({result.reason})"
+        cell = self.wanted.get(name)
+        if cell is None:
+            return f"`{name}` is not defined"
+        if any(result.name == cell for result in self.results):
+            return f"`{name}` is not defined: {_called(cell)} does not define it"
+        return f"`{name}` is not defined: the notebook has no {_called(cell)}"
+
+    def summary(self) -> list[str]:
+        """What the student should know about the loading: what was not run, and what raised."""
+        errors = [str(result.error) for result in self.results if result.status == "raised"]
+        notes = [f"{_called(result.name)}, {note}" for result in self.results for note in result.notes]
+        return errors + notes
+
+
+def load(
+    cells: Sequence[Mapping[str, Any]],
+    wanted: Mapping[str, str],
+    skip: Mapping[str, str],
+    tell: Callable[[int], None],
+) -> Loaded:
+    """Runs a program (autograder/program.py) in a new module, which becomes `__main__`.
+
+    Release and solution cells run whole, added cells as far as they are needed (slicing.py). A cell stops at
+    what it raises, be it SystemExit; the next one runs.
+
+    Args:
+        cells: dicts of `source`, `role` and `name`, in order.
+        wanted: the names that the tests look up, each with the solution cell that should define it.
+        skip: index of a cell, as text -> why it is to be left out: it ended the process the last time.
+        tell: called with a cell's index just before it runs.
+    """
+    loaded = Loaded(_new_module(), wanted, [CellResult(cell["name"], cell["role"]) for cell in cells])
+    parsed = [_parse(cell["source"], result) for cell, result in zip(cells, loaded.results, strict=True)]
+    bodies = _slice(parsed, loaded)
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    for index, (python, body) in enumerate(zip(parsed, bodies, strict=True)):
+        result = loaded.results[index]
+        if python is None or not body:
+            continue
+        if str(index) in skip:
+            result.status, result.reason = "left out", skip[str(index)]
+            continue
+        tell(index)
+        filename = _register(result.name, python.text)
+        try:
+            code = compile(ast.Module(body, []), filename, "exec", flags, dont_inherit=True)
+        except NOT_PYTHON as error:
+            result.status, result.error = "raised", _syntax_error(error, result.name, python.text)
+            continue
+        flags |= code.co_flags & FUTURES  # as in Jupyter, it holds for the cells below
+        result.status = "ran"
+        try:
+            value = eval(code, loaded.namespace)
+            if code.co_flags & inspect.CO_COROUTINE:  # the cell awaits at its top level
+                asyncio.run(value)
+        except BaseException as error:
+            result.status, result.error = "raised", _error(error)
+    return loaded
+
+
+def cell_name(filename: str) -> str | None:
+    """The cell that was compiled under a filename; None for code that is not the student's."""
+    return _cell_names.get(filename)
+
+
+def _parse(source: str, result: CellResult) -> Python | None:
+    """The cell as Python; None, and the error in `result`, if it is not Python."""
+    try:
+        python = to_python(source)
+    except NOT_PYTHON as error:
+        _refuse(error, result, source)
+        return None
+    result.notes = python.notes
+    return python
+
+
+def _slice(parsed: Sequence[Python | None], loaded: Loaded) -> list[list[ast.stmt]]:
+    """What runs of each cell; the names of each cell go into its result."""
+    wholes: list[Whole] = []
+    added: list[Statement] = []
+    bodies: list[list[ast.stmt]] = [[] for _ in parsed]
+    for index, (python, result) in enumerate(zip(parsed, loaded.results, strict=True)):
+        if python is None:
+            continue
+        try:
+            if result.role == "added":
+                added += (own := statements(index, python))
+                result.names = frozenset().union(*(statement.names.binds for statement in own))
+            else:
+                wholes.append(Whole(index, result.role, names := names_of_cell(python)))
+                result.names, bodies[index] = names.binds, python.tree.body
+        except NOT_PYTHON as error:  # names that are declared global too late, and the like
+            _refuse(error, result, python.text)
+    # A cell that is not Python cannot define its names; an added cell may.
+    orphans = [name for result in loaded.results if result.status == "raised" for name in result.names]
+    for statement in needed(wholes, added, [*loaded.wanted, *orphans]):
+        bodies[statement.cell].append(statement.node)
+    return bodies
+
+
+def _refuse(error: BaseException, result: CellResult, text: str) -> None:
+    """Notes in `result` that its cell is not Python. In an added cell that is of no interest by itself."""
+    result.error = _syntax_error(error, result.name, text)
+    result.names = frozenset(match[1] or match[2] for match in DEFINES.finditer(text))
+    if result.role != "added":
+        result.status = "raised"
+
+
+def _syntax_error(error: BaseException, cell: str, text: str) -> CellError:
+    line = getattr(error, "lineno", None) or 1
+    message = error.msg if isinstance(error, SyntaxError) else str(error)
+    lines = text.split("\n")
+    shown = lines[line - 1].strip() if line <= len(lines) else ""
+    return CellError(type(error).__name__, message, cell, line, shown[:MAX_TEXT])
+
+
+def _error(error: BaseException) -> CellError:
+    """What a cell raised; the line is the last of the student's own that the exception passed through."""
+    try:
+        message = str(error)[:MAX_TEXT]
+    except BaseException as second:
+        message = f"(its message could not be made: {type(second).__name__})"
+    cell, line, text = "", 0, ""
+    traceback = error.__traceback__
+    while traceback is not None:
+        filename = traceback.tb_frame.f_code.co_filename
+        if name := cell_name(filename):
+            cell, line = name, traceback.tb_lineno
+            text = linecache.getline(filename, line).strip()[:MAX_TEXT]
+        traceback = traceback.tb_next
+    return CellError(type(error).__name__, message, cell, line, text)
+
+
+def _register(cell: str, text: str) -> str:
+    """A filename for a cell, under which tracebacks and inspect.getsource find its text."""
+    copies = sum(name == cell for name in _cell_names.values())
+    filename = f"<{cell} #{copies + 1}>" if copies else f"<{cell}>"
+    _cell_names[filename] = cell
+    lines = [f"{line}\n" for line in text.split("\n")]
+    linecache.cache[filename] = (
+        len(text),
+        None,
+        lines,
+        filename,
+    )  # no time of change: never looked for on disk
+    return filename
+
+
+def _new_module() -> types.ModuleType:
+    module = types.ModuleType(MODULE)
+    module.__dict__.update(__builtins__=builtins, display=_display, get_ipython=_Shell)
+    sys.modules[MODULE] = module
+    return module
+
+
+class _Shell:
+    """What get_ipython() gives in grading: nobody is there to look, and no shell runs."""
+
+    def run_line_magic(self, *args: object, **options: object) -> None:
+        """Does nothing."""
+
+    def run_cell_magic(self, *args: object, **options: object) -> None:
+        """Does nothing."""
+
+    def system(self, command: str) -> None:
+        """Does nothing."""
+
+    def getoutput(self, command: str) -> list[str]:
+        """No lines."""
+        return []
+
+
+def _display(*objects: object, **options: object) -> None:
+    """Shows nothing: there is nobody to look."""
+
+
+def _called(cell: str) -> str:
+    return cell if " " in cell else f"cell {cell}"

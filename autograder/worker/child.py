@@ -1,0 +1,145 @@
+"""One submission's process: it shuts itself in, loads the student's cells, and forks a worker per problem.
+
+    template ── fork ──> keeper (pid 1 of its own namespaces; loads the cells once)
+                            └── fork ──> worker of problem 1 (objects.py), then of problem 2, ...
+
+Every step of `shut_in` happens before the first byte of the submission is read.
+"""
+
+import contextlib
+import os
+import resource
+import shutil
+import signal
+import socket
+from pathlib import Path
+
+import msgspec
+
+from . import cells, kernel, wire
+from .objects import Objects, reseed
+
+CHANNEL_FD = 3
+HOME = Path("/home/student")
+SCRATCH = (Path("/tmp"), HOME, Path("/dev/shm"))
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What one submission may use."""
+
+    address_space: int  # bytes that a process may map beyond what the template has; 0: no limit, a cgroup counts
+    processes: int
+    cpu_seconds: int  # per process: the keeper (loading) and each problem's worker
+    scratch: int  # bytes, and one inode per 4 KiB of them, on each of /tmp, the home and /dev/shm
+    file_size: int  # bytes
+    filter: bytes  # compiled seccomp program
+
+
+def main(channel: int, limits: Limits) -> None:
+    """The life of one submission's process. Does not return."""
+    os.dup2(channel, CHANNEL_FD)
+    shut_in(limits)
+    sock = socket.socket(fileno=CHANNEL_FD)
+    sock.sendall(b"!")  # hello: its credentials tell the grader our pid on the host
+    with contextlib.suppress(wire.Closed):
+        Keeper(wire.Channel(sock)).serve()
+    os._exit(0)
+
+
+def shut_in(limits: Limits) -> None:
+    """Leaves this process with an empty world of its own: files, devices, limits, capabilities, system calls."""
+    null = os.open("/dev/null", os.O_RDWR)
+    for descriptor in range(3):
+        os.dup2(null, descriptor)
+    os.closerange(CHANNEL_FD + 1, 1 << 16)
+    os.setsid()
+
+    kernel.mount("", "/", flags=kernel.MS_REC | kernel.MS_PRIVATE)
+    options = f"size={limits.scratch},nr_inodes={limits.scratch // 4096},mode=0700"
+    for folder in SCRATCH:
+        kernel.mount("tmpfs", str(folder), "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, options)
+    kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
+    Path("/proc/sys/user/max_user_namespaces").write_text("0")
+    os.chdir(HOME)
+
+    _set_limits(limits)
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    kernel.drop_capabilities()
+    kernel.install_filter(limits.filter)
+
+
+def _set_limits(limits: Limits) -> None:
+    bounds = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_NOFILE: 256,
+        resource.RLIMIT_MEMLOCK: 0,
+        resource.RLIMIT_MSGQUEUE: 0,
+        resource.RLIMIT_NPROC: limits.processes,
+        resource.RLIMIT_FSIZE: limits.file_size,
+        resource.RLIMIT_CPU: limits.cpu_seconds,
+    }
+    if limits.address_space:
+        mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        bounds[resource.RLIMIT_AS] = mapped + limits.address_space
+    for kind, bound in bounds.items():
+        resource.setrlimit(kind, (bound, bound))
+
+
+class Keeper:
+    """Pid 1 of the submission: loads the cells, then lends the channel to one worker after another."""
+
+    def __init__(self, channel: wire.Channel) -> None:
+        self.channel = channel
+        self.programs: dict[str, cells.Loaded] = {}  # by notebook
+
+    def serve(self) -> None:
+        """Answers `load` and `begin` until the grader closes the channel (wire.Closed)."""
+        while True:
+            request, _ = self.channel.receive(wire.Request)
+            match request.op:
+                case "load":
+                    self._load(request)
+                case "begin":
+                    self._run_worker(request)
+                case op:
+                    raise wire.ProtocolError(f"unknown operation {op}")
+
+    def _load(self, request: wire.Request) -> None:
+        reseed(request.args["seed"])
+
+        def tell(index: int) -> None:
+            self.channel.send(wire.Reply(id=request.id, progress=index))
+
+        program = cells.load(request.args["cells"], request.args["wanted"], request.args["skip"], tell)
+        self.programs[request.args["notebook"]] = program
+        self.channel.send(wire.Reply(id=request.id, value=program.summary()))
+
+    def _run_worker(self, request: wire.Request) -> None:
+        worker = os.fork()
+        if worker == 0:
+            try:
+                Objects(self.programs[request.args["notebook"]], self.channel).serve(request)
+                os._exit(0)
+            finally:
+                os._exit(1)
+        pid, status = 0, 0
+        while pid != worker:  # orphans of the worker's are ours to reap as well
+            pid, status = os.wait()
+        self._clean_up()
+        self.channel.send(wire.Reply(id=0, exited=status))
+
+    def _clean_up(self) -> None:
+        """Leaves nothing of the worker behind: no process, no file."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGKILL)  # all in this PID namespace but ourselves
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                os.wait()
+        for folder in SCRATCH:
+            for entry in folder.iterdir():
+                if entry.is_dir() and not entry.is_symlink():
+                    shutil.rmtree(entry, ignore_errors=True)
+                else:
+                    entry.unlink(missing_ok=True)
+
+

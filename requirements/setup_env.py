@@ -1,0 +1,378 @@
+"""Bring .venv to what a target of the Makefile needs; called before each, and mostly nothing is to be done.
+
+    python3 requirements/setup_env.py lab              for students: torch, the lab layer, labkit, the model
+    python3 requirements/setup_env.py grader sandbox   the same, the grader's layer, and bubblewrap
+    python3 requirements/setup_env.py dev              as grader, and what working on the project needs
+
+Standard library only, and quick when nothing is to be done: a stamp for each step holds the hash of its
+inputs, and what only the slow paths import stands inside them. An interrupted installation is repaired by the
+next call. pip's own configuration (indexes, find-links, proxies) holds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCKS = ROOT / "requirements"
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+STAMPS = VENV / ".llm101"
+LOG = VENV / "setup.log"
+
+OLDEST_PYTHON = (3, 11)
+TORCH = "torch==2.13.0"
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+INDEX_PROBE_SECONDS = 4
+
+STEPS = {  # what a layer consists of, in the order of installation
+    "lab": ("framework", "lab", "packages", "model"),
+    "grader": ("framework", "lab", "grader", "packages", "model"),
+    "dev": ("framework", "lab", "grader", "dev", "packages", "model"),
+    "sandbox": ("sandbox",),
+}
+
+
+class Stop(Exception):
+    """Set-up cannot go on; the message is the one line that says what to do."""
+
+
+def main(arguments: list[str]) -> None:
+    unknown = [name for name in arguments if name not in STEPS]
+    if unknown or not arguments:
+        raise Stop(f"usage: setup_env.py {{{','.join(STEPS)}}} ...")
+    wanted = {step for name in arguments for step in STEPS[name]}
+    if "sandbox" in wanted:
+        ensure_sandbox_tools()
+        wanted.remove("sandbox")
+    if not missing(wanted):
+        return
+    with one_at_a_time():
+        ensure_venv()
+        steps = missing(wanted)
+        for number, step in enumerate(steps, start=1):
+            install(step, f"[{number}/{len(steps)}]")
+
+
+# ---- what is there -------------------------------------------------------------------------------------
+
+
+def missing(wanted: set[str]) -> list[str]:
+    """The steps that are not done yet, or whose inputs have changed since, in order."""
+    if not is_our_venv():
+        return [step for step in STEPS["dev"] if step in wanted]
+    return [step for step in STEPS["dev"] if step in wanted and read(STAMPS / step) != inputs_hash(step)]
+
+
+def inputs_hash(step: str) -> str:
+    """What a step depends on, as a hash: the same hash means that there is nothing to install."""
+    inputs = {
+        "framework": lambda: TORCH.encode(),
+        "packages": lambda: (ROOT / "pyproject.toml").read_bytes(),
+        "model": lambda: b"1",  # labkit keeps the model; the stamp only says that it was made
+    }.get(step, lambda: (LOCKS / f"{step}.txt").read_bytes())
+    return hashlib.sha256(inputs()).hexdigest()
+
+
+def is_our_venv() -> bool:
+    """Whether .venv was made for this place: one that was moved or copied has wrong paths in its scripts."""
+    return PYTHON.exists() and read(STAMPS / "place") == str(VENV)
+
+
+def read(file: Path) -> str | None:
+    try:
+        return file.read_text()
+    except OSError:
+        return None
+
+
+# ---- the virtual environment ---------------------------------------------------------------------------
+
+
+def ensure_venv() -> None:
+    if is_our_venv():
+        return
+    interpreter = find_python()
+    say(f"Creating .venv with {interpreter} (the log is {shown(LOG)})")
+    made = subprocess.run(
+        [interpreter, "-m", "venv", "--clear", str(VENV)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if made.returncode:
+        raise Stop(f"Could not create .venv: {last_line(made.stdout)}")
+    STAMPS.mkdir()
+    (STAMPS / "place").write_text(str(VENV))
+
+
+def find_python() -> str:
+    """The first interpreter that is new enough and can make virtual environments."""
+    new_enough = f"import sys; sys.exit(sys.version_info < {OLDEST_PYTHON})"
+    without_venv = None
+    # The base executable is outside .venv, also when .venv's Python runs this.
+    running = getattr(sys, "_base_executable", sys.executable)
+    for name in [running, "python3", "python3.14", "python3.13", "python3.12", "python3.11"]:
+        path = shutil.which(name)
+        if path is None or Path(path).parent == PYTHON.parent or not runs(path, new_enough):
+            continue
+        if runs(path, "import ensurepip, venv"):
+            return path
+        without_venv = without_venv or path
+    if without_venv:
+        raise Stop(f"{without_venv} lacks venv: run `sudo apt-get install -y python3-venv`, then try again.")
+    raise Stop(
+        "LLM101 Labs needs Python 3.11 or newer: install it, see that it is on the PATH, then try again."
+    )
+
+
+def runs(interpreter: str, code: str) -> bool:
+    return subprocess.run([interpreter, "-c", code], stderr=subprocess.DEVNULL).returncode == 0
+
+
+@contextlib.contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Two calls at once do not install into the same place."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    folder = os.open(LOCKS, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("Another set-up is running: waiting for it")
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+# ---- the steps -----------------------------------------------------------------------------------------
+
+
+def install(step: str, count: str) -> None:
+    """Carry out one step, and leave its stamp only when all went well."""
+    import time
+
+    start = time.monotonic()
+    unfinished = STAMPS / f"{step}.unfinished"
+    if step == "framework":
+        install_torch(f"{count} PyTorch", unfinished)
+    elif step == "packages":
+        pip(f"{count} labkit", ["--no-deps", "--no-build-isolation", "-e", str(ROOT)], unfinished)
+    elif step == "model":
+        make_model(f"{count} SmolLM2")
+    else:
+        lock = ["--no-deps", "--require-hashes", "-r", str(LOCKS / f"{step}.txt")]
+        pip(f"{count} packages of the {step} layer", lock, unfinished)
+    unfinished.unlink(missing_ok=True)
+    (STAMPS / step).write_text(inputs_hash(step))
+    say(f"{count} {step} is ready ({time.monotonic() - start:.0f} s)")
+
+
+def install_torch(title: str, unfinished: Path) -> None:
+    """torch from the index that fits this machine, then what it depends on from the default index.
+
+    The CPU build spares a laptop gigabytes of CUDA. It is tried only where its index answers at once, so that
+    a closed network loses no time; an index that the user names in TORCH_INDEX_URL is taken at its word.
+    """
+    index = os.environ.get("TORCH_INDEX_URL")
+    if index:
+        pip(title, [TORCH, "--no-deps", "--index-url", index], unfinished)
+    elif sys.platform == "linux" and not has_nvidia_gpu() and answers(f"{CPU_INDEX}/torch/"):
+        with contextlib.suppress(Stop):
+            pip(f"{title} (CPU build)", [TORCH, "--no-deps", "--index-url", CPU_INDEX], unfinished)
+    with pinned_versions() as constraints:
+        pip(title, [TORCH, "-c", str(constraints)], unfinished)
+
+
+def has_nvidia_gpu() -> bool:
+    return shutil.which("nvidia-smi") is not None or any(Path("/dev").glob("nvidia[0-9]*"))
+
+
+def answers(url: str) -> bool:
+    """Whether `url` can be reached within seconds, through the proxy that pip is configured with."""
+    import re
+    import ssl
+    import urllib.request
+
+    command = [str(PYTHON), "-m", "pip", "config", "list"]
+    proxy = re.search(r"\.proxy='(.+)'", subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout)
+    # Only whether it answers matters here: pip verifies certificates when it downloads.
+    handlers: list[urllib.request.BaseHandler] = [
+        urllib.request.HTTPSHandler(context=ssl._create_unverified_context())
+    ]
+    if proxy:
+        handlers.append(urllib.request.ProxyHandler({"https": proxy[1]}))
+    request = urllib.request.Request(url, method="HEAD")
+    try:
+        with urllib.request.build_opener(*handlers).open(request, timeout=INDEX_PROBE_SECONDS):
+            return True
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def pinned_versions() -> Iterator[Path]:
+    """The lab layer's versions as pip constraints, without hashes: torch itself is in no lock."""
+    import re
+    import tempfile
+
+    pins = re.findall(r"^([a-z0-9].*?) \\$", (LOCKS / "lab.txt").read_text(), flags=re.MULTILINE)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "constraints.txt")
+        file.write_text("\n".join(pins))
+        yield file
+
+
+def make_model(title: str) -> None:
+    progress = Progress(title)
+    progress.show("converting the weights (once)")
+    code = "from labkit.models import smollm2_folder; smollm2_folder()"
+    with LOG.open("ab") as log:
+        made = subprocess.run([PYTHON, "-c", code], stdout=log, stderr=log)
+    progress.clear()
+    if made.returncode:
+        raise Stop(f"{title}: the conversion failed; the log is {shown(LOG)}")
+
+
+# ---- pip -----------------------------------------------------------------------------------------------
+
+
+def pip(title: str, arguments: list[str], unfinished: Path) -> None:
+    """`pip install` with its output in the log and one line of progress on the screen.
+
+    `unfinished` stands while packages are being written. Found at the start, it says that a call was killed
+    at that point: what pip then takes for installed may be half there, and everything is installed anew.
+    """
+    command = [str(PYTHON), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
+    command += ["--progress-bar=off", *(["--force-reinstall"] if unfinished.exists() else [])]
+    progress = Progress(title)
+    packages = 0
+    environment = {**os.environ, "PIP_USER": "0", "PYTHONUNBUFFERED": "1"}
+    with (
+        LOG.open("a", buffering=1) as log,
+        subprocess.Popen(
+            command + arguments,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env=environment,
+        ) as process,
+    ):
+        assert process.stdout is not None
+        problem = ""
+        for line in process.stdout:
+            log.write(line)
+            if line.startswith("Collecting "):
+                packages += 1
+                progress.show(f"{packages} packages, {line.split()[1].split('=')[0]}")
+            elif line.startswith("Installing collected"):
+                unfinished.touch()
+                progress.show(f"installing {line.count(',') + 1} packages")
+            elif line.startswith("ERROR:"):
+                problem = problem or line.removeprefix("ERROR:").strip()
+    progress.clear()
+    if process.returncode:
+        raise Stop(f"{title}: pip failed: {problem or 'see the log'} (the log is {shown(LOG)})")
+
+
+class Progress:
+    """One line that changes in a terminal, and one line for each step elsewhere."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._moves = sys.stderr.isatty()
+        if not self._moves:
+            say(f"{title} ...")
+
+    def show(self, what: str) -> None:
+        if self._moves:
+            width = shutil.get_terminal_size().columns - 1
+            sys.stderr.write(f"\r\033[K{f'{self._title}: {what}'[:width]}")
+            sys.stderr.flush()
+
+    def clear(self) -> None:
+        if self._moves:
+            sys.stderr.write("\r\033[K")
+
+
+# ---- the sandbox's tools -------------------------------------------------------------------------------
+
+
+def ensure_sandbox_tools() -> None:
+    """bubblewrap and libseccomp: installed by apt as root, else the command that installs them is shown."""
+    if sys.platform != "linux":
+        raise Stop("Grading needs Linux (bubblewrap): hand in your notebook, or grade it on a Linux machine.")
+    if has_sandbox_tools():
+        return
+    managers = {
+        "apt-get": "apt-get install -y bubblewrap libseccomp2",
+        "dnf": "dnf install -y bubblewrap libseccomp",
+        "pacman": "pacman -S --needed bubblewrap libseccomp",
+        "zypper": "zypper install -y bubblewrap libseccomp2",
+    }
+    command = next((line for name, line in managers.items() if shutil.which(name)), None)
+    if command is None:
+        raise Stop(
+            "Grading needs bubblewrap and libseccomp: install both with your system's package manager."
+        )
+    root = os.geteuid() == 0
+    if not root or not command.startswith("apt-get"):
+        raise Stop(
+            f"Grading needs bubblewrap. Run this once, then try again: {'' if root else 'sudo '}{command}"
+        )
+    say("Installing bubblewrap and libseccomp2 with apt")
+    script = f"apt-get update; DEBIAN_FRONTEND=noninteractive {command}"
+    done = subprocess.run(
+        ["sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    )
+    if done.returncode or not has_sandbox_tools():
+        raise Stop(f"`{command}` failed: {last_line(done.stdout)}")
+
+
+def has_sandbox_tools() -> bool:
+    import ctypes
+
+    try:
+        ctypes.CDLL("libseccomp.so.2")
+    except OSError:
+        return False
+    return shutil.which("bwrap") is not None
+
+
+# ---- words ---------------------------------------------------------------------------------------------
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def last_line(text: str) -> str:
+    return text.strip().rpartition("\n")[2]
+
+
+def shown(path: Path) -> str:
+    return os.path.relpath(path)
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except Stop as reason:
+        say(str(reason))
+        sys.exit(2)
+    except KeyboardInterrupt:
+        say("\nStopped. The next call goes on from here.")
+        sys.exit(130)
