@@ -61,9 +61,7 @@ def generate(lab: Lab, lang: str) -> dict[str, bytes]:
         f"{notebook}.ipynb": (nbformat.writes(source.release(lab, notebook, lang)) + "\n").encode()
         for notebook in lab.notebooks
     }
-    return files | {
-        path.relative_to(lab.folder).as_posix(): path.read_bytes() for path in _files(lab.folder / "data")
-    }
+    return files | {path.relative_to(lab.folder).as_posix(): path.read_bytes() for path in _files(lab.folder / "data")}
 
 
 def verify(lab: Lab) -> None:
@@ -213,9 +211,7 @@ def _code_lines(text: str) -> list[str]:
 
 def _files(folder: Path) -> list[Path]:
     return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.is_file() and not IGNORED & set(path.relative_to(folder).parts)
+        path for path in folder.rglob("*") if path.is_file() and not IGNORED & set(path.relative_to(folder).parts)
     )
 
 

@@ -56,7 +56,8 @@ def build(
     """Make the notebooks of assignments/ from the sources in solutions/."""
     from autograder.build import build as build_labs
 
-    written = build_labs([Lab.find(name) for name in labs] if labs else Lab.all(), REPOSITORY / "assignments", check=check)
+    chosen = [Lab.find(name) for name in labs] if labs else Lab.all()
+    written = build_labs(chosen, REPOSITORY / "assignments", check=check)
     for path in written:
         console.print(f"wrote {path}", soft_wrap=True)
     if not written:
@@ -107,7 +108,8 @@ def validate(
 
         def done(finding: Finding) -> None:
             for fault in finding.faults:
-                progress.console.print(f"[red]✗[/] {finding.target} (seed {finding.seed}): {escape(fault)}", soft_wrap=True)
+                where = f"{finding.target} (seed {finding.seed})"
+                progress.console.print(f"[red]✗[/] {where}: {escape(fault)}", soft_wrap=True)
             progress.update(task, description=finding.target, total=validation.count(known, seeds), advance=1)
 
         findings = validation.validate(known, seeds, done)

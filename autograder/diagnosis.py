@@ -24,7 +24,8 @@ def diagnose(student: Trace, reference: Trace, misconceptions: Mapping[str, Trac
 
     Where several match at that reply, the replies after it decide; if they still agree, there is no diagnosis.
     """
-    first = next((i for i, (a, b) in enumerate(zip(student, reference, strict=False)) if not same(a, b, tolerance)), None)
+    pairs = enumerate(zip(student, reference, strict=False))
+    first = next((index for index, (a, b) in pairs if not same(a, b, tolerance)), None)
     if first is None or not telling(student[first], reference[first]):
         return None
     candidates = {

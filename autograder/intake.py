@@ -26,9 +26,7 @@ MAX_CELLS = 5_000
 MAX_CONSTANTS = 10_000  # NaN and Infinity, which JSON does not have
 
 REOPEN = "open the notebook in Jupyter, save it and submit it again"
-OPEN_FLAGS = (
-    os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-)  # a FIFO must not block us
+OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC  # a FIFO must not block us
 
 # UTF-32 stands before UTF-16, whose byte order mark is the beginning of its own.
 BYTE_ORDER_MARKS = (
@@ -113,9 +111,7 @@ _source = msgspec.json.Decoder(str | list[str])
 _metadata = msgspec.json.Decoder(_Metadata)
 
 # Everything up to the next NaN or Infinity outside a string. Possessive: linear, and no stack that grows.
-_BEFORE_CONSTANT = re.compile(
-    rb'((?:[^"NI]++|"(?:[^"\\]++|\\.)*+"|(?!NaN|Infinity)[NI])*+)(?:NaN|Infinity)', re.DOTALL
-)
+_BEFORE_CONSTANT = re.compile(rb'((?:[^"NI]++|"(?:[^"\\]++|\\.)*+"|(?!NaN|Infinity)[NI])*+)(?:NaN|Infinity)', re.DOTALL)
 
 
 def read_submission(path: Path, notebooks: Sequence[str]) -> Submission | Unreadable:
@@ -140,9 +136,7 @@ def _read(path: Path, notebooks: Sequence[str]) -> Submission:
         if stat.S_ISDIR(os.fstat(descriptor).st_mode):
             return _read_folder(descriptor, notebooks)
         if len(notebooks) != 1:
-            raise _Refused(
-                f"this lab has {len(notebooks)} notebooks: submit a folder with {_files(notebooks)}"
-            )
+            raise _Refused(f"this lab has {len(notebooks)} notebooks: submit a folder with {_files(notebooks)}")
         cells, notes = _parse(_contents(descriptor, shown), shown)
         return Submission({notebooks[0]: cells}, notes)
     finally:
@@ -178,9 +172,7 @@ def _open(path: Path, shown: str, folder: int | None = None) -> int | None:
         if getattr(error, "errno", None) == errno.ELOOP:
             raise _Refused(f"{shown} is a symbolic link: submit the file itself") from None
         reason = getattr(error, "strerror", None) or "no such path"
-        raise _Refused(
-            f"{shown} cannot be opened ({reason.lower()}): submit a notebook that can be read"
-        ) from None
+        raise _Refused(f"{shown} cannot be opened ({reason.lower()}): submit a notebook that can be read") from None
 
 
 def _contents(descriptor: int, shown: str) -> bytes:
@@ -194,9 +186,7 @@ def _contents(descriptor: int, shown: str) -> bytes:
         with open(descriptor, "rb", closefd=False) as file:
             raw = file.read(status.st_size + 1)
     except OSError as error:
-        raise _Refused(
-            f"{shown} cannot be read ({(error.strerror or '').lower()}): submit it again"
-        ) from None
+        raise _Refused(f"{shown} cannot be read ({(error.strerror or '').lower()}): submit it again") from None
     if len(raw) > status.st_size:
         raise _Refused(f"{shown} was being written while it was read: submit it again")
     return raw
@@ -241,17 +231,13 @@ def _nbformat(raw: bytes) -> tuple[bytes, int]:
 def _code_cells(cells: Sequence[_Cell | _Cell3], shown: str) -> tuple[SubmittedCell, ...]:
     code = [(position, cell) for position, cell in enumerate(cells, 1) if cell.cell_type == "code"]
     if sum(len(memoryview(cell.source)) for _, cell in code) > MAX_SOURCE:
-        raise _Refused(
-            f"{shown} holds more than {MAX_SOURCE >> 20} MiB of code: delete what is not code of yours"
-        )
+        raise _Refused(f"{shown} holds more than {MAX_SOURCE >> 20} MiB of code: delete what is not code of yours")
     submitted = []
     for position, cell in code:
         try:
             lines = _source.decode(cell.source)
         except msgspec.ValidationError:
-            raise _Refused(
-                f"{shown}: the source of cell {position} is neither text nor lines: {REOPEN}"
-            ) from None
+            raise _Refused(f"{shown}: the source of cell {position} is neither text nor lines: {REOPEN}") from None
         grade_id, solution = _nbgrader(cell.metadata)
         source = lines if isinstance(lines, str) else "".join(lines)
         submitted.append(SubmittedCell(source, grade_id, solution, position))

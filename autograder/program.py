@@ -54,18 +54,14 @@ def program(release: Sequence[ReleaseCell], submission: Sequence[SubmittedCell])
     for cell, match in zip(reversed(submission), reversed(matches), strict=True):
         name = f"cell {cell.position}"
         if match is None:
-            entries.append(
-                ((following, cell.position), {"source": cell.source, "role": "added", "name": name})
-            )
+            entries.append(((following, cell.position), {"source": cell.source, "role": "added", "name": name}))
             continue
         if landmarks and landmarks[-1] == match:
             following = landmarks.pop()
         names[match] = name
         if release[match].solution:
             name = release[match].grade_id or name
-            entries.append(
-                ((match, cell.position), {"source": cell.source, "role": "solution", "name": name})
-            )
+            entries.append(((match, cell.position), {"source": cell.source, "role": "solution", "name": name}))
     for index, given in enumerate(release):
         if given.export and not given.solution:
             name = given.grade_id or names.get(index, f"release cell {index + 1}")
@@ -102,9 +98,7 @@ def _match(release: Sequence[ReleaseCell], submission: Sequence[SubmittedCell]) 
         indexes = unchanged.get(_text(cell.source))
         if not indexes:
             return None
-        return (
-            indexes.pop() if len(indexes) > 1 else indexes[0]
-        )  # equal cells in their order; copies of the last
+        return indexes.pop() if len(indexes) > 1 else indexes[0]  # equal cells in their order; copies of the last
 
     return [match(cell) for cell in submission]
 

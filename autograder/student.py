@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from autograder.sandbox import Child, Sandbox
 from autograder.worker import wire
 
 MAX_MESSAGE = 300  # characters of a student's own message that reach the report
+_DECIMALS = re.compile(r"-?\d+\.\d{3,}(?:e[+-]?\d+)?")  # values of a tensor, say: a test's inputs are no student's
 LOAD_ATTEMPTS = 4  # a cell that ends the process while loading is left out in the next attempt
 
 
@@ -22,7 +24,7 @@ class StudentError(Exception):
 
     def __init__(self, failure: wire.Failure) -> None:
         self.type = failure.type
-        self.message = failure.message[:MAX_MESSAGE]
+        self.message = _DECIMALS.sub("…", failure.message[:MAX_MESSAGE])
         self.line, self.text, self.cell = failure.line, failure.text[:MAX_MESSAGE], failure.cell[:MAX_MESSAGE]
         super().__init__(str(self))
 
@@ -181,8 +183,9 @@ class Session:
                 if self._accept(op, request.id, reply):
                     return reply, answer
         except TimeoutError:
-            whole = self.total <= self.budget
-            self._fail("timeout", "the submission's time is used up" if whole else f"no result after {self.budget:.0f} s")
+            spent_all = self.total <= self.budget
+            late = "the submission's time is used up" if spent_all else f"no result after {self.budget:.0f} s"
+            self._fail("timeout", late)
         except wire.FrameTooLarge as error:
             self._fail("output_limit", f"the result is too large to grade ({error})")
         except wire.ProtocolError as error:
@@ -228,8 +231,8 @@ class Session:
 class Handle:
     """An object of the student's that stays in the sandbox. Any attribute is a method to call there."""
 
-    def __init__(self, session: Session, number: int, kind: str) -> None:
-        self._session, self._number, self._kind = session, number, kind
+    def __init__(self, session: Session | None, number: int, kind: str) -> None:
+        self._session, self._number, self._kind = session, number, kind  # no session: a handle from a recorded trace
 
     @property
     def type(self) -> str:
@@ -237,7 +240,11 @@ class Handle:
         return self._kind
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._session.request("method", self, "__call__", [*args], kwargs)
+        return self._request("method", self, "__call__", [*args], kwargs)
+
+    def _request(self, op: str, *args: Any) -> Any:
+        assert self._session is not None
+        return self._session.request(op, *args)
 
     def __getattr__(self, name: str) -> _Method:
         if name.startswith("_"):
@@ -252,15 +259,15 @@ class Handle:
 
     def get(self, path: str) -> Any:
         """An attribute by dotted path, such as `layers.0.weight`."""
-        return self._session.request("get", self, path)
+        return self._request("get", self, path)
 
     def set(self, path: str, value: Any) -> None:
         """Sets an attribute by dotted path."""
-        self._session.request("set", self, path, value)
+        self._request("set", self, path, value)
 
     def grads(self) -> dict[str, torch.Tensor | None]:
         """A module's gradients by parameter name; None where none has arrived."""
-        return self._session.request("grads", self)
+        return self._request("grads", self)
 
 
 class _Method:
@@ -268,7 +275,7 @@ class _Method:
         self._handle, self._name = handle, name
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._handle._session.request("method", self._handle, self._name, [*args], kwargs)
+        return self._handle._request("method", self._handle, self._name, [*args], kwargs)
 
 
 class Student:

@@ -14,8 +14,7 @@ import random
 import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
-
+from typing import Literal, cast
 
 import msgspec
 import numpy as np
@@ -133,7 +132,7 @@ class _Loop:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
             last = str(report.longrepr).strip().splitlines()[-1]
-            self.error = UserError(f"{report.nodeid or self.suite.lab.hidden}: the hidden tests cannot be imported: {last}")
+            self.error = UserError(f"{self.suite.lab.hidden}: the hidden tests cannot be imported: {last}")
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         if self.error:
@@ -187,8 +186,9 @@ class _Loop:
             self.run.results.append(self.result)
             self.run.done(self.result)
         self.result.seconds += call.duration
+        when = cast('Literal["setup", "call", "teardown"]', call.when)
         outcome: Literal["passed", "failed"] = "failed" if call.excinfo else "passed"
-        return pytest.TestReport(item.nodeid, item.location, {}, outcome, None, call.when or "call")
+        return pytest.TestReport(item.nodeid, item.location, {}, outcome, None, when)
 
     def _seed(self, test: str, purpose: str) -> int:
         assert self.run is not None

@@ -257,22 +257,26 @@ def pip(title: str, arguments: list[str], unfinished: Path) -> None:
     """
     command = [str(PYTHON), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
     command += ["--progress-bar=off", *(["--force-reinstall"] if unfinished.exists() else [])]
-    progress = Progress(title)
-    packages = 0
     environment = {**os.environ, "PIP_USER": "0", "PYTHONUNBUFFERED": "1"}
-    with (
-        LOG.open("a", buffering=1) as log,
-        subprocess.Popen(
-            command + arguments,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            env=environment,
-        ) as process,
-    ):
-        assert process.stdout is not None
-        problem = ""
+    process = subprocess.Popen(
+        command + arguments,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env=environment,
+    )
+    problem = follow(process, Progress(title), unfinished)
+    if process.wait():
+        raise Stop(f"{title}: pip failed: {problem} (the log is {shown(LOG)})")
+
+
+def follow(process: subprocess.Popen[str], progress: Progress, unfinished: Path) -> str:
+    """Show what pip is doing until it ends; its first error, if it tells one."""
+    assert process.stdout is not None
+    packages = 0
+    problem = "it does not say why"
+    with LOG.open("a", buffering=1) as log:
         for line in process.stdout:
             log.write(line)
             if line.startswith("Collecting "):
@@ -281,11 +285,10 @@ def pip(title: str, arguments: list[str], unfinished: Path) -> None:
             elif line.startswith("Installing collected"):
                 unfinished.touch()
                 progress.show(f"installing {line.count(',') + 1} packages")
-            elif line.startswith("ERROR:"):
-                problem = problem or line.removeprefix("ERROR:").strip()
+            elif line.startswith("ERROR:") and problem == "it does not say why":
+                problem = line.replace("ERROR:", "", 1).strip()
     progress.clear()
-    if process.returncode:
-        raise Stop(f"{title}: pip failed: {problem or 'see the log'} (the log is {shown(LOG)})")
+    return problem
 
 
 class Progress:

@@ -19,6 +19,7 @@ import secrets
 import shutil
 import sys
 import tomllib
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,21 +29,22 @@ from typing import Any
 
 from nbgrader.api import Gradebook
 from nbgrader.apps.api import NbGraderAPI
+from sqlalchemy.exc import SAWarning
 from traitlets.config import Config, PyFileConfigLoader
 
 from autograder.errors import UserError
 from autograder.source import LANGUAGES
 
 COHORT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-STUDENT_ID = re.compile(
-    r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}"
-)  # safe as a folder, in nbgrader's globs and names
+STUDENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")  # safe as a folder, in nbgrader's globs and names
 ROSTER_COLUMNS = ("id", "first_name", "last_name", "email")
 
 # nbgrader's own log lines and tracebacks; what a teacher should know comes back as a result.
 _quiet = logging.getLogger("autograder.nbgrader")
 _quiet.addHandler(logging.NullHandler())
 _quiet.propagate = False
+# nbgrader adds submissions in an order that SQLAlchemy remarks on; the rows are right.
+warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader")
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,7 @@ class Cohort:
             settings = tomllib.loads((folder / "cohort.toml").read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise UserError(
-                f"no cohort {folder.name!r}: make it with "
-                f"`autograder cohort create {folder.name} --roster roster.csv`"
+                f"no cohort {folder.name!r}: make it with `autograder cohort create {folder.name} --roster roster.csv`"
             ) from None
         return cls(folder.resolve(), settings["lang"])
 
@@ -97,7 +98,8 @@ class Cohort:
     def gradebook(self) -> Gradebook:
         """A new connection to the gradebook: a context manager."""
         if shutil.which("alembic") is None:  # nbgrader calls it by name for a new database
-            os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+            folders = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+            os.environ["PATH"] = os.pathsep.join(folders)
         return Gradebook(self.api.coursedir.db_url, self.name)
 
     def path(self, step: str, student: str, lab_id: str) -> Path:
@@ -171,9 +173,7 @@ def failure(result: Mapping[str, Any]) -> str:
 def _student(path: Path, line: int, row: dict[str, str | None]) -> Student:
     values = {column: (row[column] or "").strip() for column in ROSTER_COLUMNS}
     if not STUDENT_ID.fullmatch(values["id"]):
-        raise UserError(
-            f"{path}, line {line}: an id has letters, digits, '.', '_', '@' and '-', not {values['id']!r}"
-        )
+        raise UserError(f"{path}, line {line}: an id has letters, digits, '.', '_', '@' and '-', not {values['id']!r}")
     return Student(**values)
 
 

@@ -41,9 +41,7 @@ def register(app: typer.Typer) -> None:
 def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="e.g. 2026-autumn; nbgrader's course id.")],
     roster: Annotated[Path, typer.Option(help="CSV: id,first_name,last_name,email.")],
-    lang: Annotated[
-        str | None, typer.Option(help="Language of notebooks and feedback: en (default) or zh.")
-    ] = None,
+    lang: Annotated[str | None, typer.Option(help="Language of notebooks and feedback: en (default) or zh.")] = None,
 ) -> None:
     """Make a cohort from a roster; again with a longer roster, add the new students."""
     from autograder.gradebook import cohort as cohorts
@@ -82,9 +80,7 @@ def collect(lab: LabName, cohort: CohortName) -> None:
 def grade_all(
     lab: LabName,
     cohort: CohortName,
-    every: Annotated[
-        bool, typer.Option("--all", help="Also what is graded already and did not change.")
-    ] = False,
+    every: Annotated[bool, typer.Option("--all", help="Also what is graded already and did not change.")] = False,
 ) -> None:
     """Grade the new submissions of a lab into the gradebook. Exits with 3 when the grader failed on any."""
     from autograder.grade import Grader

@@ -15,16 +15,16 @@ from nbgrader.preprocessors import AssignLatePenalties
 from nbgrader.utils import temp_attrs
 
 from autograder.errors import UserError
-from autograder.gradebook import notebook, reports
+from autograder.gradebook import reports
 from autograder.gradebook.cohort import Cohort, failure
 from autograder.gradebook.submitted import TIMESTAMP, digest, submitted_at
-from autograder.intake import MAX_FILE, Unreadable, read_submission
+from autograder.intake import MAX_FILE
 from autograder.report import Report
 
 if TYPE_CHECKING:
     from autograder.lab import Lab
 
-PREPARED = "prepared"  # the step before nbgrader's Autograde: submissions made well-formed, one at a time
+PREPARED = "prepared"  # stands for submitted/ while nbgrader's Autograde runs
 
 
 class Grader(Protocol):
@@ -148,9 +148,7 @@ def record(cohort: Cohort, lab_id: str, student: str, report: Report) -> None:
         penalties.preprocess(nbformat.v4.new_notebook(), {"nbgrader": resources})
 
 
-def set_scores(
-    gradebook: Gradebook, name: str, lab_id: str, student: str, scores: Mapping[str, float]
-) -> None:
+def set_scores(gradebook: Gradebook, name: str, lab_id: str, student: str, scores: Mapping[str, float]) -> None:
     """Sets Grade.auto_score of every graded cell of one submitted notebook. A teacher's own score stays."""
     for grade in gradebook.find_submission_notebook(name, lab_id, student).grades:
         grade.auto_score = scores[grade.name]
@@ -159,23 +157,18 @@ def set_scores(
 
 
 def show_to_teachers(cohort: Cohort, lab: Lab, student: str) -> None:
-    """Runs nbgrader's Autograde for one student, on the release with the student's code in it."""
-    submission = read_submission(cohort.path("submitted", student, lab.id), lab.notebooks)
+    """Runs nbgrader's Autograde for one student, so that formgrader has the notebook.
+
+    nbgrader gets the release to begin with, and its FillRelease step takes the student's code in. So nbgrader
+    opens and copies no file of the student's.
+    """
     folder = cohort.path(PREPARED, student, lab.id)
     shutil.rmtree(cohort.folder / PREPARED, ignore_errors=True)
     folder.mkdir(parents=True)
     for name in lab.notebooks:
-        release = nbformat.read(cohort.path("release", ".", lab.id) / f"{name}.ipynb", as_version=4)
-        if isinstance(submission, Unreadable):
-            node = release
-            node.cells.insert(
-                0, nbformat.v4.new_code_cell(f"# The submission cannot be read: {submission.reason}")
-            )
-        else:
-            node = notebook.filled(release, submission.cells[name])
-        nbformat.write(node, folder / f"{name}.ipynb")
+        shutil.copy(cohort.path("release", ".", lab.id) / f"{name}.ipynb", folder)
     if timestamp := submitted_at(cohort.path("submitted", student, lab.id)):
-        (folder / TIMESTAMP).write_text(f"{timestamp} UTC")
+        (folder / TIMESTAMP).write_text(f"{timestamp} UTC", encoding="ascii")
     try:
         with temp_attrs(cohort.api.coursedir, submitted_directory=PREPARED):
             result = cohort.api.autograde(lab.id, student, force=True, create=False)

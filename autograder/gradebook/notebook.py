@@ -5,13 +5,24 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
 from autograder import source
-from autograder.intake import SubmittedCell
+from autograder.intake import SubmittedCell, Unreadable, read_submission
 from autograder.program import program
+
+
+def readable(release: NotebookNode, submitted: Path, name: str) -> NotebookNode:
+    """The release filled from `<name>.ipynb` in the folder `submitted`, or with a note why not."""
+    submission = read_submission(submitted, [name])
+    if isinstance(submission, Unreadable):
+        note = nbformat.v4.new_code_cell(f"# The submission cannot be read: {submission.reason}")
+        release.cells.insert(0, note)
+        return release
+    return filled(release, submission.cells[name])
 
 
 def filled(release: NotebookNode, submission: Sequence[SubmittedCell]) -> NotebookNode:
@@ -21,9 +32,7 @@ def filled(release: NotebookNode, submission: Sequence[SubmittedCell]) -> Notebo
     """
     result = copy.deepcopy(release)
     given = [index for index, cell in enumerate(result.cells) if cell.cell_type == "code"]
-    solutions = {
-        result.cells[index].metadata.nbgrader.grade_id: index for index in given if _solution(result, index)
-    }
+    solutions = {result.cells[index].metadata.nbgrader.grade_id: index for index in given if _solution(result, index)}
     others = iter([index for index in given if not _solution(result, index)])
     cells: list[NotebookNode] = []
     following = 0  # the release cell that comes next

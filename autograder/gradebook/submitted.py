@@ -14,9 +14,7 @@ from nbgrader.utils import parse_utc
 SECRET = "submission_secret.txt"  # nbgrader's names
 TIMESTAMP = "timestamp.txt"
 MAX_NOTE = 1000  # bytes of either
-OPEN_FLAGS = (
-    os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-)  # a link is refused, a FIFO does not block
+OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a link is refused, a FIFO does not block
 
 
 def read_file(path: Path, limit: int) -> bytes | None:

@@ -1,7 +1,7 @@
 """The warm bubblewrap sandbox: one outer sandbox with a template process, one fork of it per submission.
 
-    grader ── control socket ──> template (in bubblewrap: read-only system, no network, libraries imported)
-       └───── channel ─────────> child (fork of the template in namespaces of its own; see worker/child.py)
+grader ── control socket ──> template (in bubblewrap: read-only system, no network, libraries imported)
+   └───── channel ─────────> child (fork of the template in namespaces of its own; see worker/child.py)
 """
 
 import array
@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,6 +31,7 @@ from autograder.sandbox.memory import Watchdog
 from autograder.worker import wire
 
 LIBRARY = "/llm101"  # where the worker and labkit appear inside
+SYSTEM_LINKS = ("/bin", "/sbin", "/lib", "/lib64")  # links into /usr on most systems, folders on some
 BOOT_SECONDS = 180.0
 SPAWN_SECONDS = 30.0
 CPU_SECONDS = 600  # a backstop per process; the deadlines of calls are the limit that students meet
@@ -59,7 +59,7 @@ class Bubblewrap:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._answers: deque[_Answer] = deque()  # orders in flight; the template answers in their order
         self._stage: str | None = None
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  open as long as the sandbox
         self._process = self._start(theirs, preload)
         theirs.close()
         self._ready = self._expect()
@@ -68,7 +68,7 @@ class Bubblewrap:
 
     def _start(self, control: socket.socket, preload: Sequence[str]) -> "subprocess.Popen[bytes]":
         if shutil.which("bwrap") is None:
-            raise GraderError("bubblewrap is missing: install it with `apt-get install bubblewrap` (or your system's way)")
+            raise GraderError("bubblewrap is missing: install it, e.g. with `apt-get install bubblewrap`")
         before, binds, after = _command(preload)
         if os.geteuid() == 0:
             self._stage = tempfile.mkdtemp(prefix="llm101-")
@@ -151,7 +151,8 @@ class Bubblewrap:
             try:
                 data = self._control.recv(65536)
             except TimeoutError:
-                raise GraderError(f"the sandbox did not answer within {seconds:.0f} s: is this machine overloaded?") from None
+                late = f"the sandbox did not answer within {seconds:.0f} s: is this machine overloaded?"
+                raise GraderError(late) from None
             if not data:
                 raise self._dead()
             self._answers.popleft().content = msgspec.json.decode(data)
@@ -254,7 +255,7 @@ def _command(preload: Sequence[str]) -> tuple[list[str], list[list[str]], list[s
         "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--dir", "/home/student",
     ]  # fmt: skip
     after = [word for name, value in _ENVIRONMENT.items() for word in ("--setenv", name, value)]
-    for link in ("/bin", "/sbin", "/lib", "/lib64"):
+    for link in SYSTEM_LINKS:
         if os.path.islink(link):
             after += ["--symlink", os.readlink(link), link]
     # bubblewrap's own root and /dev are tmpfs: left writable, one child's files would be seen by the next.
@@ -266,10 +267,9 @@ def _command(preload: Sequence[str]) -> tuple[list[str], list[list[str]], list[s
 
 def _binds() -> list[list[str]]:
     """What the sandbox sees of the host, read-only, in an order in which no bind hides an earlier one."""
-    folders = ["/usr", sys.base_prefix, sys.prefix]
-    folders += [path for path in ("/bin", "/sbin", "/lib", "/lib64") if os.path.isdir(path) and not os.path.islink(path)]
-    files = ["/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives"]
-    shown = sorted({path for path in folders + files if os.path.exists(path)}, key=len)
+    system = [path for path in SYSTEM_LINKS if not os.path.islink(path)]
+    wanted = {"/usr", *system, sys.base_prefix, sys.prefix, "/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives"}
+    shown = sorted(filter(os.path.exists, wanted), key=len)
     outermost = [path for path in shown if not any(Path(other) in Path(path).parents for other in shown)]
     binds = [[path, path] for path in outermost]
     for package in (autograder.worker, labkit):

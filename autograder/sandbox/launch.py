@@ -9,14 +9,15 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from autograder.worker import kernel
 
 SANDBOX_ID = 64101  # uid and gid on the host; no account has it
 
 
-def main(plan: dict) -> None:
-    """`plan`: `binds` [[source, target], ...], `before` and `after` (bubblewrap's other arguments), `stage` (folder)."""
+def main(plan: dict[str, Any]) -> None:
+    """`plan`: `binds` ([source, target] pairs), bubblewrap's words `before` and `after` them, a folder `stage`."""
     kernel.unshare(kernel.CLONE_NEWNS)
     kernel.mount("", "/", flags=kernel.MS_REC | kernel.MS_PRIVATE)
     stage = Path(plan["stage"])

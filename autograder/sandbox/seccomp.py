@@ -11,16 +11,16 @@ from functools import cache
 from autograder.errors import GraderError
 from autograder.worker import kernel
 
-_DENIED = """
-    bpf perf_event_open io_uring_setup io_uring_enter io_uring_register userfaultfd memfd_secret
-    add_key keyctl request_key
-    ptrace process_vm_readv process_vm_writev process_madvise kcmp pidfd_getfd
-    mount umount2 pivot_root chroot setns unshare move_mount open_tree fsopen fsconfig fsmount fspick mount_setattr
-    open_by_handle_at name_to_handle_at fanotify_init quotactl quotactl_fd lookup_dcookie
-    init_module finit_module delete_module kexec_load kexec_file_load reboot swapon swapoff acct syslog
-    settimeofday clock_settime clock_adjtime adjtimex sethostname setdomainname personality vhangup
-    iopl ioperm modify_ldt move_pages migrate_pages
-""".split()
+_DENIED = (
+    "bpf", "perf_event_open", "io_uring_setup", "io_uring_enter", "io_uring_register", "userfaultfd",
+    "memfd_secret", "add_key", "keyctl", "request_key", "ptrace", "process_vm_readv", "process_vm_writev",
+    "process_madvise", "kcmp", "pidfd_getfd", "mount", "umount2", "pivot_root", "chroot", "setns", "unshare",
+    "move_mount", "open_tree", "fsopen", "fsconfig", "fsmount", "fspick", "mount_setattr", "open_by_handle_at",
+    "name_to_handle_at", "fanotify_init", "quotactl", "quotactl_fd", "lookup_dcookie", "init_module",
+    "finit_module", "delete_module", "kexec_load", "kexec_file_load", "reboot", "swapon", "swapoff", "acct",
+    "syslog", "settimeofday", "clock_settime", "clock_adjtime", "adjtimex", "sethostname", "setdomainname",
+    "personality", "vhangup", "iopl", "ioperm", "modify_ldt", "move_pages", "migrate_pages",
+)  # fmt: skip
 
 _NAMESPACE_FLAGS = (
     kernel.CLONE_NEWNS, kernel.CLONE_NEWUTS, kernel.CLONE_NEWIPC,

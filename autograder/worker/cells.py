@@ -43,9 +43,7 @@ class CellError:
     text: str
 
     def __str__(self) -> str:
-        return f"{_called(self.cell)} raised {self.type} on line {self.line}: {self.message}".removesuffix(
-            ": "
-        )
+        return f"{_called(self.cell)} raised {self.type} on line {self.line}: {self.message}".removesuffix(": ")
 
 
 @dataclass

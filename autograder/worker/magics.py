@@ -7,9 +7,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 RUN_BODY = frozenset({"capture", "memit", "prun", "time", "timeit"})  # cell magics around ordinary code
 # Line magics that a student may rely on, and would miss; others only concern the display.
-MISSED = frozenset(
-    {"cd", "conda", "env", "load", "mamba", "micromamba", "pip", "run", "set_env", "store", "uv"}
-)
+MISSED = frozenset({"cd", "conda", "env", "load", "mamba", "micromamba", "pip", "run", "set_env", "store", "uv"})
 MAX_SHOWN = 40  # characters of a command in a note
 
 

@@ -126,9 +126,7 @@ def names_of_cell(python: Python) -> Names:
 def statements(cell: int, python: Python) -> list[Statement]:
     """The top-level statements of an added cell. Raises SyntaxError, RecursionError."""
     nodes = python.tree.body
-    only_defines = all(
-        isinstance(node, (*DEFINITION, *ASSIGNMENT, ast.Pass)) or _is_constant(node) for node in nodes
-    )
+    only_defines = all(isinstance(node, (*DEFINITION, *ASSIGNMENT, ast.Pass)) or _is_constant(node) for node in nodes)
     return [
         Statement(cell, node, names_of(text), frozenset(_changes(node)), only_defines)
         for node, text in zip(nodes, _texts(python), strict=True)

@@ -185,7 +185,7 @@ def _pack(value: Any, tensors: dict[str, torch.Tensor], refer: Callable[[Any], d
 def _add_tensor(tensor: torch.Tensor, tensors: dict[str, torch.Tensor]) -> int:
     tensor = tensor.detach()
     if tensor.is_meta or tensor.layout is not torch.strided:
-        raise ProtocolError(f"a tensor without values (device {tensor.device}, layout {tensor.layout}) cannot be graded")
+        raise ProtocolError(f"a tensor without values ({tensor.device}, {tensor.layout}) cannot be graded")
     index = len(tensors)
     # A copy, because safetensors refuses tensors that share memory.
     tensors[str(index)] = tensor.to("cpu").clone(memory_format=torch.contiguous_format)

@@ -6,8 +6,10 @@ import sys
 import types
 from pathlib import Path
 
+import nbformat
 import pytest
 
+from autograder import source
 from autograder.gradebook import grading
 from autograder.gradebook import release as releasing
 from autograder.gradebook.cohort import Cohort
@@ -71,10 +73,20 @@ def test_collect_is_ours(nbgrader, released, lab, hand_in):
     assert not (released.path("submitted", "ann", lab.id) / "passwd").exists()
 
 
-def test_autograde_takes_the_kept_report(nbgrader, graded, lab):
+def test_autograde_takes_the_kept_report_and_no_prose_of_the_student(
+    nbgrader, released, lab, grader, hand_in
+):
+    notebook = source.release(lab, "double")
+    notebook.cells.append(nbformat.v4.new_markdown_cell("<script>alert(1)</script>"))
+    hand_in("ann", notebook=nbformat.writes(notebook).encode())
+    releasing.collect(released, lab)
+    grading.grade_student(released, lab, "ann", grader)
     nbgrader("autograde", lab.id, "--force")
-    with graded.gradebook() as gradebook:
+    with released.gradebook() as gradebook:
         assert gradebook.find_submission(lab.id, "ann").score == 60
+    shown = (released.path("autograded", "ann", lab.id) / "double.ipynb").read_text(encoding="utf-8")
+    assert "double: 20 / 60" in shown
+    assert '<script>alert(1)</script>"' not in shown
 
 
 def test_generate_feedback_runs_nothing_that_a_student_wrote(nbgrader, graded, lab):

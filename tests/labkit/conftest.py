@@ -1,0 +1,65 @@
+"""A small course in a temporary folder: one lab with one problem, in both languages."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from labkit import checks
+from labkit.check import case, fail
+from labkit.workspace import Workspace
+
+check_module = sys.modules["labkit.check"]  # `labkit.check` itself is the function
+
+
+def code(source: str, *, export: bool = False, **nbgrader: Any) -> dict[str, Any]:
+    """A code cell as nbformat stores it."""
+    metadata: dict[str, Any] = {"tags": ["export"]} if export else {}
+    if nbgrader:
+        metadata["nbgrader"] = {"schema_version": 3, "grade": False, "solution": False, **nbgrader}
+    return {"cell_type": "code", "metadata": metadata, "source": source, "outputs": [], "execution_count": None}
+
+
+def write_notebook(file: Path, cells: list[dict[str, Any]]) -> Path:
+    """`cells` as a notebook at `file`."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    return file
+
+
+IMPORTS = code("%matplotlib inline\nimport math", export=True)
+UNWRITTEN = code("def area(r):\n    raise NotImplementedError", export=True, solution=True, grade_id="area-solution")
+WRITTEN = code("def area(r):\n    return math.pi * r * r", export=True, solution=True, grade_id="area-solution")
+CHECK = code('labkit.check("area")', grade=True, points=10, grade_id="area")
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Speak English, whatever the machine speaks; what a test chooses ends with it."""
+    monkeypatch.setenv("LLM101_LANG", "en")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """A course with lab 05 released in both languages, and nothing begun."""
+    for lang in ("en", "zh"):
+        cells = [code(f"# {lang}"), IMPORTS, UNWRITTEN, CHECK]
+        write_notebook(tmp_path / "assignments" / lang / "lab-05-lora" / "lora.ipynb", cells)
+    return Workspace(tmp_path)
+
+
+@pytest.fixture
+def area_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two public cases of the problem "area", in a lab of their own."""
+    monkeypatch.setattr(check_module, "_cases", {})
+    monkeypatch.setattr(checks, "__path__", [])
+
+    @case("area", en="the unit circle", zh="单位圆")
+    def unit_circle(student: Any) -> None:
+        if abs(student.area(1) - 3.14159) > 1e-3:
+            fail("The unit circle has the area pi.", "单位圆的面积是 π。")
+
+    @case("area", en="radius 0", zh="半径为 0")
+    def radius_zero(student: Any) -> None:
+        assert student.area(0) == 0

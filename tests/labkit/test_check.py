@@ -1,0 +1,137 @@
+"""labkit.check: what a student reads, whatever their code does."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import labkit
+import pytest
+from labkit.check import as_html, case, fail, run_cases
+from labkit.i18n import UnknownLanguage
+
+check = sys.modules["labkit.check"]
+pytestmark = pytest.mark.usefixtures("area_cases")
+
+
+def outcome_of(source: str) -> tuple[str, str]:
+    """Outcome and message of the first case, for a notebook that consists of `source`."""
+    namespace: dict[str, Any] = {}
+    exec(compile(source, "<cell 1>", "exec"), namespace)
+    result = run_cases("area", namespace)[0]
+    return result.outcome, result.message
+
+
+def test_right_code_passes():
+    assert outcome_of("def area(r): return 3.14159 * r * r") == ("passed", "")
+
+
+def test_a_wrong_answer_reads_the_sentence_of_the_case():
+    assert outcome_of("def area(r): return r") == ("failed", "The unit circle has the area pi.")
+
+
+def test_the_sentence_comes_in_the_chosen_language():
+    labkit.language("zh")
+    assert outcome_of("def area(r): return r") == ("failed", "单位圆的面积是 π。")
+
+
+def test_a_name_that_is_not_there_is_said_so():
+    assert outcome_of("x = 1") == ("failed", "`area` is not defined yet: run the cell that defines it first.")
+
+
+def test_unwritten_code_is_not_a_failure():
+    assert outcome_of("def area(r): raise NotImplementedError") == ("unwritten", "not written yet")
+
+
+def test_an_exception_is_told_with_the_students_own_line():
+    outcome, message = outcome_of("def area(r):\n    return helper(r)\ndef helper(r):\n    return {}[r]")
+    assert outcome == "failed"
+    assert message.startswith("KeyError: 1\n  helper, line 4")
+
+
+@pytest.mark.parametrize("body", ["import sys; sys.exit(3)", "return area(r)", "return 'x' * 10", "assert r > 9"])
+def test_whatever_the_code_does_it_is_shown_and_not_raised(body):
+    assert outcome_of(f"def area(r): {body}")[0] == "failed"
+
+
+def test_an_interrupt_from_the_keyboard_gets_through():
+    with pytest.raises(KeyboardInterrupt):
+        outcome_of("def area(r): raise KeyboardInterrupt")
+
+
+def test_an_endless_message_is_cut():
+    assert len(outcome_of("def area(r): raise ValueError('x' * 10**6)")[1].splitlines()[0]) <= 300
+
+
+def test_an_unknown_problem_is_an_error_of_the_caller():
+    with pytest.raises(ValueError, match="no lab has public checks for 'volume'"):
+        labkit.check("volume")
+
+
+def test_check_looks_at_the_callers_names_and_prints_outside_jupyter(capsys):
+    caller = {"labkit": labkit}
+    exec("def area(r): return r\nlabkit.check('area')", caller)
+    assert capsys.readouterr().out.splitlines() == [
+        "area: 1 of 2 public checks passed",
+        "  ✗ the unit circle",
+        "      The unit circle has the area pi.",
+        "  ✓ radius 0",
+        "  These are public cases; grading uses other, hidden tests.",
+    ]
+
+
+def test_html_escapes_what_came_from_the_student():
+    namespace: dict[str, Any] = {}
+    exec("def area(r): raise ValueError('<script>')", namespace)
+    assert "<script>" not in as_html("area", run_cases("area", namespace))
+
+
+def test_a_case_that_is_defined_again_replaces_the_old_one():
+    @case("area", en="radius 0", zh="半径为 0")
+    def radius_zero(student: Any) -> None:
+        fail("new", "新")
+
+    assert [result.message for result in run_cases("area", {"area": lambda r: 3.14159 * r})] == ["", "new"]
+
+
+def test_cases_are_repeatable_and_leave_the_random_state_alone():
+    torch = pytest.importorskip("torch")
+    drawn = []
+
+    @case("noise", en="noise", zh="噪声")
+    def noise(student: Any) -> None:
+        drawn.append(torch.rand(()).item())
+
+    state = torch.random.get_rng_state()
+    run_cases("noise", {})
+    run_cases("noise", {})
+    assert drawn[0] == drawn[1]
+    assert torch.equal(state, torch.random.get_rng_state())
+
+
+def test_an_unknown_language_is_refused():
+    with pytest.raises(UnknownLanguage, match="choose en or zh"):
+        labkit.language("fr")
+
+
+def test_importing_labkit_is_light():
+    heavy = "torch", "transformers", "rich", "IPython"
+    code = f"import labkit, sys; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path.home())
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_it_works_in_a_real_kernel(tmp_path):
+    nbclient = pytest.importorskip("nbclient")
+    nbformat = pytest.importorskip("nbformat")
+    source = (
+        "import labkit\nfrom labkit.check import case, fail\n"
+        "@case('area', en='the unit circle', zh='单位圆')\n"
+        "def unit(student):\n    if student.area(1) < 3: fail('too small', '太小')\n"
+        "def area(r): return r\nlabkit.check('area')"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    nbclient.NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": tmp_path}}).execute()
+    output = notebook.cells[0].outputs[-1]
+    assert "too small" in output.data["text/html"]
+    assert "too small" in output.data["text/plain"]

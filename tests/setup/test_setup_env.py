@@ -1,0 +1,189 @@
+"""Set-up: what is installed when, and what the user is told. Nothing is installed here: pip is a double."""
+
+import ast
+import importlib.util
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "requirements" / "setup_env.py"
+DEV_STEPS = ["framework", "lab", "grader", "dev", "packages", "model"]
+
+
+@pytest.fixture
+def setup_env(tmp_path: Path) -> ModuleType:
+    """The script, as if it stood in an empty course with small locks."""
+    spec = importlib.util.spec_from_file_location("setup_env", SCRIPT)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.ROOT = tmp_path
+    module.LOCKS = tmp_path / "requirements"
+    module.VENV = tmp_path / ".venv"
+    module.PYTHON = module.VENV / "bin" / "python"
+    module.STAMPS = module.VENV / ".llm101"
+    module.LOG = module.VENV / "setup.log"
+    module.LOCKS.mkdir()
+    (tmp_path / "pyproject.toml").write_text("[project]")
+    for layer in ("lab", "grader", "dev"):
+        pins = (f"{layer}-package==1.0", "extra==2 ; sys_platform == 'linux'")
+        lock = "".join(f"{pin} \\\n    --hash=sha256:00\n" for pin in pins)
+        (module.LOCKS / f"{layer}.txt").write_text(lock)
+    return module
+
+
+@pytest.fixture
+def venv(setup_env: ModuleType) -> Path:
+    """A virtual environment whose Python is a double that logs its calls and does what `pip-says` says."""
+    setup_env.STAMPS.mkdir(parents=True)
+    (setup_env.STAMPS / "place").write_text(str(setup_env.VENV))
+    setup_env.PYTHON.parent.mkdir()
+    setup_env.PYTHON.write_text(
+        '#!/bin/sh\nhere=$(dirname "$0")\necho "$@" >> "$here/calls"\n[ ! -f "$here/pip-says" ] || . "$here/pip-says"\n'
+    )
+    setup_env.PYTHON.chmod(0o755)
+    return setup_env.VENV
+
+
+def calls(venv: Path) -> list[str]:
+    file = venv / "bin" / "calls"
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def test_first_call_installs_the_layers_in_order_and_the_second_does_nothing(setup_env, venv, monkeypatch):
+    monkeypatch.setattr(setup_env, "answers", lambda url: False)
+    setup_env.main(["lab"])
+    torch, lab, packages, model = calls(venv)
+    assert "torch==2.13.0 -c" in torch
+    assert f"--no-deps --require-hashes -r {setup_env.LOCKS}/lab.txt" in lab
+    assert f"--no-deps --no-build-isolation -e {setup_env.ROOT}" in packages
+    assert "smollm2_folder" in model
+    setup_env.main(["lab"])
+    assert len(calls(venv)) == 4
+
+
+def test_a_layer_is_installed_again_when_its_lock_changes(setup_env, venv, monkeypatch):
+    monkeypatch.setattr(setup_env, "answers", lambda url: False)
+    setup_env.main(["grader"])
+    before = len(calls(venv))
+    (setup_env.LOCKS / "grader.txt").write_text("other==1 \\\n    --hash=sha256:00\n")
+    setup_env.main(["grader"])
+    assert [call.rpartition("/")[2] for call in calls(venv)[before:]] == ["grader.txt"]
+
+
+def test_a_venv_that_was_moved_is_made_anew(setup_env, venv):
+    (setup_env.STAMPS / "place").write_text("/somewhere/else/.venv")
+    assert setup_env.missing(set(DEV_STEPS)) == DEV_STEPS
+
+
+def test_a_failing_pip_is_told_in_one_line_and_leaves_no_stamp(setup_env, venv):
+    (venv / "bin" / "pip-says").write_text("echo 'ERROR: No matching distribution found for x==1'; exit 1")
+    with pytest.raises(setup_env.Stop) as stop:
+        setup_env.install("lab", "[1/1]")
+    assert "No matching distribution found for x==1" in str(stop.value)
+    assert "setup.log" in str(stop.value)
+    assert "\n" not in str(stop.value)
+    assert setup_env.missing({"lab"}) == ["lab"]
+
+
+def test_an_installation_killed_while_writing_is_forced_anew(setup_env, venv):
+    (venv / "bin" / "pip-says").write_text("echo 'Installing collected packages: a, b'; kill -9 $$")
+    with pytest.raises(setup_env.Stop):
+        setup_env.install("lab", "[1/1]")
+    (venv / "bin" / "pip-says").unlink()
+    setup_env.install("lab", "[1/1]")
+    setup_env.install("lab", "[1/1]")
+    assert ["--force-reinstall" in call for call in calls(venv)] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("gpu", "index_answers", "indexes"),
+    [
+        (False, True, [f"--index-url {'https://download.pytorch.org/whl/cpu'}", "-c"]),
+        (False, False, ["-c"]),
+        (True, True, ["-c"]),
+    ],
+)
+def test_torch_comes_from_the_cpu_index_only_without_gpu_and_when_it_answers(
+    setup_env, venv, monkeypatch, gpu, index_answers, indexes
+):
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.delenv("TORCH_INDEX_URL", raising=False)
+    monkeypatch.setattr(setup_env, "has_nvidia_gpu", lambda: gpu)
+    monkeypatch.setattr(setup_env, "answers", lambda url: index_answers)
+    setup_env.install("framework", "[1/1]")
+    assert len(calls(venv)) == len(indexes)
+    assert all(index in call for index, call in zip(indexes, calls(venv), strict=True))
+
+
+def test_torch_index_url_overrides_the_choice_and_is_taken_at_its_word(setup_env, venv, monkeypatch):
+    monkeypatch.setenv("TORCH_INDEX_URL", "https://torch.example/cu130")
+    (venv / "bin" / "pip-says").write_text("exit 1")
+    with pytest.raises(setup_env.Stop):
+        setup_env.install("framework", "[1/1]")
+    assert ["--index-url https://torch.example/cu130" in call for call in calls(venv)] == [True]
+
+
+def test_an_unreachable_index_costs_seconds(setup_env, venv, monkeypatch):
+    monkeypatch.setattr(setup_env, "INDEX_PROBE_SECONDS", 0.2)
+    start = time.monotonic()
+    assert not setup_env.answers("https://192.0.2.1/whl/cpu/torch/")  # a block that is never routed
+    assert not setup_env.answers("https://index.invalid/torch/")
+    assert time.monotonic() - start < 5
+
+
+def test_torchs_dependencies_get_the_versions_of_the_lock(setup_env):
+    with setup_env.pinned_versions() as constraints:
+        assert constraints.read_text().splitlines() == ["lab-package==1.0", "extra==2 ; sys_platform == 'linux'"]
+
+
+def test_without_a_python_that_is_new_enough_one_line_says_so(setup_env, monkeypatch):
+    monkeypatch.setattr(setup_env, "runs", lambda interpreter, code: "version_info" not in code)
+    with pytest.raises(setup_env.Stop, match=r"needs Python 3\.11 or newer"):
+        setup_env.find_python()
+
+
+def test_a_python_without_venv_is_told_how_to_get_it(setup_env, monkeypatch):
+    monkeypatch.setattr(setup_env, "runs", lambda interpreter, code: "ensurepip" not in code)
+    with pytest.raises(setup_env.Stop, match="apt-get install -y python3-venv"):
+        setup_env.find_python()
+
+
+@pytest.mark.parametrize(
+    ("manager", "command"),
+    [
+        ("apt-get", "sudo apt-get install -y bubblewrap libseccomp2"),
+        ("dnf", "sudo dnf install -y bubblewrap libseccomp"),
+        ("pacman", "sudo pacman -S --needed bubblewrap libseccomp"),
+        ("zypper", "sudo zypper install -y bubblewrap libseccomp2"),
+    ],
+)
+def test_an_ordinary_user_reads_the_command_that_installs_bubblewrap(setup_env, monkeypatch, manager, command):
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(setup_env.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(setup_env.shutil, "which", lambda name: f"/usr/bin/{name}" if name == manager else None)
+    with pytest.raises(setup_env.Stop) as stop:
+        setup_env.main(["sandbox"])
+    assert str(stop.value).endswith(command)
+
+
+def test_grading_off_linux_is_refused_before_anything_is_installed(setup_env, venv, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(setup_env.Stop, match="Grading needs Linux"):
+        setup_env.main(["grader", "sandbox"])
+    assert calls(venv) == []
+
+
+def test_the_script_also_parses_with_an_old_python_to_tell_it_so():
+    ast.parse(SCRIPT.read_text(), feature_version=(3, 7))
+
+
+def test_an_unknown_layer_exits_with_2():
+    call = [sys.executable, "-I", "-S", str(SCRIPT), "everything"]
+    done = subprocess.run(call, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage:")
