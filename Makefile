@@ -11,19 +11,19 @@ BIN := .venv/bin
 
 ##@ Student
 lab-%: FORCE ## lab-NN: open a lab in JupyterLab
-	$(SETUP) lab
+	$(SETUP) lab-$* lab
 	@$(BIN)/lab start $* $(ARGS)
 
 check-%: FORCE ## check-NN: run the public checks on your work
-	$(SETUP) lab
+	$(SETUP) lab-$* lab
 	@$(BIN)/lab check $* $(ARGS)
 
 submit-%: FORCE ## submit-NN: hand in, with a score and hints
-	$(SETUP) grader sandbox
+	$(SETUP) lab-$* grader sandbox
 	@$(BIN)/lab submit $* $(ARGS)
 
 reset-%: FORCE ## reset-NN: move your work aside and begin anew
-	$(SETUP) lab
+	$(SETUP) lab-$* lab
 	@$(BIN)/lab reset $*
 
 status: ## status: your labs and scores

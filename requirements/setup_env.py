@@ -1,6 +1,6 @@
 """Bring .venv to what a target of the Makefile needs; called before each, and mostly nothing is to be done.
 
-    python3 requirements/setup_env.py lab              for students: torch, the lab layer, labkit, the model
+    python3 requirements/setup_env.py lab-05 lab       for students: torch, the lab layer, labkit, the model
     python3 requirements/setup_env.py grader sandbox   the same, the grader's layer, and bubblewrap
     python3 requirements/setup_env.py dev              as grader, and what working on the project needs
 
@@ -45,20 +45,30 @@ class Stop(Exception):
 
 
 def main(arguments: list[str]) -> None:
-    unknown = [name for name in arguments if name not in STEPS]
-    if unknown or not arguments:
-        raise Stop(f"usage: setup_env.py {{{','.join(STEPS)}}} ...")
-    wanted = {step for name in arguments for step in STEPS[name]}
+    layers = [name for name in arguments if name in STEPS]
+    labs = [name for name in arguments if name.startswith("lab-")]
+    if not layers or len(layers) + len(labs) != len(arguments):
+        raise Stop(f"usage: setup_env.py [lab-NN] {{{','.join(STEPS)}}} ...")
+    wanted = {step for name in layers for step in STEPS[name]}
     if "sandbox" in wanted:
         ensure_sandbox_tools()
         wanted.remove("sandbox")
     if not missing(wanted):
         return
+    for lab in labs:
+        ensure_lab_exists(lab)
     with one_at_a_time():
         ensure_venv()
         steps = missing(wanted)
         for number, step in enumerate(steps, start=1):
             install(step, f"[{number}/{len(steps)}]")
+
+
+def ensure_lab_exists(lab: str) -> None:
+    """Say so before anything is installed when there is no such lab; labkit's own modules need no package."""
+    call = [find_python(), "-S", "-m", "labkit.workspace", lab.replace("lab-", "", 1)]
+    if subprocess.run(call, cwd=ROOT / "assignments").returncode:
+        sys.exit(2)
 
 
 # ---- what is there -------------------------------------------------------------------------------------
@@ -128,9 +138,7 @@ def find_python() -> str:
         without_venv = without_venv or path
     if without_venv:
         raise Stop(f"{without_venv} lacks venv: run `sudo apt-get install -y python3-venv`, then try again.")
-    raise Stop(
-        "LLM101 Labs needs Python 3.11 or newer: install it, see that it is on the PATH, then try again."
-    )
+    raise Stop("LLM101 Labs needs Python 3.11 or newer: install it, see that it is on the PATH, then try again.")
 
 
 def runs(interpreter: str, code: str) -> bool:
@@ -209,9 +217,7 @@ def answers(url: str) -> bool:
     command = [str(PYTHON), "-m", "pip", "config", "list"]
     proxy = re.search(r"\.proxy='(.+)'", subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout)
     # Only whether it answers matters here: pip verifies certificates when it downloads.
-    handlers: list[urllib.request.BaseHandler] = [
-        urllib.request.HTTPSHandler(context=ssl._create_unverified_context())
-    ]
+    handlers: list[urllib.request.BaseHandler] = [urllib.request.HTTPSHandler(context=ssl._create_unverified_context())]
     if proxy:
         handlers.append(urllib.request.ProxyHandler({"https": proxy[1]}))
     request = urllib.request.Request(url, method="HEAD")
@@ -281,10 +287,10 @@ def follow(process: subprocess.Popen[str], progress: Progress, unfinished: Path)
             log.write(line)
             if line.startswith("Collecting "):
                 packages += 1
-                progress.show(f"{packages} packages, {line.split()[1].split('=')[0]}")
+                progress.show(f"collecting {line.split()[1].split('=')[0]} ({packages})")
             elif line.startswith("Installing collected"):
                 unfinished.touch()
-                progress.show(f"installing {line.count(',') + 1} packages")
+                progress.show(f"installing ({line.count(',') + 1})")
             elif line.startswith("ERROR:") and problem == "it does not say why":
                 problem = line.replace("ERROR:", "", 1).strip()
     progress.clear()
@@ -328,14 +334,10 @@ def ensure_sandbox_tools() -> None:
     }
     command = next((line for name, line in managers.items() if shutil.which(name)), None)
     if command is None:
-        raise Stop(
-            "Grading needs bubblewrap and libseccomp: install both with your system's package manager."
-        )
+        raise Stop("Grading needs bubblewrap and libseccomp: install both with your system's package manager.")
     root = os.geteuid() == 0
     if not root or not command.startswith("apt-get"):
-        raise Stop(
-            f"Grading needs bubblewrap. Run this once, then try again: {'' if root else 'sudo '}{command}"
-        )
+        raise Stop(f"Grading needs bubblewrap. Run this once, then try again: {'' if root else 'sudo '}{command}")
     say("Installing bubblewrap and libseccomp2 with apt")
     script = f"apt-get update; DEBIAN_FRONTEND=noninteractive {command}"
     done = subprocess.run(

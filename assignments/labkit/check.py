@@ -106,16 +106,14 @@ def run_cases(problem: str, namespace: Mapping[str, Any]) -> list[Result]:
     """How each public case of `problem` goes on `namespace`; ValueError when the problem has no cases."""
     lang = current()
     results = []
-    for public_case in _find_cases(problem):
+    for public_case in find_cases(problem):
         with _own_random_state():
             outcome, message = _run(public_case, namespace)
         results.append(Result(public_case.title[lang], outcome, message))
     return results
 
 
-def _run(
-    public_case: Case, namespace: Mapping[str, Any]
-) -> tuple[Literal["passed", "failed", "unwritten"], str]:
+def _run(public_case: Case, namespace: Mapping[str, Any]) -> tuple[Literal["passed", "failed", "unwritten"], str]:
     try:
         public_case.run(Notebook(namespace))
     except CaseFailed as failure:
@@ -132,11 +130,7 @@ def _run(
 def _where_it_broke(error: BaseException, namespace: Mapping[str, Any]) -> str:
     """The error in one line, and the last line of the student's own code that led to it."""
     told = _first_line("".join(traceback.format_exception_only(error)))
-    own = [
-        (frame, line)
-        for frame, line in traceback.walk_tb(error.__traceback__)
-        if frame.f_globals is namespace
-    ]
+    own = [(frame, line) for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_globals is namespace]
     if not own:
         return told
     summary = traceback.StackSummary.extract(iter(own[-1:]))[0]
@@ -148,8 +142,8 @@ def _first_line(text: str, width: int = 300) -> str:
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
-def _find_cases(problem: str) -> list[Case]:
-    """The cases of `problem`, from whichever lab has them."""
+def find_cases(problem: str) -> list[Case]:
+    """The cases of `problem`, from whichever lab has them; ValueError when none has."""
     from labkit import checks
 
     for module in pkgutil.iter_modules(checks.__path__, "labkit.checks."):
@@ -221,8 +215,7 @@ def as_html(problem: str, results: list[Result]) -> str:
             message = f'<div style="opacity:.8;font-family:var(--jp-code-font-family);">{message}</div>'
         sign = f'<b style="color:{_COLOURS[result.outcome]}">{_SIGNS[result.outcome]}</b>'
         rows.append(
-            '<div style="display:flex;gap:.6em">'
-            f"<span>{sign}</span><div>{escape(result.title)}{message}</div></div>"
+            f'<div style="display:flex;gap:.6em"><span>{sign}</span><div>{escape(result.title)}{message}</div></div>'
         )
     return (
         f'<div style="border-left:4px solid {colour};padding:.3em 1em;line-height:1.6">'

@@ -108,16 +108,12 @@ def _free_port(wanted: int | None) -> int:
         try:
             probe.bind(("127.0.0.1", wanted or 0))
         except OSError as error:
-            raise LabError(
-                f"Port {wanted} cannot be used ({error.strerror}): choose another with --port."
-            ) from None
+            raise LabError(f"Port {wanted} cannot be used ({error.strerror}): choose another with --port.") from None
         return int(probe.getsockname()[1])
 
 
 def _wait_until_up(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    direct = urllib.request.build_opener(
-        urllib.request.ProxyHandler({})
-    )  # a proxy does not know our loopback
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy does not know our loopback
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
         try:

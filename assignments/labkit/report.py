@@ -3,7 +3,6 @@
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -11,22 +10,21 @@ from labkit.i18n import pick
 
 
 def render(report: dict[str, Any]) -> RenderableType:
-    """A table of problem, points and hints, with the total at its foot."""
-    table = Table(show_footer=True)
+    """A row per problem with its points and what the lost tests have to say, the total at the foot."""
+    submission = report["submission"]
+    notes = [Text(note, "dim") for note in submission.get("notes", [])]
+    if submission["status"] != "ok":
+        unreadable = pick("The notebook could not be read", "无法读取笔记本")
+        notes.insert(0, Text(f"{unreadable}: {submission.get('message', '')}", "red"))
+    table = Table(show_footer=True, show_lines=True)
     table.add_column(pick("Problem", "题目"), footer=pick("Total", "总分"))
-    table.add_column(pick("Points", "得分"), justify="right", footer=points(report))
+    table.add_column(pick("Points", "得分"), footer=points(report), justify="right", no_wrap=True)
     table.add_column(pick("What to look at", "提示"), overflow="fold")
     for problem in report["problems"]:
         full = problem["score"] >= problem["max_score"]
-        colour = "green" if full else "red" if problem["score"] == 0 else "yellow"
-        table.add_row(
-            problem["id"], f"[{colour}]{points(problem)}[/]", "\n".join(map(escape, hints(problem)))
-        )
-    submission = report["submission"]
-    if submission["status"] == "ok":
-        return table
-    unreadable = pick("The notebook could not be read", "无法读取笔记本")
-    return Group(Text(f"{unreadable}: {submission.get('message', '')}", style="red"), table)
+        style = "green" if full else "red" if problem["score"] == 0 else "yellow"
+        table.add_row(problem["id"], Text(points(problem), style), advice(problem))
+    return Group(table, *notes)
 
 
 def points(scored: dict[str, Any]) -> str:
@@ -34,8 +32,14 @@ def points(scored: dict[str, Any]) -> str:
     return f"{scored['score']:g} / {scored['max_score']:g}"
 
 
-def hints(problem: dict[str, Any]) -> list[str]:
-    """What the tests that did not pass have to say, each sentence once: the hint, or else the message."""
-    lost = [test for test in problem["tests"] if test["outcome"] != "passed"]
-    said = [test.get("hint") or test.get("message") or test["outcome"] for test in lost]
-    return list(dict.fromkeys(said))
+def advice(problem: dict[str, Any]) -> Text:
+    """What was wrong and the hint, for each test that did not pass; tests with the same hint speak once."""
+    told: dict[str, str] = {}  # hint -> message
+    for test in problem["tests"]:
+        if test["outcome"] != "passed":
+            message = test.get("message") or test["outcome"]
+            told.setdefault(test.get("hint") or message, message)
+    lines = []
+    for hint, message in told.items():
+        lines += [Text(message, "dim")] if hint == message else [Text(message, "dim"), Text(hint)]
+    return Text("\n").join(lines)

@@ -7,6 +7,7 @@ work/.submissions/lab-05-lora/<stamp>/       a copy of each submission, with rep
 
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -73,7 +74,7 @@ class Workspace:
         """The lab of a lesson; LabError when the outline has no such lesson, or its lab is not built yet."""
         lesson = outline.find(number)
         built = {lab.lesson: lab for lab in self.labs()}
-        there = ", ".join(lesson.number for lesson in built) or "-"
+        there = ", ".join(lesson.number for lesson in built) or pick("none", "无")
         if lesson is None:
             raise LabError(
                 pick(
@@ -184,3 +185,10 @@ def _unused(path: Path) -> Path:
     while candidate.exists():
         candidate, number = path.with_name(f"{path.name}-{number}"), number + 1
     return candidate
+
+
+if __name__ == "__main__":  # asked by set-up, before it installs anything for a lab that is not there
+    try:
+        Workspace().find(sys.argv[1])
+    except LabError as error:
+        sys.exit(f"{error}")

@@ -15,6 +15,7 @@ from nbgrader.api import MissingEntry
 from autograder.errors import UserError
 from autograder.gradebook import reports
 from autograder.gradebook.cohort import Cohort, failure
+from autograder.gradebook.grading import submission_digest
 from autograder.gradebook.submitted import SECRET, TIMESTAMP, submission_secret
 from autograder.report import Report, outcome_word
 
@@ -23,16 +24,14 @@ if TYPE_CHECKING:
 
 WORDS = {
     "en": {
-        "score": "Score", "total": "Total", "late": "Late submission", "points": "points",
+        "total": "Total", "late": "Late submission", "submitted": "Submitted", "diagnosis": "diagnosis",
         "unreadable": "The submission could not be read", "teacher": "set by your teacher",
-        "comments": "Comments of your teacher", "perfect": "All tests passed.", "submitted": "Submitted",
-        "test": "Test", "outcome": "Outcome", "diagnosis": "diagnosis",
+        "comments": "Comments of your teacher",
     },
     "zh": {
-        "score": "得分", "total": "总分", "late": "迟交扣分", "points": "分",
+        "total": "总分", "late": "迟交扣分", "submitted": "提交时间", "diagnosis": "诊断",
         "unreadable": "提交的文件无法读取", "teacher": "由教师评定",
-        "comments": "教师评语", "perfect": "全部测试通过。", "submitted": "提交时间",
-        "test": "测试", "outcome": "结果", "diagnosis": "诊断",
+        "comments": "教师评语",
     },
 }  # fmt: skip
 
@@ -80,13 +79,14 @@ def graded_students(cohort: Cohort, lab: Lab) -> list[str]:
 
 def release_feedback(cohort: Cohort, lab: Lab, student: str) -> Feedback:
     """Writes the student's page into feedback/ and puts it where `nbgrader fetch_feedback` finds it."""
-    report = reports.load(cohort, student, lab.id)
+    report = reports.load_current(cohort, student, lab.id, submission_digest(cohort, lab, student))
     if report is None:
-        return Feedback(student, "not released", "not graded yet")
+        return Feedback(student, "not released", "the submission changed since it was graded: grade-all first")
     try:
-        page = render(lab, report, standing(cohort, lab, student), cohort.lang)
+        found = standing(cohort, lab, student)
     except MissingEntry:
         return Feedback(student, "not released", "not in the gradebook: grade again with --all")
+    page = render(lab, report, found, cohort.lang)
     folder = cohort.path("feedback", student, lab.id)
     folder.mkdir(parents=True, exist_ok=True)
     for name in lab.notebooks:
@@ -95,7 +95,7 @@ def release_feedback(cohort: Cohort, lab: Lab, student: str) -> Feedback:
     if secret is None:
         return Feedback(student, "written", f"not submitted through nbgrader, see {folder}")
     (folder / SECRET).write_text(secret, encoding="utf-8")
-    (folder / TIMESTAMP).write_text(standing(cohort, lab, student).timestamp, encoding="ascii")
+    (folder / TIMESTAMP).write_text(found.timestamp, encoding="ascii")
     result = cohort.api.release_feedback(lab.id, student)
     if not result["success"]:
         return Feedback(student, "not released", failure(result))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +24,6 @@ from autograder.report import Report
 
 if TYPE_CHECKING:
     from autograder.lab import Lab
-
-PREPARED = "prepared"  # stands for submitted/ while nbgrader's Autograde runs
 
 
 class Grader(Protocol):
@@ -162,18 +161,16 @@ def show_to_teachers(cohort: Cohort, lab: Lab, student: str) -> None:
     nbgrader gets the release to begin with, and its FillRelease step takes the student's code in. So nbgrader
     opens and copies no file of the student's.
     """
-    folder = cohort.path(PREPARED, student, lab.id)
-    shutil.rmtree(cohort.folder / PREPARED, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for name in lab.notebooks:
-        shutil.copy(cohort.path("release", ".", lab.id) / f"{name}.ipynb", folder)
-    if timestamp := submitted_at(cohort.path("submitted", student, lab.id)):
-        (folder / TIMESTAMP).write_text(f"{timestamp} UTC", encoding="ascii")
-    try:
-        with temp_attrs(cohort.api.coursedir, submitted_directory=PREPARED):
+    with tempfile.TemporaryDirectory(dir=cohort.folder, prefix="prepared-") as prepared:
+        step = Path(prepared).name  # stands for submitted/ while nbgrader runs
+        folder = cohort.path(step, student, lab.id)
+        folder.mkdir(parents=True)
+        for name in lab.notebooks:
+            shutil.copy(cohort.path("release", ".", lab.id) / f"{name}.ipynb", folder)
+        if timestamp := submitted_at(cohort.path("submitted", student, lab.id)):
+            (folder / TIMESTAMP).write_text(f"{timestamp} UTC", encoding="ascii")
+        with temp_attrs(cohort.api.coursedir, submitted_directory=step):
             result = cohort.api.autograde(lab.id, student, force=True, create=False)
-    finally:
-        shutil.rmtree(cohort.folder / PREPARED, ignore_errors=True)
     if not result["success"]:
         if result["error"].rstrip().endswith("KeyboardInterrupt"):  # nbgrader catches that too
             raise KeyboardInterrupt

@@ -188,11 +188,13 @@ def _refuse(error: BaseException, result: CellResult, text: str) -> None:
 
 
 def _syntax_error(error: BaseException, cell: str, text: str) -> CellError:
-    line = getattr(error, "lineno", None) or 1
-    message = error.msg if isinstance(error, SyntaxError) else str(error)
+    """What the parser raised; all but a SyntaxError means that the text is beyond its limits."""
+    if not isinstance(error, SyntaxError):
+        return CellError("SyntaxError", "too deeply nested, or not text", cell, 1, "")
+    line = error.lineno or 1
     lines = text.split("\n")
     shown = lines[line - 1].strip() if line <= len(lines) else ""
-    return CellError(type(error).__name__, message, cell, line, shown[:MAX_TEXT])
+    return CellError(type(error).__name__, error.msg, cell, line, shown[:MAX_TEXT])
 
 
 def _error(error: BaseException) -> CellError:

@@ -8,17 +8,20 @@ from IPython.core.inputtransformer2 import TransformerManager
 RUN_BODY = frozenset({"capture", "memit", "prun", "time", "timeit"})  # cell magics around ordinary code
 # Line magics that a student may rely on, and would miss; others only concern the display.
 MISSED = frozenset({"cd", "conda", "env", "load", "mamba", "micromamba", "pip", "run", "set_env", "store", "uv"})
+MAGIC = "get_ipython()"
 MAX_SHOWN = 40  # characters of a command in a note
 
 
 @dataclass(frozen=True)
 class Python:
-    """A cell as Python. Line numbers in `tree` are those of `text`."""
+    """A cell as Python. Line numbers in `tree` are those of `text`.
+
+    Where `text` still has calls of get_ipython(), which IPython writes for magics, `tree` has what they come to.
+    """
 
     text: str
     tree: ast.Module
     notes: tuple[str, ...] = ()  # "line 3: `!pip install peft` is not run in grading"
-    has_magics: bool = False  # `text` is what IPython made of the cell, and `tree` no longer says the same
 
 
 def to_python(source: str) -> Python:
@@ -36,19 +39,32 @@ def to_python(source: str) -> Python:
     while lines[blank].startswith("%%"):
         name = lines[blank][2:].split(maxsplit=1)[:1]
         if not RUN_BODY.issuperset(name):
-            return Python(text, ast.Module([], []), (_note(blank + 1, lines[blank]),), has_magics=True)
+            return Python("", ast.Module([], []), (_note(blank + 1, lines[blank]),))
         lines[blank] = ""
         while blank + 1 < len(lines) and not lines[blank].strip():
             blank += 1
     text = "\n".join(lines)
     try:
         return Python(text, ast.parse(text))
-    except SyntaxError:
-        transformed = TransformerManager().transform_cell(text)
+    except SyntaxError as error:
+        transformed = _transformed(text, error)
     text = "\n" * blank + transformed  # the transformer drops the empty lines at the beginning
-    magics = _Magics()
-    tree = ast.fix_missing_locations(magics.visit(ast.parse(text)))
-    return Python(text, tree, tuple(magics.notes), has_magics=True)
+    tree, lines, magics = ast.parse(text), text.split("\n"), _Magics()
+    body: list[ast.stmt] = []
+    for node in tree.body:
+        if any(MAGIC in line for line in lines[node.lineno - 1 : node.end_lineno]):
+            replaced = magics.visit(node)
+            body += map(ast.fix_missing_locations, replaced if isinstance(replaced, list) else [replaced])
+        else:
+            body.append(node)
+    return Python(text, ast.Module(body, []), tuple(magics.notes))
+
+
+def _transformed(text: str, error: SyntaxError) -> str:
+    try:
+        return TransformerManager().transform_cell(text)
+    except Exception:  # it raises more than SyntaxError: IndexError for `x = !` at the end of a cell
+        raise error from None
 
 
 class _Magics(ast.NodeTransformer):

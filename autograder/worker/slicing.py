@@ -23,7 +23,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from .magics import Python
+from .magics import MAGIC, Python
 
 DEFINITION = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
 ASSIGNMENT = (ast.Assign, ast.AnnAssign, ast.AugAssign)
@@ -120,7 +120,7 @@ def _loads(table: symtable.SymbolTable, inside: bool) -> tuple[set[str], set[str
 
 def names_of_cell(python: Python) -> Names:
     """The global names of a cell. Raises SyntaxError, RecursionError."""
-    return names_of(ast.unparse(python.tree) if python.has_magics else python.text)
+    return names_of(ast.unparse(python.tree) if MAGIC in python.text else python.text)
 
 
 def statements(cell: int, python: Python) -> list[Statement]:
@@ -134,16 +134,14 @@ def statements(cell: int, python: Python) -> list[Statement]:
 
 
 def _texts(python: Python) -> Iterator[str]:
-    """The text of each top-level statement: its lines, unless it shares them with another."""
+    """The text of each top-level statement: its lines, unless it shares them with another or has magics in them."""
     nodes, lines = python.tree.body, python.text.split("\n")
     ends = [0, *(node.end_lineno or 0 for node in nodes)]
     starts = [*(_first_line(node) for node in nodes), len(lines) + 1]
     for index, node in enumerate(nodes):
         shared = starts[index] <= ends[index] or starts[index + 1] <= ends[index + 1]
-        if shared or python.has_magics:
-            yield ast.unparse(node)
-        else:
-            yield "\n".join(lines[starts[index] - 1 : ends[index + 1]])
+        text = "\n".join(lines[starts[index] - 1 : ends[index + 1]])
+        yield ast.unparse(node) if shared or MAGIC in text else text
 
 
 def _first_line(node: ast.stmt) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 import pytest
+
 from autograder.worker.magics import to_python
 
 CASES = {
@@ -27,11 +28,13 @@ CASES = {
     "timeit on a line": ("%timeit f()", "pass", []),
     "magic in an assignment": ("x = %who_ls", "x = None", []),
     "time over a cell": ("%%time\nx = f(1)", "x = f(1)", []),
-    "two cell magics": ("%%capture\n\n%%time\n%pip list\nx = 1", "pass\nx = 1", ["line 4: `%pip list` is not run in grading"]),
+    "two cell magics": (
+        "%%capture\n\n%%time\n%pip list\nx = 1", "pass\nx = 1", ["line 4: `%pip list` is not run in grading"]
+    ),
     "bash": ("%%bash\nrm -rf /", "", ["line 1: `%%bash` is not run in grading"]),
     "a file": ("\n%%writefile a.py\nx = 1", "", ["line 2: `%%writefile a.py` is not run in grading"]),
     "shell cell": ("%%!\nls", "", ["line 1: `%%!` is not run in grading"]),
-    "percent alone": ("%%", "", ["line 1: `%%` is not run in grading"]),
+    "cell magic without a name": ("%%\nx = 1", "x = 1", []),
     "doctest prompts": (">>> x = 1\n>>> y = 2", "x = 1\ny = 2", []),
     "indented": ("    x = 1\n    y = 2", "x = 1\ny = 2", []),
     "carriage returns": ("x = 1\r\ny = 2\r", "x = 1\ny = 2", []),

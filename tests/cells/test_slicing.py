@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from autograder.worker.magics import to_python
 from autograder.worker.slicing import Whole, names_of, names_of_cell, needed, statements
 

@@ -34,9 +34,7 @@ class GraderDouble:
         readable = student != self.unreadable
         problems = [
             ProblemReport(name, score if readable else 0.0, worth, tests if readable else [])
-            for (name, score), worth, tests in zip(
-                self.scores.items(), (60.0, 40.0), (self._tests(), []), strict=True
-            )
+            for (name, score), worth, tests in zip(self.scores.items(), (60.0, 40.0), (self._tests(), []), strict=True)
         ]
         status = SubmissionStatus("ok") if readable else SubmissionStatus("unreadable", "not a notebook")
         score = sum(problem.score for problem in problems)
@@ -107,9 +105,7 @@ def hand_in(released: Cohort, lab: Lab):
     """Puts a submission into the exchange as `nbgrader submit` does; returns its folder."""
 
     def submit(student: str, time: str = "2026-10-01 11:00:00.0 UTC", notebook: bytes | None = None) -> Path:
-        folder = (
-            released.folder / "exchange" / released.name / "inbound" / f"{student}+{lab.id}+{time}+r4nd0m"
-        )
+        folder = released.folder / "exchange" / released.name / "inbound" / f"{student}+{lab.id}+{time}+r4nd0m"
         folder.mkdir(parents=True)
         if notebook is None:
             notebook = (released.path("release", ".", lab.id) / "double.ipynb").read_bytes()

@@ -63,9 +63,7 @@ def test_an_unreadable_submission_is_told_why(graded, lab):
 def test_the_teachers_score_comment_and_the_late_penalty_are_in_the_page(graded, lab):
     with graded.gradebook() as gradebook:
         gradebook.find_grade("double", "double", lab.id, "ann").manual_score = 55
-        gradebook.find_comment(
-            "double-solution", "double", lab.id, "ann"
-        ).manual_comment = "See me <b>soon</b>"
+        gradebook.find_comment("double-solution", "double", lab.id, "ann").manual_comment = "See me <b>soon</b>"
         gradebook.find_submission_notebook("double", lab.id, "ann").late_submission_penalty = 5
         gradebook.db.commit()
     feedback.release_feedback(graded, lab, "ann")
@@ -85,6 +83,14 @@ def test_without_a_submission_secret_the_page_is_written_and_said_so(graded, lab
     result = feedback.release_feedback(graded, lab, "ann")
     assert result.status == "written"
     assert "60 / 100" in page(graded, lab, "ann")
+
+
+def test_a_new_submission_does_not_get_the_feedback_of_the_old_one(graded, lab, hand_in):
+    hand_in("ann", "2026-10-02 13:00:00.0 UTC")
+    releasing.collect(graded, lab)
+    result = feedback.release_feedback(graded, lab, "ann")
+    assert result.status == "not released"
+    assert "changed since it was graded" in result.message
 
 
 def test_feedback_before_grading_says_so(released, lab):

@@ -132,9 +132,7 @@ def test_late_submissions_follow_nbgraders_plugin(released, lab, grade, hand_in,
     assert score(released, lab, "ann") == expected
 
 
-def test_teachers_see_the_students_code_and_the_report_in_the_notebook(
-    released, lab, grade, hand_in, release_json
-):
+def test_teachers_see_the_students_code_and_the_report_in_the_notebook(released, lab, grade, hand_in, release_json):
     release_json["cells"][2]["source"] = "def double(x):\n    return 7"
     release_json["cells"].insert(2, new_cell("helper = 1"))
     hand_in("ann", notebook=json.dumps(release_json).encode())

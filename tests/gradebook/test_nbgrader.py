@@ -73,9 +73,7 @@ def test_collect_is_ours(nbgrader, released, lab, hand_in):
     assert not (released.path("submitted", "ann", lab.id) / "passwd").exists()
 
 
-def test_autograde_takes_the_kept_report_and_no_prose_of_the_student(
-    nbgrader, released, lab, grader, hand_in
-):
+def test_autograde_takes_the_kept_report_and_no_prose_of_the_student(nbgrader, released, lab, grader, hand_in):
     notebook = source.release(lab, "double")
     notebook.cells.append(nbformat.v4.new_markdown_cell("<script>alert(1)</script>"))
     hand_in("ann", notebook=nbformat.writes(notebook).encode())

@@ -19,9 +19,7 @@ def test_a_due_date_is_kept_in_utc():
     assert releasing.parse_due("2026-10-01T23:59+08:00") == datetime(2026, 10, 1, 15, 59)
 
 
-@pytest.mark.parametrize(
-    ("text", "message"), [("tomorrow", "--due is a time"), ("2026-10-01T23:59", "offset")]
-)
+@pytest.mark.parametrize(("text", "message"), [("tomorrow", "--due is a time"), ("2026-10-01T23:59", "offset")])
 def test_a_bad_due_date_is_one_clear_line(text, message):
     with pytest.raises(UserError, match=message):
         releasing.parse_due(text)
@@ -56,9 +54,7 @@ def test_cells_cannot_change_once_there_are_submissions(released, lab):
     with released.gradebook() as gradebook:
         gradebook.add_submission(lab.id, "ann")
     path = lab.folder / "double.py"
-    path.write_text(
-        path.read_text().replace('"grade_id": "triple-solution"', '"grade_id": "thrice-solution"')
-    )
+    path.write_text(path.read_text().replace('"grade_id": "triple-solution"', '"grade_id": "thrice-solution"'))
     with pytest.raises(UserError, match="Cannot add or remove cells") as caught:
         releasing.release(released, lab)
     assert "\n" not in str(caught.value)
@@ -106,9 +102,7 @@ def test_a_link_to_the_submission_of_another_student_is_refused(released, lab, h
     assert not released.path("submitted", "ann", lab.id).exists()
 
 
-@pytest.mark.parametrize(
-    "time", ["garbage", "", "9999999999999999 UTC", "2026-10-01 11:00:00 ../../etc/passwd"]
-)
+@pytest.mark.parametrize("time", ["garbage", "", "9999999999999999 UTC", "2026-10-01 11:00:00 ../../etc/passwd"])
 def test_a_time_stamp_that_is_none_stops_nobody(released, lab, hand_in, time):
     hand_in("ann", time.replace("/", "_"))
     hand_in("bob")
@@ -120,9 +114,7 @@ def test_a_time_stamp_file_that_lies_is_replaced_by_the_time_of_the_submission(r
     folder = hand_in("ann", "2026-10-01 13:00:00.0 UTC")
     (folder / "timestamp.txt").write_text("1999-01-01 00:00:00 UTC")
     collect(released, lab)
-    assert (
-        released.path("submitted", "ann", lab.id) / "timestamp.txt"
-    ).read_text() == "2026-10-01 13:00:00 UTC"
+    assert (released.path("submitted", "ann", lab.id) / "timestamp.txt").read_text() == "2026-10-01 13:00:00 UTC"
 
 
 @pytest.mark.parametrize("name", ["..", ".", "eve", "ann+lab-99-double"])

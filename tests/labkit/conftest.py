@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from labkit import checks
 from labkit.check import case, fail
 from labkit.workspace import Workspace

@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import labkit
 import pytest
+
+import labkit
 from labkit.check import as_html, case, fail, run_cases
 from labkit.i18n import UnknownLanguage
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from labkit import cli
 from labkit.workspace import Workspace
 

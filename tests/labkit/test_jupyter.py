@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+
 from labkit import jupyter
 from labkit.workspace import LabError
 

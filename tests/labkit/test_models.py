@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from labkit import models
 
 PLACE = Path("share", "llm101", "models", models.SMOLLM2)

@@ -1,6 +1,7 @@
 """The student's folders: nothing of theirs is ever overwritten or lost."""
 
 import pytest
+
 from labkit import outline
 from labkit.workspace import LabError, Workspace
 

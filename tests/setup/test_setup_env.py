@@ -182,6 +182,14 @@ def test_the_script_also_parses_with_an_old_python_to_tell_it_so():
     ast.parse(SCRIPT.read_text(), feature_version=(3, 7))
 
 
+def test_for_a_lesson_that_the_outline_does_not_have_nothing_is_installed(setup_env, venv, monkeypatch, capfd):
+    monkeypatch.setattr(setup_env, "ROOT", SCRIPT.parents[1])
+    with pytest.raises(SystemExit):
+        setup_env.main(["lab-06", "lab"])
+    assert capfd.readouterr().err.startswith("The outline has no lesson 6.")
+    assert calls(venv) == []
+
+
 def test_an_unknown_layer_exits_with_2():
     call = [sys.executable, "-I", "-S", str(SCRIPT), "everything"]
     done = subprocess.run(call, capture_output=True, text=True)
