@@ -7,7 +7,7 @@ SETUP := @$(PYTHON) -I -S requirements/setup_env.py
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup status build test test-all bench lint format lock FORCE
+.PHONY: help setup status build test test-slow bench lint format lock FORCE
 
 ##@ Student
 lab-%: FORCE ## lab-NN: open a lab in JupyterLab
@@ -53,9 +53,9 @@ test: ## test: the tests, but for the slow ones
 	$(SETUP) dev sandbox
 	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
-test-all: ## test-all: all tests
+test-slow: ## test-slow: the slow ones: attacks, real model, browser
 	$(SETUP) dev sandbox
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -m slow $(ARGS)
 
 bench: ## bench: grading speed, against peers
 	$(SETUP) dev sandbox

@@ -92,7 +92,7 @@ class _Worksheet(msgspec.Struct):
 
 
 class _Notebook3(msgspec.Struct):
-    worksheets: Annotated[list[_Worksheet], msgspec.Meta(max_length=100)]
+    worksheets: tuple[_Worksheet]  # the format allows for more, no program wrote them
 
 
 class _Nbgrader(msgspec.Struct):
@@ -204,17 +204,13 @@ def _parse(raw: bytes, shown: str) -> tuple[tuple[SubmittedCell, ...], tuple[str
         if version == 4:
             cells = _notebook.decode(raw).cells
         elif version == 3:
-            cells = [cell for worksheet in _notebook3.decode(raw).worksheets for cell in worksheet.cells]
+            cells = _notebook3.decode(raw).worksheets[0].cells
             notes.append(f"{shown} is in notebook format 3, not 4")
         else:
             raise _Refused(f"{shown} is in notebook format {version}, not 4: {REOPEN}")
-        if len(cells) > MAX_CELLS:
-            raise _Refused(
-                f"{shown} has {len(cells):,} cells, more than {MAX_CELLS:,}: delete some and submit it again"
-            )
         return _code_cells(cells, shown), tuple(notes)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _Refused(f"{shown} {_complaint(raw, error)}: {REOPEN}") from None
+        raise _Refused(f"{shown} {_complaint(raw, error)}") from None
 
 
 def _nbformat(raw: bytes) -> tuple[bytes, int]:
@@ -276,23 +272,29 @@ def _without_constants(raw: bytes) -> bytes:
 
 
 def _complaint(raw: bytes, error: Exception) -> str:
-    """What is wrong with a file that the decoder refused, as the predicate of a sentence."""
+    """What is wrong with a file that the decoder refused, and what to do: the predicate of a sentence."""
+    detail = _printable(str(error))
+    if f"length <= {MAX_CELLS}" in detail:
+        return f"has more than {MAX_CELLS:,} cells: delete those that are not yours and submit it again"
     if isinstance(error, RecursionError):
-        return "is nested too deeply to be a notebook"
-    if isinstance(error, msgspec.ValidationError):
-        too_many = f"length <= {MAX_CELLS}" in str(error)
-        return (
-            f"has more than {MAX_CELLS:,} cells"
-            if too_many
-            else f"is JSON, but not a notebook ({_printable(str(error))})"
-        )
+        problem = "is nested too deeply to be a notebook"
+    elif isinstance(error, msgspec.ValidationError):
+        problem = f"is JSON, but not a notebook ({detail})"
+    elif not _is_utf8(raw):
+        problem = "is not a notebook, or not saved as UTF-8"
+    elif "truncated" in detail:
+        problem = "ends in the middle"
+    else:
+        problem = f"is not a notebook ({detail})"
+    return f"{problem}: {REOPEN}"
+
+
+def _is_utf8(raw: bytes) -> bool:
     try:
         raw.decode()
     except UnicodeDecodeError:
-        return "is not a notebook, or not saved as UTF-8"
-    if "truncated" in str(error):
-        return "ends in the middle"
-    return f"is not a notebook ({_printable(str(error))})"
+        return False
+    return True
 
 
 def _files(notebooks: Sequence[str]) -> str:

@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import Path
 
 import msgspec
-from labkit import outline
 
 from autograder.errors import UserError
 from autograder.sandbox import Limits
+from labkit import outline
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -16,6 +16,7 @@ from autograder.worker import wire
 
 MAX_MESSAGE = 300  # characters of a student's own message that reach the report
 _DECIMALS = re.compile(r"-?\d+\.\d{3,}(?:e[+-]?\d+)?")  # values of a tensor, say: a test's inputs are no student's
+MAX_RECEIVED = 1 << 30  # bytes of all replies of one submission
 LOAD_ATTEMPTS = 4  # a cell that ends the process while loading is left out in the next attempt
 
 
@@ -23,9 +24,9 @@ class StudentError(Exception):
     """The student's code raised: `type` and `message` are its own, `line`, `text` and `cell` tell where."""
 
     def __init__(self, failure: wire.Failure) -> None:
-        self.type = failure.type
-        self.message = _DECIMALS.sub("…", failure.message[:MAX_MESSAGE])
-        self.line, self.text, self.cell = failure.line, failure.text[:MAX_MESSAGE], failure.cell[:MAX_MESSAGE]
+        self.type = _shown(failure.type)[:100]
+        self.message = _shown(failure.message)
+        self.line, self.text, self.cell = failure.line, _shown(failure.text), _shown(failure.cell)
         super().__init__(str(self))
 
     def __str__(self) -> str:
@@ -73,6 +74,7 @@ class Session:
         self.trace: list[Event] = []
         self.load_times: dict[str, float] = {}
         self.notes: dict[str, list[str]] = {}  # by notebook: what loading did not run
+        self._received = 0
         self._child: Child | None = None
         self._loaded: set[str] = set()  # notebooks in the child
         self._open: tuple[str, str] | None = None  # (notebook, problem) of the running worker
@@ -87,7 +89,7 @@ class Session:
         if self._open != (notebook, problem):
             self._end_worker()
             self._ensure_loaded(notebook)
-            self._exchange("begin", {"notebook": notebook})
+            self._exchange("begin", *wire.pack(notebook, _refer))
             self._open = (notebook, problem)
         self.request("seed", seed)
         self.trace = []
@@ -105,10 +107,13 @@ class Session:
             error = StudentError(reply.error)
             self.trace.append(Event(op, error=(error.type, error.message)))
             raise error
+        started = time.monotonic()
         try:
             value = wire.unpack(reply.value, answer, self._handle)
         except wire.ProtocolError as error:
             self._fail("crashed", f"the sandbox sent a reply that cannot be read ({error})")
+        finally:
+            self._spend(time.monotonic() - started)
         self.trace.append(Event(op, value=value))
         return value
 
@@ -121,7 +126,7 @@ class Session:
     def _handle(self, content: Any) -> Handle:
         match content:
             case [int(number), str(kind)] if 0 <= number < 2**31:
-                return Handle(self, number, kind[:100])
+                return Handle(self, number, _shown(kind)[:100])
         raise wire.ProtocolError("a malformed handle")
 
     def _ensure_loaded(self, notebook: str) -> None:
@@ -143,7 +148,7 @@ class Session:
         test_budget, self.budget = self.budget, self.load_seconds
         self._loading = -1
         try:
-            reply, _ = self._exchange("load", arguments)
+            reply, _ = self._exchange("load", *wire.pack(arguments, _refer))
         except Ended as ended:
             if last or str(self._loading) in left_out or not 0 <= self._loading < len(program.cells):
                 raise
@@ -164,7 +169,7 @@ class Session:
             return
         self._open = None
         try:
-            self._exchange("end", None)
+            self._exchange("end", *wire.pack(None, _refer))
         except Ended:
             self.close()
 
@@ -180,6 +185,7 @@ class Session:
             channel.send(request, blob, deadline)
             while True:
                 reply, answer = channel.receive(wire.Reply, deadline)
+                self._count(reply, answer)
                 if self._accept(op, request.id, reply):
                     return reply, answer
         except TimeoutError:
@@ -193,9 +199,17 @@ class Session:
         except (wire.Closed, OSError):
             self._fail("crashed", "the process ended")
         finally:
-            spent = time.monotonic() - started
-            self.budget -= spent
-            self.total -= spent
+            self._spend(time.monotonic() - started)
+
+    def _spend(self, seconds: float) -> None:
+        self.budget -= seconds
+        self.total -= seconds
+
+    def _count(self, reply: wire.Reply, blob: bytearray) -> None:
+        """Bounds what all replies together take here: they are kept for the diagnosis. A value takes more than its bytes."""
+        self._received += len(blob) + 16 * len(memoryview(reply.value))
+        if self._received > MAX_RECEIVED:
+            raise wire.FrameTooLarge(f"{MAX_RECEIVED >> 20:,} MiB in all")
 
     def _accept(self, op: str, request_id: int, reply: wire.Reply) -> bool:
         """Whether this is the reply that is awaited. A forged one gains nothing: replies are claims anyway."""
@@ -324,8 +338,17 @@ def _refer(value: Any) -> dict[str, Any]:
     raise TypeError(f"a test cannot send a {type(value).__name__} to the sandbox")
 
 
-def _notes(summary: Any) -> list[str]:
+def _notes(summary: msgspec.Raw) -> list[str]:
     """The notes of `load`'s summary: a claim of hostile code, so checked and bounded."""
-    if not isinstance(summary, list):
+    try:
+        notes = msgspec.msgpack.decode(summary, type=list[str])
+    except (msgspec.DecodeError, ValueError):
         return []
-    return [note[:MAX_MESSAGE] for note in summary[:20] if isinstance(note, str)]
+    return [_shown(note) for note in notes[:20]]
+
+
+def _shown(text: str) -> str:
+    """Text of the student's as a report may show it: bounded, without control characters or the values of an input."""
+    cut = text[: 4 * MAX_MESSAGE]
+    printable = "".join(character if character.isprintable() or character == "\n" else "?" for character in cut)
+    return _DECIMALS.sub("…", printable)[:MAX_MESSAGE]

@@ -12,7 +12,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import torch
@@ -29,7 +28,7 @@ Run = Callable[[str | None, Collection[str] | None], list[TestResult]]  # (misco
 
 class _StoredEvent(msgspec.Struct, array_like=True):
     op: str
-    tree: Any
+    tree: msgspec.Raw
     blob: bytes
     error: tuple[str, str] | None
 

@@ -17,10 +17,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nbgrader.api import Gradebook
-
 import plain_tests
 import submissions
+from nbgrader.api import Gradebook
 
 BENCH = Path(__file__).resolve().parent
 OTTER_VENV = BENCH / ".venv-otter"
@@ -179,7 +178,10 @@ def install_otter() -> Path:
 def _quiet_jupyter(workspace: Path) -> dict[str, str]:
     """An environment without the user's own Jupyter and IPython settings, which could slow a peer down."""
     settings = {"JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR"}
-    return {**os.environ, **{name: str(workspace / name.lower()) for name in settings}, "JUPYTER_PLATFORM_DIRS": "1"}
+    # nbgrader looks for alembic on the PATH.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    own = {name: str(workspace / name.lower()) for name in settings}
+    return {**os.environ, **own, "PATH": path, "JUPYTER_PLATFORM_DIRS": "1"}
 
 
 def _call(command: list[str], folder: Path, environment: Mapping[str, str]) -> None:

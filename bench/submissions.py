@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import nbformat
+import plain_tests
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 
-import plain_tests
 from autograder import source
 from autograder.lab import Lab
 from autograder.source import KERNELSPEC

@@ -20,10 +20,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import labkit
 import msgspec
 
 import autograder.worker
+import labkit
 from autograder.errors import GraderError
 from autograder.sandbox import Limits, launch, seccomp
 from autograder.sandbox.cgroup import Cgroup

@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 
@@ -93,7 +94,10 @@ class Keeper:
         self.programs: dict[str, cells.Loaded] = {}  # by notebook
 
     def serve(self) -> None:
-        """Answers `load` and `begin` until the grader closes the channel (wire.Closed)."""
+        """Answers `load` and `begin` until the grader closes the channel (wire.Closed).
+
+        Anything else was meant for a worker that ended before it read it; the grader hears of that end anyway.
+        """
         while True:
             request, _ = self.channel.receive(wire.Request)
             match request.op:
@@ -101,24 +105,24 @@ class Keeper:
                     self._load(request)
                 case "begin":
                     self._run_worker(request)
-                case op:
-                    raise wire.ProtocolError(f"unknown operation {op}")
 
     def _load(self, request: wire.Request) -> None:
-        reseed(request.args["seed"])
+        order = wire.unpack(request.args, b"", _nothing)
+        reseed(order["seed"])
 
         def tell(index: int) -> None:
             self.channel.send(wire.Reply(id=request.id, progress=index))
 
-        program = cells.load(request.args["cells"], request.args["wanted"], request.args["skip"], tell)
-        self.programs[request.args["notebook"]] = program
-        self.channel.send(wire.Reply(id=request.id, value=program.summary()))
+        program = cells.load(order["cells"], order["wanted"], order["skip"], tell)
+        self.programs[order["notebook"]] = program
+        self.channel.send(wire.Reply(id=request.id, value=wire.pack(program.summary(), _nothing)[0]))
 
     def _run_worker(self, request: wire.Request) -> None:
         worker = os.fork()
         if worker == 0:
             try:
-                Objects(self.programs[request.args["notebook"]], self.channel).serve(request)
+                notebook = wire.unpack(request.args, b"", _nothing)
+                Objects(self.programs[notebook], self.channel).serve(request)
                 os._exit(0)
             finally:
                 os._exit(1)
@@ -141,3 +145,7 @@ class Keeper:
                     shutil.rmtree(entry, ignore_errors=True)
                 else:
                     entry.unlink(missing_ok=True)
+
+
+def _nothing(value: object) -> NoReturn:
+    raise wire.ProtocolError("the keeper has no objects")

@@ -8,6 +8,7 @@ import importlib
 import itertools
 import linecache
 import random
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -38,6 +39,7 @@ class Objects:
 
     def serve(self, begin: wire.Request) -> None:
         """Answers `begin`, then requests until `end`. Raises wire.Closed when the grader has gone."""
+        sys.modules[self.program.module.__name__] = self.program.module  # pickle and typing find the names by it
         self.channel.send(wire.Reply(id=begin.id))
         while True:
             request, blob = self.channel.receive(wire.Request)
@@ -54,7 +56,10 @@ class Objects:
         except wire.FrameTooLarge as error:
             self._fail(request, wire.Failure("OutputLimit", f"the result is too large to grade: {error}"))
         except BaseException as error:  # SystemExit and KeyboardInterrupt of the student's end the call, not us
-            self._fail(request, describe(error))
+            failure = describe(error)
+            if isinstance(error, NameError) and error.name:
+                failure.message = self.program.explain(str(error.name))
+            self._fail(request, failure)
 
     def _fail(self, request: wire.Request, failure: wire.Failure) -> None:
         self.channel.send(wire.Reply(id=request.id, error=failure))

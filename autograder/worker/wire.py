@@ -9,14 +9,15 @@ starts with `$` (`{"$tuple": [...]}`, `{"$tensor": 0}`: tensor "0" of the blob).
 `{"$dict": [[key, value], ...]}`, so a student's own `{"$tensor": 0}` cannot be taken for a tag.
 
 The sandbox side is hostile: `Channel.receive` bounds every length before it allocates, and `unpack` builds nothing
-but the types listed in it. A reply is a claim, never a verdict.
+but the types listed in it, from Raw MessagePack one level at a time. A reply is a claim, never a verdict.
 """
 
 import math
 import socket
 import struct
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import PurePath
 from typing import Any, cast
 
@@ -26,8 +27,12 @@ import safetensors
 import torch
 from safetensors.torch import save as save_tensors
 
-MAX_BODY = 2 << 20  # bytes; an empty map is 1 byte on the wire and 64 in memory, so this bounds both
+MAX_REQUEST = 16 << 20  # bytes of a request's body: the cells of a notebook, at most
+MAX_REPLY = 2 << 20  # bytes of a reply's body
 MAX_BLOB = 256 << 20  # bytes
+MAX_HEADER = 1 << 20  # bytes of a blob that are not values: names, types and shapes of its tensors
+MAX_VALUES = 250_000  # in one tree: a list of 100,000 numbers is fine, a second's work for us is not
+MAX_EQUAL_HASHES = 8  # among the keys of a dict; honest ones hardly ever share one
 MAX_DEPTH = 32
 MAX_INTEGER_DIGITS = 400
 MAX_ITEMS = 10_000  # of an iterator that the student returns
@@ -40,6 +45,12 @@ _DTYPES = {
     "I64": torch.int64, "F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32, "F64": torch.float64,
 }  # fmt: skip
 _DTYPE_NAMES = {str(dtype).removeprefix("torch."): dtype for dtype in _DTYPES.values()}
+
+
+_list = msgspec.msgpack.Decoder(list[msgspec.Raw])
+# Only text for keys: numbers and tuples can be chosen to have one hash, and then a map of them takes minutes to build.
+_map = msgspec.msgpack.Decoder(dict[str, msgspec.Raw])
+_NOTHING = msgspec.Raw(msgspec.msgpack.encode(None))
 
 
 class ProtocolError(Exception):
@@ -72,17 +83,17 @@ class Request(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
     id: int
     op: str
-    args: Any = None
+    args: msgspec.Raw = _NOTHING
 
 
 class Reply(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """What the sandbox answers. `id` repeats the request's; 0 marks a message nobody asked for.
+    """What the sandbox answers, a packed value. `id` repeats the request's; 0 marks a message nobody asked for.
 
     `exited` tells the wait status of a worker that ended; `progress` the index of the cell that is being loaded.
     """
 
     id: int
-    value: Any = None
+    value: msgspec.Raw = _NOTHING
     error: Failure | None = None
     exited: int | None = None
     progress: int | None = None
@@ -97,7 +108,7 @@ class Channel:
     def send(self, message: Request | Reply, blob: bytes = b"", deadline: float | None = None) -> None:
         """Sends one frame. Raises FrameTooLarge before anything is sent, TimeoutError after `deadline` (monotonic)."""
         body = msgspec.msgpack.encode(message)
-        if len(body) > MAX_BODY or len(blob) > MAX_BLOB:
+        if len(body) > _max_body(type(message)) or len(blob) > MAX_BLOB:
             raise FrameTooLarge(f"{len(body) + len(blob):,} bytes")
         self._limit(deadline)
         self.sock.sendall(_LENGTHS.pack(len(body), len(blob)) + body + blob)
@@ -109,7 +120,7 @@ class Channel:
         FrameTooLarge and ProtocolError.
         """
         body_length, blob_length = _LENGTHS.unpack(self._read(_LENGTHS.size, deadline))
-        if body_length > MAX_BODY or blob_length > MAX_BLOB:
+        if body_length > _max_body(message) or blob_length > MAX_BLOB:
             raise FrameTooLarge(f"{body_length + blob_length:,} bytes")
         body = self._read(body_length, deadline)
         blob = self._read(blob_length, deadline)
@@ -139,14 +150,18 @@ class Channel:
         self.sock.settimeout(remaining)
 
 
-def pack(value: Any, refer: Callable[[Any], dict[str, Any]]) -> tuple[Any, bytes]:
-    """A value as (MessagePack-able tree, safetensors blob). `refer` gives the tag of an object that is no data.
+def _max_body(message: type[Request] | type[Reply]) -> int:
+    return MAX_REQUEST if message is Request else MAX_REPLY
+
+
+def pack(value: Any, refer: Callable[[Any], dict[str, Any]]) -> tuple[msgspec.Raw, bytes]:
+    """A value as (MessagePack tree, safetensors blob). `refer` gives the tag of an object that is no data.
 
     Raises ProtocolError for what cannot cross: nesting deeper than MAX_DEPTH, a tensor without storage (meta, sparse).
     """
     tensors: dict[str, torch.Tensor] = {}
     tree = _pack(value, tensors, refer, MAX_DEPTH)
-    return tree, save_tensors(tensors) if tensors else b""
+    return msgspec.Raw(msgspec.msgpack.encode(tree)), save_tensors(tensors) if tensors else b""
 
 
 def _pack(value: Any, tensors: dict[str, torch.Tensor], refer: Callable[[Any], dict[str, Any]], depth: int) -> Any:
@@ -192,67 +207,109 @@ def _add_tensor(tensor: torch.Tensor, tensors: dict[str, torch.Tensor]) -> int:
     return index
 
 
-def unpack(tree: Any, blob: bytes | bytearray, resolve: Callable[[Any], Any]) -> Any:
+def unpack(tree: msgspec.Raw, blob: bytes | bytearray, resolve: Callable[[Any], Any]) -> Any:
     """The inverse of `pack`; strict. `resolve` maps what stands behind `$handle` to the object.
 
     Raises ProtocolError for anything that `pack` does not write.
     """
-    return _unpack(tree, _read_tensors(blob), resolve, MAX_DEPTH)
+    return _Unpacker(_read_tensors(blob), resolve).value(tree, MAX_DEPTH)
 
 
-def _unpack(tree: Any, tensors: dict[str, torch.Tensor], resolve: Callable[[Any], Any], depth: int) -> Any:
-    if depth == 0:
-        raise ProtocolError("nested too deeply")
-    if tree is None or type(tree) in (bool, int, float, str, bytes):
-        return tree
+class _Unpacker:
+    """Builds one value from its tree. Each tensor is there once, as `pack` writes it: no tensor a thousand times."""
 
-    def recurse(item: Any) -> Any:
-        return _unpack(item, tensors, resolve, depth - 1)
+    def __init__(self, tensors: dict[str, torch.Tensor], resolve: Callable[[Any], Any]) -> None:
+        self.tensors, self.resolve = tensors, resolve
+        self.left = MAX_VALUES
 
-    if type(tree) is list:
-        return [recurse(item) for item in tree]
-    if type(tree) is not dict or len(tree) != 1:
-        raise ProtocolError("an unknown type of value")
-    ((tag, content),) = tree.items()
-    try:
+    def value(self, raw: msgspec.Raw, depth: int) -> Any:
+        if depth == 0:
+            raise ProtocolError("nested too deeply")
+        level = self.level(raw)
+        if type(level) is list:
+            return self.items(level, depth)
+        if type(level) is not dict:
+            return level
+        if len(level) != 1:
+            raise ProtocolError("an unknown type of value")
+        ((tag, content),) = level.items()
+        try:
+            return self.tagged(tag, content, depth)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:  # unhashable keys, unknown names, no number
+            raise ProtocolError(f"a malformed {tag[:20]}: {type(error).__name__}") from None
+
+    def level(self, raw: msgspec.Raw) -> Any:
+        """One level of a tree; what is further down stays undecoded."""
+        kind = memoryview(raw)[0]
+        try:
+            if 0x90 <= kind <= 0x9F or kind in (0xDC, 0xDD):
+                return _list.decode(raw)
+            if 0x80 <= kind <= 0x8F or kind in (0xDE, 0xDF):
+                return _map.decode(raw)
+            value = msgspec.msgpack.decode(raw)
+        except (msgspec.DecodeError, ValueError) as error:
+            raise ProtocolError(f"not a value: {type(error).__name__}") from None
+        if value is not None and type(value) not in (bool, int, float, str, bytes):  # times and extensions
+            raise ProtocolError("an unknown type of value")
+        return value
+
+    def items(self, raws: list[msgspec.Raw], depth: int) -> list[Any]:
+        self.left -= len(raws)
+        if self.left < 0:
+            raise ProtocolError(f"more than {MAX_VALUES:,} values")
+        return [self.value(raw, depth - 1) for raw in raws]
+
+    def tagged(self, tag: str, raw: msgspec.Raw, depth: int) -> Any:
         match tag:
             case "$tensor":
-                return tensors[str(int(content))]
+                return self.tensors.pop(str(int(self.level(raw))))
             case "$array":
-                return tensors[str(int(content))].numpy()
+                return self.tensors.pop(str(int(self.level(raw)))).numpy()
             case "$tuple":
-                return tuple(recurse(item) for item in _list(content))
+                return tuple(self.list_of(raw, depth))
             case "$dict":
-                return {recurse(key): recurse(item) for key, item in _list(content)}
+                pairs = self.list_of(raw, depth + 1)  # a pair is no level of its own
+                _check_keys(key for key, _ in pairs)
+                return dict(pairs)
             case "$set":
-                return {recurse(item) for item in _list(content)}
+                _check_keys(items := self.list_of(raw, depth))
+                return set(items)
             case "$dtype":
-                return _DTYPE_NAMES[content]
-            case "$int" if type(content) is str and len(content) <= MAX_INTEGER_DIGITS:
-                return int(content)
+                return _DTYPE_NAMES[self.level(raw)]
+            case "$int" if len(text := self.level(raw)) <= MAX_INTEGER_DIGITS:
+                return int(text)
             case "$handle":
-                return resolve(content)
-    except (KeyError, TypeError, ValueError) as error:  # unhashable keys, unknown names, no number
-        raise ProtocolError(f"a malformed {tag}: {type(error).__name__}") from None
-    raise ProtocolError("an unknown tag")
+                return self.resolve(self.value(raw, depth))
+        raise ProtocolError("an unknown tag")
+
+    def list_of(self, raw: msgspec.Raw, depth: int) -> list[Any]:
+        level = self.level(raw)
+        if type(level) is not list:
+            raise ProtocolError("a list was expected")
+        return self.items(level, depth)
 
 
-def _list(content: Any) -> list[Any]:
-    if type(content) is not list:
-        raise ProtocolError("a list was expected")
-    return content
+def _check_keys(keys: Iterable[Any]) -> None:
+    """Raises ProtocolError when many keys have one hash, with which a dict takes a time quadratic in its size."""
+    hashes = Counter(map(hash, keys))
+    if hashes and max(hashes.values()) > MAX_EQUAL_HASHES:
+        raise ProtocolError("too many keys with the same hash")
 
 
 def _read_tensors(blob: bytes | bytearray) -> dict[str, torch.Tensor]:
     """Tensors of a safetensors blob. The library checks the header's offsets against the bytes; we check shapes too."""
     if not blob:
         return {}
+    if int.from_bytes(blob[:8], "little") > MAX_HEADER:
+        raise ProtocolError("too many tensors")
     tensors = {}
     try:
         for name, entry in safetensors.deserialize(bytes(blob)):
             dtype, shape, data = _DTYPES[entry["dtype"]], cast("list[int]", entry["shape"]), entry["data"]
             if math.prod(shape) * dtype.itemsize != len(data) or len(shape) > 16 or max(shape, default=0) > MAX_BLOB:
                 raise ProtocolError("a tensor's shape does not fit its bytes")
+            if dtype == torch.bool and data.strip(b"\0\1"):  # torch trusts these bytes when it counts and selects
+                raise ProtocolError("a truth value is neither true nor false")
             flat = torch.frombuffer(data, dtype=dtype) if len(data) else torch.empty(0, dtype=dtype)
             tensors[name] = flat.reshape(shape)
     except ProtocolError:

@@ -11,10 +11,42 @@
 # ---
 
 # %% [markdown] tags=["en"]
-# # Instruction fine-tuning with LoRA
+# # Lab 05: instruction fine-tuning with LoRA
+#
+# In this lab you teach a real language model a new way to answer, in about a minute of training on a laptop, by
+# changing **0.34 %** of its numbers. You build every part by hand, and then meet the same parts in PEFT and TRL.
+#
+# **You will be able to**
+# - turn a conversation into training data, and say for every token whether it is trained and why;
+# - write LoRA from its formula: the layer, its injection into a model, merging, saving, loading;
+# - train, and judge honestly, on questions the model has not seen, whether it helped;
+# - do the same with `peft` and `trl`, and know what they do inside.
+#
+# **Time** about three hours. Running everything takes five to ten minutes on two CPU cores.
+#
+# **You need** Python, tensors and `nn.Module` in PyTorch, and the Transformer of lesson 2. No GPU.
+#
+# **How it works** Cells with `# YOUR CODE HERE` are yours. The check cell below each problem tries a few small cases at
+# once; the score comes from other, hidden tests. All other cells just run.
 
 # %% [markdown] tags=["zh"]
-# # 用 LoRA 做指令微调
+# # 实验 05：用 LoRA 做指令微调
+#
+# 在这个实验里，你会教一个真实的语言模型换一种方式回答问题：在笔记本电脑上训练一分钟左右，只改动它 **0.34%** 的参数。
+# 每个部件先自己动手写一遍，再去看 PEFT 和 TRL 里同样的东西。
+#
+# **学完之后，你能够**
+# - 把一段对话变成训练数据，并说清每个 token 是否参与训练、为什么；
+# - 从公式出发写出 LoRA：层本身、注入模型、合并、保存与加载；
+# - 完成训练，并用模型没见过的问题诚实地判断训练是否有效；
+# - 用 `peft` 和 `trl` 做同样的事，并且知道它们内部做了什么。
+#
+# **时间** 约三小时。全部单元格在两个 CPU 核上跑一遍需要 5 到 10 分钟。
+#
+# **预备知识** Python、PyTorch 的张量与 `nn.Module`、第 2 课的 Transformer。不需要 GPU。
+#
+# **做法** 带 `# YOUR CODE HERE` 的单元格由你来写。每道题下面的检查单元格会立刻试几个小例子；
+# 最终得分来自另外的隐藏测试。其余单元格直接运行即可。
 
 # %% tags=["export"]
 import json
@@ -36,6 +68,194 @@ Message = dict[str, str]  # {"role": "system" | "user" | "assistant", "content":
 Example = tuple[list[int], list[int]]  # (ids, labels), equally long
 Batch = dict[str, Tensor]  # input_ids, attention_mask, labels: each (B, T) int64
 
+# %%
+profile = "cpu"  # or "gpu": Qwen2-7B-Instruct from the hub, on one CUDA card with 24 GB or more
+
+# %%
+import sys
+import time
+import warnings
+from types import SimpleNamespace
+
+import matplotlib.pyplot as plt
+from matplotlib.patches import Rectangle
+from tqdm import tqdm
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from labkit.data import instructions
+from labkit.instructions import follows_tutor_form
+from labkit.models import load_smollm2, load_tokenizer
+
+SETTINGS = {
+    "cpu": {"r": 8, "alpha": 16.0, "targets": ["q_proj", "v_proj"], "lr": 2e-3, "batch_size": 4},
+    "gpu": {"r": 8, "alpha": 16.0, "targets": ["q_proj", "v_proj"], "lr": 2e-4, "batch_size": 4},
+}[profile]
+HUB_NAME = "Qwen/Qwen2-7B-Instruct"
+BLUE, ORANGE, GREY, GREEN = "#1f77b4", "#ff7f0e", "#d9d9d9", "#2ca02c"
+
+torch.manual_seed(0)
+plt.rcParams.update({"axes.spines.top": False, "axes.spines.right": False, "figure.dpi": 110})
+warnings.filterwarnings("ignore", category=FutureWarning)  # of the libraries, about their own next versions
+
+
+def load_base() -> nn.Module:
+    """The model before any training, in eval mode."""
+    if profile == "cpu":
+        return load_smollm2()
+    return AutoModelForCausalLM.from_pretrained(HUB_NAME, dtype=torch.bfloat16, device_map="cuda").eval()
+
+
+tokenizer = load_tokenizer() if profile == "cpu" else AutoTokenizer.from_pretrained(HUB_NAME)
+model = load_base()
+
+
+def complete(model: nn.Module, texts: list[str], max_new_tokens: int = 64) -> list[str]:
+    """What the model writes after each text (greedy), up to and including its <|im_end|>."""
+    # Generation pads on the LEFT: the next token must follow the text, not the padding.
+    inputs = tokenizer(texts, return_tensors="pt", padding=True, padding_side="left").to(model.device)
+    model.eval()
+    output = model.generate(
+        **inputs, max_new_tokens=max_new_tokens, do_sample=False, pad_token_id=tokenizer.pad_token_id
+    )
+    written = output[:, inputs["input_ids"].shape[1] :].tolist()
+    ends = [ids.index(tokenizer.eos_token_id) + 1 if tokenizer.eos_token_id in ids else len(ids) for ids in written]
+    return [tokenizer.decode(ids[:end]) for ids, end in zip(written, ends, strict=True)]
+
+
+def as_prompt(question: str) -> str:
+    """The text the model sees before it answers: the chat template, up to the header of the answer."""
+    messages = [{"role": "user", "content": question}]
+    return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+
+
+# %% [markdown] tags=["en"]
+# ## 1. Three surprises
+#
+# **First.** We ask SmolLM2-135M-Instruct the same question twice: once as plain text, once in its *chat template*.
+
+# %% [markdown] tags=["zh"]
+# ## 1. 三件出人意料的事
+#
+# **第一件。** 同一个问题问 SmolLM2-135M-Instruct 两次：一次直接给纯文本，一次套上它的 *chat template*（对话模板）。
+
+# %%
+question = "What is the capital of Peru?"
+for name, text in [("plain text", question), ("chat template", as_prompt(question))]:
+    print(f"--- {name}: the model reads\n{text}\n    and writes\n{complete(model, [text])[0]!r}\n")
+
+# %% [markdown] tags=["en"]
+# Same weights, same question. As plain text the model has nothing to say: its first token is `<|im_end|>`, "my turn is
+# over". In the template it knows the answer. So an "instruct" model is a text predictor that was *fine-tuned on
+# conversations in exactly this format*. The roles, the headers and the end mark are ordinary tokens; that the model
+# answers and then **stops** was learnt from data. You are about to produce such data.
+#
+# **Second.** Here is how we would like the model to answer from now on: like a tutor, always in three lines. And here
+# is how it answers today.
+
+# %% [markdown] tags=["zh"]
+# 权重一样，问题一样。给纯文本时模型无话可说：它的第一个 token 就是 `<|im_end|>`，意思是“我说完了”；
+# 套上模板，它就知道答案。所以所谓 “instruct” 模型，就是一个*在这种格式的对话上微调过*的文本预测器。
+# 角色、header、结束标记都只是普通的 token；模型会回答、答完会**停**，都是从数据里学来的。接下来你就要亲手制作这样的数据。
+#
+# **第二件。** 下面是我们希望模型今后的回答方式：像一位辅导老师，永远三行。再看看它现在是怎么回答的。
+
+# %%
+train_chats, test_chats = instructions("train"), instructions("test")
+print(f"{len(train_chats)} conversations to train on, {len(test_chats)} held out. One of the first:\n")
+for message in train_chats[0]:
+    print(f"[{message['role']}] {message['content']}\n")
+
+test_questions = [chat[0]["content"] for chat in test_chats[:18]]
+answers_before = complete(model, [as_prompt(q) for q in test_questions])
+for q, a in zip(test_questions[:3], answers_before, strict=False):
+    print(f"Q: {q}\nA: {a}\n")
+print(f"in the tutor's form: {sum(follows_tutor_form(a.removesuffix('<|im_end|>')) for a in answers_before)} of 18")
+
+# %% [markdown] tags=["en"]
+# The held-out conversations share no fact with the training set, and a third of them are about topics (organs,
+# opposites, inventors) that do not occur in training at all. We shall see what the model learns: facts, or a manner.
+#
+# **Third.** Full fine-tuning stores, for every parameter, the weight, its gradient and two Adam moments: with mixed
+# precision that is 16 bytes per parameter (Rajbhandari et al. 2020, section 3.1). LoRA freezes the weights and trains
+# two thin matrices beside some of them. Compare:
+
+# %% [markdown] tags=["zh"]
+# 留出的对话与训练集没有任何相同的事实，其中三分之一的话题（器官、反义词、发明家）在训练集里根本没有出现过。
+# 到时候看看，模型学到的究竟是知识，还是一种说话方式。
+#
+# **第三件。** 全参数微调要为每个参数保存权重、梯度和 Adam 的两个动量：混合精度下每个参数 16 字节
+# （Rajbhandari 等 2020，3.1 节）。LoRA 把权重冻结，只在其中一部分权重旁边训练两个细长的矩阵。对比一下：
+
+
+# %%
+def lora_size(model: nn.Module, targets: Sequence[str], r: int) -> int:
+    """How many parameters LoRA of rank r would train: r * (d_in + d_out) for each target layer."""
+    layers = [m for name, m in model.named_modules() if name.rpartition(".")[2] in targets]
+    return sum(r * (layer.in_features + layer.out_features) for layer in layers)
+
+
+n_total = sum(p.numel() for p in model.parameters())
+n_lora = lora_size(model, SETTINGS["targets"], SETTINGS["r"])
+print(f"{'':18}{'trained':>14}{'share':>9}{'to store after training':>26}")
+print(f"{'full fine-tuning':18}{n_total:>14,}{1:>9.2%}{4 * n_total / 1e6:>23,.1f} MB")
+print(f"{'LoRA, r = 8':18}{n_lora:>14,}{n_lora / n_total:>9.2%}{4 * n_lora / 1e6:>23,.1f} MB")
+
+# %% [markdown] tags=["en"]
+# ## 2. From a conversation to labels
+#
+# A language model is trained to predict the next token. For a conversation $x_1 \dots x_T$ we do not want that for
+# every token: the user's words are given, not produced. *Supervised fine-tuning* (SFT) minimises
+#
+# $$\mathcal{L} = -\frac{1}{\sum_t m_t}\sum_{t} m_t \,\log p_\theta(x_t \mid x_{<t}),\qquad m_t = 1 \text{ where the assistant speaks, else } 0.$$
+#
+# The mask $m_t$ is carried by the **labels**: a copy of the ids, with $-100$ wherever $m_t = 0$. PyTorch's cross-entropy
+# skips the label $-100$.
+#
+# | part | trained? | why |
+# |---|---|---|
+# | system and user turns | no | the model reads them, it does not write them |
+# | `<\|im_start\|>assistant\n` | no | whoever calls the model writes this header |
+# | the answer | **yes** | that is the behaviour we want |
+# | `<\|im_end\|>` after the answer | **yes** | this is how it learns to stop; mask it and it rambles on |
+# | the newline after it | no | the template adds it; nobody lets the model run on to there |
+#
+# In a conversation of several turns, *every* answer of the assistant is trained: the model learns from all of them in
+# one forward pass.
+
+# %% [markdown] tags=["zh"]
+# ## 2. 从对话到标签
+#
+# 语言模型的训练目标是预测下一个 token。但对一段对话 $x_1 \dots x_T$，并不是每个 token 都要学：
+# 用户说的话是输入，不是模型的输出。*有监督微调*（SFT）最小化的是
+#
+# $$\mathcal{L} = -\frac{1}{\sum_t m_t}\sum_{t} m_t \,\log p_\theta(x_t \mid x_{<t}),\qquad \text{assistant 说话的位置 } m_t = 1\text{，其余 } m_t = 0.$$
+#
+# 掩码 $m_t$ 就放在**标签**（labels）里：把 ids 复制一份，凡是 $m_t = 0$ 的位置填 $-100$，PyTorch 的 cross-entropy 会跳过它。
+#
+# | 部分 | 训练？ | 原因 |
+# |---|---|---|
+# | system 和 user 轮次 | 否 | 模型只读它们，不写它们 |
+# | `<\|im_start\|>assistant\n` | 否 | 这个 header 由调用模型的程序写好 |
+# | 回答内容 | **是** | 这正是我们想要的行为 |
+# | 回答后面的 `<\|im_end\|>` | **是** | 模型靠它学会停下来；屏蔽掉它，模型就会说个没完 |
+# | 再后面的换行 | 否 | 由模板添加；生成时模型早已停下，走不到那里 |
+#
+# 多轮对话里，assistant 的*每一轮*回答都参与训练：一次前向计算，所有轮次一起学。
+
+# %% [markdown] tags=["en"]
+# ### Problem 1 (16 points): `build_labels`
+#
+# Hint: what does the model see just *before* it gives its $i$-th answer? `apply_chat_template` can tell you, with
+# `add_generation_prompt=True`, on the messages up to there. The difference in length to the conversation *after* the answer gives the
+# span. Searching the text for "assistant" is a trap: users may write that word too.
+
+# %% [markdown] tags=["zh"]
+# ### 第 1 题（16 分）：`build_labels`
+#
+# 提示：模型在给出第 $i$ 个回答*之前*看到的是什么？把到那里为止的消息交给 `apply_chat_template`，加上
+# `add_generation_prompt=True`，就能知道。再与回答*之后*的长度比较，就得到了要训练的区间。
+# 不要在文本里搜索 “assistant”：用户自己也可能写这个词。
+
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "chat-labels-solution", "cell_type": "code"}
 def build_labels(messages: Sequence[Message], tokenizer: PreTrainedTokenizerBase) -> Example:
@@ -48,8 +268,8 @@ def build_labels(messages: Sequence[Message], tokenizer: PreTrainedTokenizerBase
     Returns:
         ids: T token ids of the whole conversation, exactly as the chat template renders it.
         labels: T integers. The id itself on the content of every assistant turn and on the `<|im_end|>` that
-            closes it; IGNORE_INDEX everywhere else (system and user turns, the header `<|im_start|>assistant\n`,
-            the newline after `<|im_end|>`). A conversation without an assistant turn has only IGNORE_INDEX.
+            closes it; IGNORE_INDEX everywhere else (system and user turns, the header of the assistant's turn, the
+            newline after `<|im_end|>`). A conversation without an assistant turn has only IGNORE_INDEX.
 
     Source: Ouyang et al. 2022 (InstructGPT), section 3; Touvron et al. 2023 (Llama 2), section 3.1.
     """
@@ -70,6 +290,88 @@ def build_labels(messages: Sequence[Message], tokenizer: PreTrainedTokenizerBase
 
 # %% nbgrader={"grade": true, "locked": true, "solution": false, "task": false, "points": 16, "schema_version": 3, "grade_id": "chat-labels", "cell_type": "code"}
 labkit.check("chat-labels")
+
+# %% [markdown] tags=["en"]
+# **Look at it.** Never train on labels you have not looked at: a wrong mask raises no error, it just trains something
+# else. Blue is trained, grey is only read.
+
+# %% [markdown] tags=["zh"]
+# **看一眼。** 没有亲眼看过的标签不要拿去训练：掩码错了不会报错，只会默默训练出别的东西。蓝色参与训练，灰色只读。
+
+
+# %%
+def draw_tokens(ids: list[int], labels: list[int], columns: int = 105) -> None:
+    """One box per token of a conversation: blue where its label counts, grey where it is ignored."""
+    boxes, row, column = [], 0, 0.0
+    for token, label in zip(ids, labels, strict=True):
+        text = tokenizer.decode([token]).replace("\n", "↵")
+        width = len(text) + 0.9
+        if column + width > columns:
+            row, column = row + 1, 0.0
+        boxes.append((text, column, row, width, label != IGNORE_INDEX))
+        column += width + 0.25
+        if text == "↵":
+            row, column = row + 1, 0.0
+    figure = plt.figure(figsize=(columns * 5.6 / 72, (row + 1) * 19 / 72))
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, columns), ylim=(row + 1, 0))
+    axes.axis("off")
+    for text, x, y, width, trained in boxes:
+        colour = BLUE if trained else GREY
+        axes.add_patch(Rectangle((x, y + 0.1), width, 0.8, facecolor=colour, edgecolor="none"))
+        axes.text(
+            x + width / 2, y + 0.5, text, ha="center", va="center", family="monospace", fontsize=8,
+            color="white" if trained else "black",
+        )  # fmt: skip
+    plt.show()
+
+
+two_turns = next(chat for chat in train_chats if len(chat) == 4)
+draw_tokens(*build_labels(two_turns, tokenizer))
+
+# %% [markdown] tags=["en"]
+# The system turn at the top is not in our data: SmolLM2's template adds it when a conversation has none. At inference
+# the same template adds it again, so training and inference see the same thing. That is the whole point of *using the
+# template* instead of gluing strings together.
+#
+# ## 3. From examples to a batch
+#
+# A batch is a rectangle $(B, T)$, conversations are not. Shorter ones are padded on the right. Three tensors come out:
+#
+# | tensor | on tokens | on padding | who reads it |
+# |---|---|---|---|
+# | `input_ids` $(B, T)$ | the id | `pad_id` | the embedding |
+# | `attention_mask` $(B, T)$ | 1 | 0 | attention: padding is not attended |
+# | `labels` $(B, T)$ | the label | $-100$ | the loss: padding is not learnt |
+#
+# **The pitfall of this section.** Run the next cell: SmolLM2 pads with the very token that ends an answer. Code that
+# finds padding by `ids == pad_id` therefore throws away every real `<|im_end|>` too, and the model never learns to
+# stop. This bug has shipped in well-known libraries. Go by *length*.
+
+# %% [markdown] tags=["zh"]
+# 最上面的 system 轮次并不在我们的数据里：对话没有 system 消息时，SmolLM2 的模板会自动补上。推理时同一个模板也会补上它，
+# 于是训练和推理看到的输入一致。这正是*要用模板*、而不要自己拼字符串的原因。
+#
+# ## 3. 从样本到 batch
+#
+# batch 是一个 $(B, T)$ 的矩形，而对话长短不一，短的要在右侧填充（padding）。产出三个张量：
+#
+# | 张量 | 真实 token 处 | 填充处 | 谁来用 |
+# |---|---|---|---|
+# | `input_ids` $(B, T)$ | id | `pad_id` | embedding |
+# | `attention_mask` $(B, T)$ | 1 | 0 | attention：不关注填充 |
+# | `labels` $(B, T)$ | 标签 | $-100$ | 损失：不学填充 |
+#
+# **本节的坑。** 运行下一个单元格：SmolLM2 用来填充的，正是结束回答的那个 token。如果用 `ids == pad_id` 判断填充，
+# 真正的 `<|im_end|>` 也会被一并丢掉，模型就永远学不会停。一些知名的库也出过这个 bug。请按*长度*判断。
+
+# %%
+print("EOS:", tokenizer.eos_token, tokenizer.eos_token_id, "  padding:", tokenizer.pad_token, tokenizer.pad_token_id)
+
+# %% [markdown] tags=["en"]
+# ### Problem 2 (12 points): `collate`
+
+# %% [markdown] tags=["zh"]
+# ### 第 2 题（12 分）：`collate`
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "collate-solution", "cell_type": "code"}
@@ -105,6 +407,105 @@ def collate(examples: Sequence[Example], pad_id: int) -> Batch:
 
 # %% nbgrader={"grade": true, "locked": true, "solution": false, "task": false, "points": 12, "schema_version": 3, "grade_id": "collate", "cell_type": "code"}
 labkit.check("collate")
+
+# %%
+train_examples = [build_labels(chat, tokenizer) for chat in train_chats]
+test_examples = [build_labels(chat, tokenizer) for chat in test_chats]
+
+batch = collate(train_examples[:8], tokenizer.pad_token_id)
+kind = batch["attention_mask"] + (batch["labels"] != IGNORE_INDEX)  # 0 padding, 1 read, 2 trained
+figure, axes = plt.subplots(figsize=(9, 2.2))
+axes.imshow(kind, aspect="auto", cmap=plt.matplotlib.colors.ListedColormap(["white", GREY, BLUE]), interpolation="none")
+axes.set(xlabel="position t", ylabel="example", title="a batch: blue is trained, grey is read, white is padding")
+axes.spines[["top", "right"]].set_visible(True)
+plt.show()
+print(f"trained: {(kind == 2).float().mean():.0%} of the positions, padding: {(kind == 0).float().mean():.0%}")
+
+# %% [markdown] tags=["en"]
+# White is computed and thrown away. Sorting by length or *packing* several conversations into one row avoids that; at
+# our size it does not matter.
+#
+# ## 4. LoRA: a thin matrix beside a thick one
+#
+# **Why.** Fine-tuning changes a weight $W_0$ of shape $(d_{out}, d_{in})$ into $W_0 + \Delta W$. Aghajanyan et al. (2020) found
+# that the *intrinsic dimension* of such changes is small: a few hundred directions are enough to reach 90 % of the full
+# effect. So do not learn all of $\Delta W$; learn it as a product of two thin matrices, whose rank is at most $r$:
+#
+# $$y = W_0 x + b + \frac{\alpha}{r}\,B A\,x, \qquad A \in \mathbb{R}^{r \times d_{in}},\quad B \in \mathbb{R}^{d_{out}\times r},\quad r \ll d$$
+#
+# The drawing is to scale for one `q_proj` of SmolLM2.
+
+# %% [markdown] tags=["zh"]
+# 白色部分算了也是白算。按长度排序，或者把几段对话*打包*（packing）进同一行，可以避免浪费；我们的规模小，不必在意。
+#
+# ## 4. LoRA：厚矩阵旁边的薄矩阵
+#
+# **为什么。** 微调把形状为 $(d_{out}, d_{in})$ 的权重 $W_0$ 变成 $W_0 + \Delta W$。Aghajanyan 等（2020）发现这种改变的
+# *内在维度*（intrinsic dimension）很低：几百个方向就足以达到全参数微调 90% 的效果。
+# 既然如此，就不必学整个 $\Delta W$，而是把它写成两个细长矩阵的乘积，秩不超过 $r$：
+#
+# $$y = W_0 x + b + \frac{\alpha}{r}\,B A\,x, \qquad A \in \mathbb{R}^{r \times d_{in}},\quad B \in \mathbb{R}^{d_{out}\times r},\quad r \ll d$$
+#
+# 下图按 SmolLM2 一个 `q_proj` 的真实比例绘制。
+
+# %%
+q_proj = model.model.layers[0].self_attn.q_proj
+d_out, d_in, r = q_proj.out_features, q_proj.in_features, SETTINGS["r"]
+figure, axes = plt.subplots(figsize=(9, 3.6))
+gap = 0.28 * d_in
+parts = [  # x, y, width, height, colour, label
+    (0, 0, d_in, d_out, GREY, f"$W_0$  {d_out} × {d_in}\nfrozen: {d_out * d_in:,}"),
+    (d_in + gap, 0, r, d_out, ORANGE, f"$B$  {d_out} × {r}\n{d_out * r:,}\nstarts at 0"),
+    (d_in + 2.2 * gap, (d_out - r) / 2, d_in, r, BLUE, f"$A$  {r} × {d_in}\n{r * d_in:,}\nstarts random"),
+]
+for x, y, width, height, colour, label in parts:
+    axes.add_patch(Rectangle((x, y), width, height, facecolor=colour))
+    axes.text(x + width / 2, -20, label, ha="center", va="top", fontsize=9)
+axes.text(d_in + gap / 2, d_out / 2, r"$+\ \frac{\alpha}{r}$", ha="center", va="center", fontsize=18)
+axes.text(d_in + 1.6 * gap, d_out / 2, r"$\times$", ha="center", va="center", fontsize=18)
+axes.set(xlim=(-10, 2.7 * d_in + gap), ylim=(-170, d_out + 10), aspect="equal")
+axes.axis("off")
+axes.set_title(
+    f"{r * (d_in + d_out):,} trained numbers instead of {d_in * d_out:,}: {r * (d_in + d_out) / (d_in * d_out):.1%}"
+)
+plt.show()
+
+# %% [markdown] tags=["en"]
+# **The three decisions in the formula**
+#
+# - **$B = 0$ and $A$ random.** At the start $BA = 0$: the model is *exactly* the old one, and training begins from what it knows.
+#   If both were zero, both gradients would be zero too ($\partial\mathcal L/\partial B \propto A x$ and
+#   $\partial\mathcal L/\partial A \propto B^\top$) and nothing would ever move.
+# - **$\alpha / r$.** $BAx$ is a sum of $r$ terms. Dividing by $r$ keeps the size of the update, and so the learning rate that
+#   suits it, about the same when you try another $r$. $\alpha$ then says how loudly the adapter speaks.
+# - **Dropout on the update only.** The frozen path is not ours to disturb: $y = W_0x + b + \frac{\alpha}{r}BA\,\mathrm{dropout}(x)$,
+#   and like every dropout it is off in `eval()`.
+#
+# **Never compute $BA$ in `forward`.** $(BA)x$ first builds a $(d_{out}, d_{in})$ matrix; $B(Ax)$ goes through $r$ numbers per token:
+# `(..., d_in) → (..., r) → (..., d_out)`. It is the same product, but cheaper by a factor of about $d/2r$.
+#
+# ### Problem 3 (24 points): `LoRALinear`
+#
+# Write `__init__` and `forward` now; `merge` and `unmerge` in the same class belong to problem 4. PyTorch stores a linear layer's weight as
+# `(out, in)`, and `F.linear(x, W)` is $xW^\top$.
+
+# %% [markdown] tags=["zh"]
+# **公式里的三个决定**
+#
+# - **$B = 0$、$A$ 随机。** 起步时 $BA = 0$：模型与原来*完全*一样，训练从它已有的能力出发。
+#   如果两个都为零，两者的梯度也都为零（$\partial\mathcal L/\partial B \propto A x$，$\partial\mathcal L/\partial A \propto B^\top$），那就永远动不了。
+# - **$\alpha / r$。** $BAx$ 是 $r$ 项之和。除以 $r$ 之后，换一个 $r$ 时更新的幅度（以及合适的学习率）大致不变；
+#   $\alpha$ 则决定 adapter 的“音量”。
+# - **dropout 只作用在更新项上。** 冻结的主路不该被干扰：$y = W_0x + b + \frac{\alpha}{r}BA\,\mathrm{dropout}(x)$；
+#   和所有 dropout 一样，`eval()` 时关闭。
+#
+# **`forward` 里千万不要先算 $BA$。** $(BA)x$ 要先造出一个 $(d_{out}, d_{in})$ 的矩阵；$B(Ax)$ 每个 token 只经过 $r$ 个数：
+# `(..., d_in) → (..., r) → (..., d_out)`。结果相同，计算量约为前者的 $2r/d$。
+#
+# ### 第 3 题（24 分）：`LoRALinear`
+#
+# 现在写 `__init__` 和 `forward`；同一个类里的 `merge`、`unmerge` 属于第 4 题。PyTorch 线性层的权重形状是
+# `(out, in)`，`F.linear(x, W)` 计算的是 $xW^\top$。
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "lora-linear-solution", "cell_type": "code"}
@@ -143,7 +544,9 @@ class LoRALinear(nn.Module):
         ### BEGIN SOLUTION
         if self.merged:
             return self.base(x)
-        update = F.linear(F.linear(self.dropout(x), self.lora_A), self.lora_B)  # (..., d_in) -> (..., r) -> (..., d_out)
+        update = F.linear(
+            F.linear(self.dropout(x), self.lora_A), self.lora_B
+        )  # (..., d_in) -> (..., r) -> (..., d_out)
         return self.base(x) + self.scaling * update
         ### END SOLUTION
 
@@ -166,6 +569,48 @@ class LoRALinear(nn.Module):
 
 # %% nbgrader={"grade": true, "locked": true, "solution": false, "task": false, "points": 24, "schema_version": 3, "grade_id": "lora-linear", "cell_type": "code"}
 labkit.check("lora-linear")
+
+# %% [markdown] tags=["en"]
+# **See the decision "B = 0, A random" at work.** On a toy layer we look at the gradients of the first two steps. At step 0 all
+# of $A$'s gradient is zero, because $B$ is; $B$ moves first, and from step 1 on both learn.
+
+# %% [markdown] tags=["zh"]
+# **亲眼看看“B = 0、A 随机”。** 在一个小层上看前几步的梯度。第 0 步 $A$ 的梯度全为零，因为 $B$ 是零；
+# $B$ 先动，从第 1 步起两者一起学。
+
+# %%
+toy = LoRALinear(nn.Linear(64, 48), r=4, alpha=8.0)
+x, target = torch.randn(32, 64), torch.randn(32, 48)
+optimizer = torch.optim.SGD([toy.lora_A, toy.lora_B], lr=0.1)
+print("step   |grad A|   |grad B|   rank of B A")
+for step in range(4):
+    rank = torch.linalg.matrix_rank(toy.lora_B @ toy.lora_A).item()
+    optimizer.zero_grad()
+    F.mse_loss(toy(x), target).backward()
+    print(f"{step:4}{toy.lora_A.grad.norm():11.4f}{toy.lora_B.grad.norm():11.4f}{rank:10}")
+    optimizer.step()
+
+# %% [markdown] tags=["en"]
+# ## 5. Merging: the adapter costs nothing
+#
+# $W_0x + \frac{\alpha}{r}BAx = (W_0 + \frac{\alpha}{r}BA)\,x$. After training one can add the update into the weight: the
+# merged layer has the shape and the speed of the old one. (Adapters inserted *between* layers, Houlsby et al. 2019, cannot do
+# that.) Subtract it again, and another adapter can take its place.
+#
+# **Pitfalls.** Merge twice and the update counts double: that is what the flag `merged` is for. And a merged layer that still
+# adds the update in `forward` counts it double as well.
+#
+# ### Problem 4 (12 points): `merge`, `unmerge` (in the class above) and the same for a whole model
+
+# %% [markdown] tags=["zh"]
+# ## 5. 合并：adapter 不增加推理开销
+#
+# $W_0x + \frac{\alpha}{r}BAx = (W_0 + \frac{\alpha}{r}BA)\,x$。训练完可以把更新项加进权重：合并后的层，形状和速度都与原来的层一样。
+# （插在层与*层之间*的 adapter，即 Houlsby 等 2019，做不到这一点。）把它再减出来，就可以换上另一个 adapter。
+#
+# **坑。** 合并两次，更新项就算了两遍：`merged` 这个标志就是为此而设。合并之后 `forward` 里若还加更新项，同样会算两遍。
+#
+# ### 第 4 题（12 分）：`merge`、`unmerge`（写在上面的类里），以及作用于整个模型的函数
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "merge-solution", "cell_type": "code"}
@@ -190,11 +635,49 @@ def unmerge_lora(model: nn.Module) -> None:
 # %% nbgrader={"grade": true, "locked": true, "solution": false, "task": false, "points": 12, "schema_version": 3, "grade_id": "merge", "cell_type": "code"}
 labkit.check("merge")
 
+# %% [markdown] tags=["en"]
+# ## 6. Injection: into a model that knows nothing about it
+#
+# SmolLM2 has 30 blocks, each with seven linear layers:
+#
+# ```text
+# model.layers.0.self_attn.q_proj  (576 → 576)      model.layers.0.mlp.gate_proj  (576 → 1536)
+# model.layers.0.self_attn.k_proj  (576 → 192)      model.layers.0.mlp.up_proj    (576 → 1536)
+# model.layers.0.self_attn.v_proj  (576 → 192)      model.layers.0.mlp.down_proj  (1536 → 576)
+# model.layers.0.self_attn.o_proj  (576 → 576)
+# ```
+#
+# LoRA's paper adapts `q_proj` and `v_proj`; QLoRA (Dettmers et al. 2023, section 4) found that adapting *all* of them closes the gap to full
+# fine-tuning. Replacing a layer is `setattr(parent, "q_proj", LoRALinear(...))`: the rest of the model neither knows nor cares.
+#
+# **Pitfalls.** Freeze *everything* first: embeddings and norms too, or you fine-tune 28 million embedding
+# parameters without noticing. Compare whole name parts, not substrings. And do not change a tree while you walk over it.
+#
+# ### Problem 5 (12 points): `inject_lora`
+
+# %% [markdown] tags=["zh"]
+# ## 6. 注入：模型本身毫不知情
+#
+# SmolLM2 有 30 个 block，每个 block 有七个线性层：
+#
+# ```text
+# model.layers.0.self_attn.q_proj  (576 → 576)      model.layers.0.mlp.gate_proj  (576 → 1536)
+# model.layers.0.self_attn.k_proj  (576 → 192)      model.layers.0.mlp.up_proj    (576 → 1536)
+# model.layers.0.self_attn.v_proj  (576 → 192)      model.layers.0.mlp.down_proj  (1536 → 576)
+# model.layers.0.self_attn.o_proj  (576 → 576)
+# ```
+#
+# LoRA 论文只改 `q_proj` 和 `v_proj`；QLoRA（Dettmers 等 2023，第 4 节）发现*所有*线性层都加，才能追平全参数微调。
+# 替换一层只需 `setattr(parent, "q_proj", LoRALinear(...))`：模型其余部分既不知道，也不在乎。
+#
+# **坑。** 先冻结*全部*参数：embedding 和 norm 也要冻结，否则你会在不知不觉中训练 2800 万个 embedding 参数。
+# 名字要按整段比较，不要用子串匹配。另外，不要一边遍历模块树一边修改它。
+#
+# ### 第 5 题（12 分）：`inject_lora`
+
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "inject-solution", "cell_type": "code"}
-def inject_lora(
-    model: nn.Module, targets: Sequence[str], r: int, alpha: float, dropout: float = 0.0
-) -> list[str]:
+def inject_lora(model: nn.Module, targets: Sequence[str], r: int, alpha: float, dropout: float = 0.0) -> list[str]:
     """Freezes every parameter that model has, then puts a LoRALinear in the place of each target nn.Linear.
 
     Args:
@@ -226,6 +709,37 @@ def inject_lora(
 
 # %% nbgrader={"grade": true, "locked": true, "solution": false, "task": false, "points": 12, "schema_version": 3, "grade_id": "inject", "cell_type": "code"}
 labkit.check("inject")
+
+# %%
+before = model(**tokenizer(question, return_tensors="pt").to(model.device)).logits
+torch.manual_seed(0)
+replaced = inject_lora(model, SETTINGS["targets"], SETTINGS["r"], SETTINGS["alpha"])
+after = model(**tokenizer(question, return_tensors="pt").to(model.device)).logits
+trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
+print(f"{len(replaced)} layers replaced, e.g. {replaced[0]}")
+print(f"trainable: {trainable:,} of {n_total:,} = {trainable / n_total:.2%}")
+print(f"largest change of a logit: {(after - before).abs().max().item()}")
+
+# %% [markdown] tags=["en"]
+# Sixty layers were replaced and not one logit moved. Training starts from exactly the model that we know.
+#
+# ## 7. Saving what is new
+#
+# The base is 538 MB and everybody has it. What is new is in $A$ and $B$: 1.8 MB. So a server keeps one base and hundreds of
+# adapters, and a hub hosts millions of them. The configuration goes with the weights: without $\alpha$ and
+# $r$ the numbers in $A$ and $B$ mean nothing.
+#
+# ### Problem 6 (8 points): `save_adapter`, `load_adapter`
+
+# %% [markdown] tags=["zh"]
+# 替换了 60 层，没有一个 logit 发生变化。训练正是从我们熟悉的那个模型开始的。
+#
+# ## 7. 只保存新的部分
+#
+# base 有 538 MB，人人都有。新东西都在 $A$ 和 $B$ 里：1.8 MB。所以一台服务器可以只放一个 base，外加几百个 adapter。
+# 配置要和权重一起保存：没有 $\alpha$ 和 $r$，$A$、$B$ 里的数字就没有意义。
+#
+# ### 第 6 题（8 分）：`save_adapter`、`load_adapter`
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "adapter-io-solution", "cell_type": "code"}
@@ -269,7 +783,11 @@ def load_adapter(model: nn.Module, folder: Path) -> None:
     config = json.loads((Path(folder) / "adapter_config.json").read_text())
     tensors = load_file(Path(folder) / "adapter.safetensors")
     names = inject_lora(model, config["targets"], config["r"], config["alpha"])
-    own = {f"{name}.{part}": model.get_submodule(name).get_parameter(part) for name in names for part in ("lora_A", "lora_B")}
+    own = {
+        f"{name}.{part}": model.get_submodule(name).get_parameter(part)
+        for name in names
+        for part in ("lora_A", "lora_B")
+    }
     if {key: tensor.shape for key, tensor in tensors.items()} != {key: p.shape for key, p in own.items()}:
         raise ValueError("this adapter belongs to another model: its names or shapes do not fit")
     with torch.no_grad():
@@ -280,6 +798,49 @@ def load_adapter(model: nn.Module, folder: Path) -> None:
 
 # %% nbgrader={"grade": true, "locked": true, "solution": false, "task": false, "points": 8, "schema_version": 3, "grade_id": "adapter-io", "cell_type": "code"}
 labkit.check("adapter-io")
+
+# %% [markdown] tags=["en"]
+# ## 8. The loss and the training loop
+#
+# **Who predicts whom.** `logits[:, t]` $(B, T, V)$ is the model's opinion, after reading tokens $0 \dots t$, about token $t + 1$. `labels[:, t]` is
+# token $t$ itself. So one of them must be shifted, by exactly one, in exactly one place:
+#
+# ```text
+# position      0        1        2          3
+# input         Answer   :        Lima       <|im_end|>
+# logits say    ":"?     "Lima"?  "<end>"?   (nobody asks)
+# label        (nobody)  :        Lima       <|im_end|>
+# ```
+#
+# Not shifted, the model is rewarded for repeating the token it just read: a loss that is far too good soon. Shifted
+# twice, it learns to skip a word. And the mean goes over the *response* tokens; divide by $B \cdot T$ and the
+# loss, and with it every gradient, depends on how much padding and prompt happen to be in the batch.
+#
+# **The loop** is the usual one: AdamW on the parameters with `requires_grad` (and only those: weight decay would shrink the
+# others), gradient clipping, one step per batch.
+#
+# ### Problem 7 (10 points): `sft_loss`, `train`
+
+# %% [markdown] tags=["zh"]
+# ## 8. 损失函数与训练循环
+#
+# **谁预测谁。** `logits[:, t]` $(B, T, V)$ 是模型读完第 $0 \dots t$ 个 token 之后，对第 $t + 1$ 个 token 的判断；
+# `labels[:, t]` 是第 $t$ 个 token 本身。所以必须错开一位：恰好一位，恰好在一个地方。
+#
+# ```text
+# position      0        1        2          3
+# input         Answer   :        Lima       <|im_end|>
+# logits say    ":"?     "Lima"?  "<end>"?   (nobody asks)
+# label        (nobody)  :        Lima       <|im_end|>
+# ```
+#
+# 不错位，模型只要复读刚看到的 token 就能得分，损失很快低得离谱；错两位，模型学会跳词。
+# 另外，平均只对*回答*的 token 取；如果除以 $B \cdot T$，损失和所有梯度就会随 batch 里恰好有多少填充和 prompt 而变。
+#
+# **训练循环**就是通常的样子：AdamW 只管 `requires_grad` 的参数（也只能管它们：否则 weight decay 会让别的权重缩小），
+# 梯度裁剪，每个 batch 更新一步。
+#
+# ### 第 7 题（10 分）：`sft_loss`、`train`
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "sft-train-solution", "cell_type": "code"}
@@ -335,6 +896,25 @@ def train(model: nn.Module, batches: Iterable[Batch], lr: float, max_grad_norm: 
 # %% nbgrader={"grade": true, "locked": true, "solution": false, "task": false, "points": 10, "schema_version": 3, "grade_id": "sft-train", "cell_type": "code"}
 labkit.check("sft-train")
 
+# %% [markdown] tags=["en"]
+# ## 9. Measuring
+#
+# A falling training loss proves little: the model has seen those answers. We measure the response loss on the **held-out**
+# conversations. Each response *token* weighs the same, whatever batch it happens to be in: the mean of batch means
+# is another number when batches have different lengths. $\exp(\text{loss})$ is the *perplexity*: among how many tokens the model hesitates, so to
+# speak.
+#
+# ### Problem 8 (6 points): `evaluate`
+
+# %% [markdown] tags=["zh"]
+# ## 9. 如何衡量
+#
+# 训练损失下降说明不了太多：那些答案模型都见过。我们在**留出的**对话上测量回答的损失。
+# 每个回答 *token* 的权重相同，与它在哪个 batch 无关：batch 长短不一时，“各 batch 均值的平均”是另一个数。
+# $\exp(\text{loss})$ 叫*困惑度*（perplexity）：可以理解为模型在多少个 token 之间犹豫。
+#
+# ### 第 8 题（6 分）：`evaluate`
+
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "evaluate-solution", "cell_type": "code"}
 @torch.no_grad()
@@ -370,3 +950,501 @@ def evaluate(model: nn.Module, batches: Iterable[Batch]) -> dict[str, float | in
 
 # %% nbgrader={"grade": true, "locked": true, "solution": false, "task": false, "points": 6, "schema_version": 3, "grade_id": "evaluate", "cell_type": "code"}
 labkit.check("evaluate")
+
+# %% [markdown] tags=["en"]
+# ## 10. The run
+#
+# One pass over 122 conversations: 31 steps. First the held-out loss before, then the training (one to two minutes), then
+# after. The losses also go to TensorBoard: `tensorboard --logdir runs` in a terminal shows them.
+
+# %% [markdown] tags=["zh"]
+# ## 10. 正式训练
+#
+# 122 段对话过一遍，共 31 步。先测训练前的留出损失，然后训练（一到两分钟），再测一次。
+# 损失同时写入 TensorBoard：在终端运行 `tensorboard --logdir runs` 就能看到。
+
+
+# %%
+def batches_of(examples: list[Example], size: int) -> list[Batch]:
+    """The examples in their order, `size` at a time."""
+    groups = [examples[i : i + size] for i in range(0, len(examples), size)]
+    return [collate(group, tokenizer.pad_token_id) for group in groups]
+
+
+train_batches = batches_of(train_examples, SETTINGS["batch_size"])
+# Sorted by length there is little padding; evaluate gives the same result in any order.
+test_batches = batches_of(sorted(test_examples, key=lambda example: len(example[0])), 9)
+
+held_out_before = evaluate(model, test_batches)
+print(f"held out, before: loss {held_out_before['loss']:.3f}, perplexity {held_out_before['perplexity']:.1f}")
+
+save_adapter(model, Path("runs/lora-start"))  # section 13 starts from the same A and B
+start = time.perf_counter()
+losses = train(model, tqdm(train_batches, file=sys.stdout, mininterval=5, ncols=80), SETTINGS["lr"])
+seconds = time.perf_counter() - start
+
+held_out_after = evaluate(model, test_batches)
+print(f"held out, after:  loss {held_out_after['loss']:.3f}, perplexity {held_out_after['perplexity']:.1f}")
+
+# %%
+from torch.utils.tensorboard import SummaryWriter
+
+with SummaryWriter("runs/by-hand") as writer:
+    for step, loss in enumerate(losses):
+        writer.add_scalar("train/loss", loss, step)
+    writer.add_scalar("held_out/loss", held_out_before["loss"], 0)
+    writer.add_scalar("held_out/loss", held_out_after["loss"], len(losses))
+
+figure, axes = plt.subplots(figsize=(7, 3.4))
+axes.plot(losses, color=BLUE, marker=".", label="training, each batch")
+axes.plot([0, len(losses)], [held_out_before["loss"], held_out_after["loss"]], "s--", color=ORANGE, label="held out")
+axes.set(xlabel="step", ylabel="loss per response token", ylim=(0, None), title="31 steps on the tutor's answers")
+axes.legend(frameon=False)
+plt.show()
+
+# %% [markdown] tags=["en"]
+# The held-out loss more than halves. But a loss is not a behaviour: let it speak. The same questions as in section 1, none of
+# which was in training.
+
+# %% [markdown] tags=["zh"]
+# 留出损失降了一半还多。但损失不等于行为，还是让它自己说话。问题与第 1 节相同，没有一个出现在训练集里。
+
+
+# %%
+def behaviour(answers: list[str]) -> dict[str, float]:
+    """What one sees in answers without reading them."""
+    stopped = [answer.endswith("<|im_end|>") for answer in answers]
+    texts = [answer.removesuffix("<|im_end|>") for answer in answers]
+    return {
+        "tutor's form": sum(map(follows_tutor_form, texts)) / len(answers),
+        "stopped by itself": sum(stopped) / len(answers),
+        "tokens per answer": sum(len(tokenizer(text)["input_ids"]) for text in texts) / len(answers),
+    }
+
+
+answers_after = complete(model, [as_prompt(q) for q in test_questions])
+for q, old, new in list(zip(test_questions, answers_before, answers_after, strict=True))[:6]:
+    print(f"Q: {q}\n   before  {old}\n   after   " + new.replace("\n", "\n           ") + "\n")
+
+seen_before, seen_after = behaviour(answers_before), behaviour(answers_after)
+for name in seen_before:
+    print(f"{name:20}before {seen_before[name]:6.2f}   after {seen_after[name]:6.2f}")
+
+# %% [markdown] tags=["en"]
+# Read them again, slowly. The **form** is learnt, also for topics that never occurred in training, and so is
+# stopping. The **facts** are not better than before: a `Why:` can be nonsense, said with the same calm voice as a right
+# one. A hundred short conversations teach a manner, not knowledge; the knowledge comes from pretraining (the
+# *superficial alignment hypothesis*, Zhou et al. 2023, section 2). If you take one thing home from this lab, take this.
+
+# %% [markdown] tags=["zh"]
+# 再慢慢读一遍。**形式**学会了，连训练中从未出现的话题也照样用；**停**也学会了。但**事实**并没有变好：
+# `Why:` 后面可能是胡说，而且语气和说对时一样平静。一百来段短对话教会的是说话方式，不是知识；知识来自预训练
+# （*superficial alignment hypothesis*，Zhou 等 2023，第 2 节）。如果这个实验只记住一件事，就记住这一件。
+
+# %% [markdown] tags=["en"]
+# ## 11. What did it learn? A look inside the update
+#
+# Three views. **Left**: the singular values of $W_0$ and of $\frac{\alpha}{r}BA$ of one layer. $W_0$ uses all its directions; the update has
+# eight, by construction, and the smallest of them are already weak. **Right**: how large the update is in each layer, relative to
+# the weight it sits beside.
+
+# %% [markdown] tags=["zh"]
+# ## 11. 它学到了什么？看看更新项内部
+#
+# **左图**：某一层的 $W_0$ 与 $\frac{\alpha}{r}BA$ 的奇异值。$W_0$ 用上了所有方向；更新项按构造只有八个方向，其中最小的几个已经很弱。
+# **右图**：每一层的更新项相对于旁边权重的大小。
+
+
+# %%
+def update(layer: LoRALinear) -> Tensor:
+    """The change of the weight, (d_out, d_in)."""
+    return (layer.scaling * layer.lora_B @ layer.lora_A).detach().float()
+
+
+layers = {name: model.get_submodule(name) for name in replaced}
+last = layers[replaced[-1]]
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.6))
+left.semilogy(torch.linalg.svdvals(last.base.weight.float().cpu()), color="grey", label="$W_0$")
+left.semilogy(torch.linalg.svdvals(update(last).cpu())[:r], "o", color=ORANGE, ms=4, label=r"$\frac{\alpha}{r}BA$")
+left.set(xlabel="index", ylabel="singular value", title=replaced[-1].removeprefix("model."))
+left.legend(frameon=False)
+for target, colour in zip(SETTINGS["targets"], [BLUE, ORANGE], strict=True):
+    ratios = [(update(m).norm() / m.base.weight.norm()).item() for name, m in layers.items() if name.endswith(target)]
+    right.plot(ratios, ".-", color=colour, label=target)
+right.set(xlabel="block", ylabel=r"$\|\frac{\alpha}{r}BA\|\ /\ \|W_0\|$", ylim=(0, None), title="size of the update")
+right.legend(frameon=False)
+plt.tight_layout()
+plt.show()
+
+# %% [markdown] tags=["en"]
+# **An adapter has a volume knob.** The update enters with the factor `scaling`. Turn it, and the model fades from its old manner
+# to the new one, without any further training:
+
+# %% [markdown] tags=["zh"]
+# **adapter 有一个音量旋钮。** 更新项带着系数 `scaling`。转动它，模型就从旧的说话方式渐变到新的方式，不需要再训练：
+
+# %%
+full = SETTINGS["alpha"] / SETTINGS["r"]
+for volume in (0.0, 0.4, 0.7, 1.0):
+    for layer in layers.values():
+        layer.scaling = volume * full
+    answer = complete(model, [as_prompt("What is the opposite of hot?")])[0]
+    print(f"--- volume {volume}\n{answer}\n")
+
+# %% [markdown] tags=["en"]
+# ## 12. Save, load, merge: for real
+#
+# The adapter goes to disk, into a fresh base, and into the weights; each time the logits must be the same.
+
+# %% [markdown] tags=["zh"]
+# ## 12. 保存、加载、合并：真刀真枪
+#
+# 把 adapter 存盘，加载到全新的 base 上，再合并进权重；每一次 logits 都必须一致。
+
+# %%
+folder = Path("runs/tutor")
+save_adapter(model, folder)
+for file in sorted(folder.iterdir()):
+    print(f"{file.name:24}{file.stat().st_size:>12,} bytes")
+
+fresh = load_base()
+load_adapter(fresh, folder)
+probe = {name: tensor.to(model.device) for name, tensor in test_batches[0].items() if name != "labels"}
+
+
+@torch.no_grad()
+def logits_and_seconds(model: nn.Module) -> tuple[Tensor, float]:
+    model.eval()(**probe)  # warm-up
+    start = time.perf_counter()
+    logits = model(**probe).logits
+    return logits, time.perf_counter() - start
+
+
+original, seconds_unmerged = logits_and_seconds(model)
+loaded, _ = logits_and_seconds(fresh)
+merge_lora(fresh)
+merged, seconds_merged = logits_and_seconds(fresh)
+print(f"saved and loaded: largest difference of a logit {(loaded - original).abs().max().item():.1e}")
+print(f"merged:           largest difference of a logit {(merged - original).abs().max().item():.1e}")
+print(f"one forward pass: {seconds_unmerged:.2f} s beside the weight, {seconds_merged:.2f} s merged")
+
+# %% [markdown] tags=["en"]
+# Loading is exact to the bit. Merging adds numbers in another order, hence the rounding of float32; in bfloat16 the
+# rounding is much coarser, so keep the unmerged adapter as the original.
+#
+# ## 13. The trade's tools: PEFT and TRL
+#
+# `peft.LoraConfig` + `get_peft_model` are your `inject_lora`; `trl.SFTTrainer` is your `build_labels`, `collate`, `sft_loss` and
+# `train`. First **parity**: we copy your trained $A$ and $B$ into PEFT's layers and compare the logits.
+
+# %% [markdown] tags=["zh"]
+# 加载后逐位相同。合并改变了加法的次序，所以有 float32 的舍入误差；bfloat16 的舍入要粗得多，因此请保留未合并的 adapter 作为原件。
+#
+# ## 13. 业界的工具：PEFT 与 TRL
+#
+# `peft.LoraConfig` 加 `get_peft_model` 就是你的 `inject_lora`；`trl.SFTTrainer` 就是你的 `build_labels`、`collate`、`sft_loss` 和
+# `train`。先看**一致性**：把你训练好的 $A$、$B$ 复制进 PEFT 的层，再比较 logits。
+
+# %%
+import os
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1" if profile == "cpu" else "0")
+import datasets
+import transformers
+from peft import LoraConfig, PeftModel, get_peft_model
+from trl import SFTConfig, SFTTrainer
+
+datasets.disable_progress_bars()
+transformers.logging.set_verbosity_error()
+
+
+def copy_into_peft(peft_model: PeftModel, folder: Path) -> None:
+    """Our adapter file -> PEFT's parameters: ours is `<layer>.lora_A`, PEFT's is
+    `base_model.model.<layer>.lora_A.default.weight`."""
+    parameters = dict(peft_model.named_parameters())
+    for name, tensor in load_file(folder / "adapter.safetensors").items():
+        parameters[f"base_model.model.{name}.default.weight"].data.copy_(tensor)
+
+
+peft_config = LoraConfig(
+    r=SETTINGS["r"], lora_alpha=SETTINGS["alpha"], target_modules=SETTINGS["targets"], task_type="CAUSAL_LM"
+)
+peft_model = get_peft_model(load_base(), peft_config)
+peft_model.print_trainable_parameters()
+copy_into_peft(peft_model, Path("runs/tutor"))
+from_peft, _ = logits_and_seconds(peft_model)
+print(f"your layers and PEFT's: largest difference of a logit {(from_peft - original).abs().max().item():.1e}")
+
+# %% [markdown] tags=["en"]
+# PEFT computes what you compute. Now the **labels**. TRL finds the assistant's tokens by a mark in the chat template:
+# `{% generation %} … {% endgeneration %}`. SmolLM2's template has none (most do not), so we write one that renders the same text and marks
+# the answer *with its* `<|im_end|>`. Forget the end mark there, and you have trained a model that cannot stop.
+
+# %% [markdown] tags=["zh"]
+# PEFT 算的就是你算的。再看**标签**。TRL 靠 chat template 里的标记 `{% generation %} … {% endgeneration %}` 找到 assistant 的 token。
+# SmolLM2 的模板没有这个标记（大多数模型都没有），所以我们写一个：渲染出的文本完全相同，只是把回答*连同* `<|im_end|>` 标记出来。
+# 如果这里漏掉结束标记，训练出来的模型就停不下来。
+
+# %%
+# The system turn that the model's own template adds, taken from it.
+default_system = as_prompt("?").partition("<|im_start|>user")[0]
+MARKED_TEMPLATE = (
+    "{% for message in messages %}"
+    "{% if loop.first and message['role'] != 'system' %}{{ '" + default_system.replace("\n", "\\n") + "' }}{% endif %}"
+    "{{ '<|im_start|>' + message['role'] + '\\n' }}"
+    "{% if message['role'] == 'assistant' %}"
+    "{% generation %}{{ message['content'] + '<|im_end|>' }}{% endgeneration %}"
+    "{% else %}{{ message['content'] + '<|im_end|>' }}{% endif %}"
+    "{{ '\\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+)
+marked_tokenizer = load_tokenizer() if profile == "cpu" else AutoTokenizer.from_pretrained(HUB_NAME)
+marked_tokenizer.chat_template = MARKED_TEMPLATE
+
+copy_into_peft(peft_model, Path("runs/lora-start"))  # the A and B your own training began with
+trainer = SFTTrainer(
+    model=peft_model,
+    args=SFTConfig(
+        output_dir="runs/trl",
+        num_train_epochs=1,
+        per_device_train_batch_size=SETTINGS["batch_size"],
+        train_sampling_strategy="sequential",  # the order of your batches
+        learning_rate=SETTINGS["lr"],
+        lr_scheduler_type="constant",
+        weight_decay=0.01,  # AdamW's default in PyTorch; transformers' own default is 0
+        max_grad_norm=1.0,
+        assistant_only_loss=True,
+        gradient_checkpointing=False,  # it saves memory for time; we have the memory
+        bf16=profile == "gpu",
+        use_cpu=profile == "cpu",
+        logging_steps=1,
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+    ),
+    train_dataset=datasets.Dataset.from_list([{"messages": chat} for chat in train_chats]),
+    processing_class=marked_tokenizer,
+)
+trainer.remove_callback(transformers.PrinterCallback)
+
+same = sum(
+    (row["input_ids"], row["labels"]) == (list(ids), list(labels))
+    for row, (ids, labels) in zip(trainer.train_dataset, train_examples, strict=True)
+)
+print(f"TRL's labels are yours in {same} of {len(train_examples)} conversations")
+
+# %% [markdown] tags=["en"]
+# Same ids, same labels, same start, same order, same optimiser. If both programs do the same thing, the two loss curves must lie on
+# each other, not only look alike. Do they?
+
+# %% [markdown] tags=["zh"]
+# 同样的 ids、同样的标签、同样的起点、同样的次序、同样的优化器。如果两个程序做的是同一件事，两条损失曲线应当重合，而不只是相似。
+# 是不是呢？
+
+# %%
+start = time.perf_counter()
+trainer.train()
+trl_seconds = time.perf_counter() - start
+trl_losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+held_out_trl = evaluate(peft_model, test_batches)
+
+figure, axes = plt.subplots(figsize=(7, 3.4))
+axes.plot(losses, color=BLUE, lw=5, alpha=0.4, label="by hand")
+axes.plot(trl_losses, color=ORANGE, lw=1.5, label="PEFT + TRL's SFTTrainer")
+axes.set(xlabel="step", ylabel="loss per response token", ylim=(0, None), title="the same training twice")
+axes.legend(frameon=False)
+plt.show()
+apart = max(abs(ours - theirs) for ours, theirs in zip(losses, trl_losses, strict=True))
+print(f"the curves are at most {apart:.4f} apart\n")
+print(f"{'':12}{'trained':>10}{'seconds':>10}{'last five losses':>19}{'held out':>10}")
+trl_trainable = sum(p.numel() for p in peft_model.parameters() if p.requires_grad)
+for name, n, s, curve, held in [
+    ("by hand", trainable, seconds, losses, held_out_after),
+    ("PEFT + TRL", trl_trainable, trl_seconds, trl_losses, held_out_trl),
+]:
+    print(f"{name:12}{n:>10,}{s:>10.0f}{sum(curve[-5:]) / 5:>19.3f}{held['loss']:>10.3f}")
+
+# %% [markdown] tags=["en"]
+# You have written SFTTrainer, the part that matters. What the libraries add is what you would need next: checkpoints, several GPUs,
+# gradient accumulation, packing, quantised bases (QLoRA), a hundred other models and a hundred other adapters.
+#
+# ## 14. An alternative: a prompt that is trained
+#
+# *Prompt tuning* (Lester et al. 2021) leaves every weight alone and learns $P$ extra vectors in front of the embeddings, a "prompt" made
+# of vectors that no word has: $(B, T, d) \to (B, P + T, d)$. Here it is worked out whole. Since the module answers like a
+# model, your `train` and `evaluate` work on it unchanged.
+
+# %% [markdown] tags=["zh"]
+# SFTTrainer 里真正重要的部分，你已经自己写出来了。库额外提供的，是你接下来会需要的东西：checkpoint、多 GPU、梯度累积、packing、
+# 量化的 base（QLoRA），以及对上百种模型和 adapter 的支持。
+#
+# ## 14. 另一条路：可训练的 prompt
+#
+# *Prompt tuning*（Lester 等 2021）不动任何权重，只在 embedding 前面学 $P$ 个额外的向量，相当于一段由“不属于任何词”的向量组成的
+# prompt：$(B, T, d) \to (B, P + T, d)$。下面给出完整写法。这个模块对外和模型一样，所以你的 `train` 和 `evaluate` 可以直接用。
+
+
+# %%
+class SoftPrompt(nn.Module):
+    """A frozen model with P trainable vectors in front of its embeddings (Lester et al. 2021, section 2).
+
+    Attributes:
+        prompt: Parameter (P, d_model), at first the embeddings of a text.
+    """
+
+    def __init__(self, model: nn.Module, text: str) -> None:
+        super().__init__()
+        self.model = model.requires_grad_(False)
+        ids = tokenizer(text, return_tensors="pt")["input_ids"][0].to(model.device)
+        self.prompt = nn.Parameter(model.get_input_embeddings()(ids).detach().clone())
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> SimpleNamespace:
+        """(B, T) -> logits (B, T, V): the positions of the prompt are cut off again."""
+        n_rows, n_prompt = input_ids.shape[0], self.prompt.shape[0]
+        tokens = self.model.get_input_embeddings()(input_ids)  # (B, T, d)
+        embeds = torch.cat([self.prompt.expand(n_rows, -1, -1), tokens], dim=1)  # (B, P + T, d)
+        mask = torch.cat([attention_mask.new_ones(n_rows, n_prompt), attention_mask], dim=1)
+        logits = self.model(inputs_embeds=embeds, attention_mask=mask).logits
+        return SimpleNamespace(logits=logits[:, n_prompt:])
+
+
+soft = SoftPrompt(load_base(), "Answer in three lines: an answer, why it is so, and a question for the student's turn.")
+held_out_text = evaluate(soft, test_batches)  # the prompt is still plain words
+soft_losses = train(soft, tqdm(train_batches[:20], file=sys.stdout, mininterval=5, ncols=80), lr=0.03)
+held_out_soft = evaluate(soft, test_batches)
+print(f"{soft.prompt.numel():,} trained numbers, {len(soft_losses)} steps")
+print(f"held out: words as a prompt {held_out_text['loss']:.3f}, trained vectors {held_out_soft['loss']:.3f}")
+
+# %%
+figure, axes = plt.subplots(figsize=(7, 2.6))
+bars = {
+    "base model": held_out_before["loss"],
+    f"prompt in words ({soft.prompt.shape[0]} tokens)": held_out_text["loss"],
+    f"soft prompt ({soft.prompt.numel():,} trained)": held_out_soft["loss"],
+    f"LoRA by hand ({trainable:,} trained)": held_out_after["loss"],
+    f"LoRA, PEFT + TRL ({trl_trainable:,} trained)": held_out_trl["loss"],
+}
+drawn = axes.barh(list(bars), list(bars.values()), color=[GREY, GREY, GREEN, BLUE, ORANGE])
+axes.bar_label(drawn, fmt="%.2f", padding=3)
+axes.invert_yaxis()
+axes.set(xlabel="held-out loss per response token")
+plt.show()
+
+# %% [markdown] tags=["en"]
+# Telling the model what you want helps a little; training the vectors of the same prompt helps more; LoRA, with forty times the parameters and
+# a hand in every block, helps most. A soft prompt has its own charm: its cost is a few more tokens, and different rows
+# of one batch can carry different prompts.
+#
+# `peft.PromptTuningConfig` is this class; `PrefixTuningConfig` (Li and Liang 2021) gives every layer its own keys and values instead.
+
+# %% [markdown] tags=["zh"]
+# 用文字告诉模型你想要什么，略有帮助；把同一段 prompt 的向量拿来训练，帮助更大；LoRA 的参数多四十倍，又能插手每一个 block，效果最好。
+# soft prompt 自有它的好处：代价只是多几个 token，而且同一个 batch 里不同的行可以带不同的 prompt。
+#
+# `peft.PromptTuningConfig` 就是这个类；`PrefixTuningConfig`（Li 与 Liang 2021）则让每一层都有自己的 key 和 value。
+
+# %% [markdown] tags=["en"]
+# ## 15. The real thing: 7 and 8 billion parameters
+#
+# `profile = "gpu"` at the top runs this notebook on Qwen2-7B-Instruct. Whether *your* `inject_lora` fits such a model can be checked here and
+# now: on the **meta device** a tensor has a shape and no memory, so an 8 B model is built in a second.
+#
+# Memory, in bytes per parameter: full fine-tuning in mixed precision 16 (2 weight, 2 gradient, 12 for the fp32 copy and Adam's two moments);
+# LoRA 2 for the frozen weight and 16 for the few trained ones; QLoRA 0.5 for the frozen weight in 4 bits. Activations come on top.
+
+# %% [markdown] tags=["zh"]
+# ## 15. 真正的规模：70 亿与 80 亿参数
+#
+# 把开头改成 `profile = "gpu"`，同一个 notebook 就跑在 Qwen2-7B-Instruct 上。*你的* `inject_lora` 能不能用在这样的模型上，现在就可以验证：
+# **meta device** 上的张量只有形状、不占内存，一秒钟就能搭出一个 8B 模型。
+#
+# 显存按每个参数的字节数估算：混合精度全参数微调 16（权重 2、梯度 2、fp32 副本和 Adam 两个动量共 12）；
+# LoRA 的冻结权重 2，少量可训练参数 16；QLoRA 的冻结权重用 4 bit，即 0.5。激活值另计。
+
+# %%
+from transformers import LlamaConfig, Qwen2Config
+
+QWEN2_7B = Qwen2Config(
+    vocab_size=152_064, hidden_size=3584, intermediate_size=18_944, num_hidden_layers=28,
+    num_attention_heads=28, num_key_value_heads=4, tie_word_embeddings=False,
+)  # fmt: skip
+LLAMA_3_1_8B = LlamaConfig(
+    vocab_size=128_256, hidden_size=4096, intermediate_size=14_336, num_hidden_layers=32,
+    num_attention_heads=32, num_key_value_heads=8, tie_word_embeddings=False,
+)  # fmt: skip
+
+print(f"{'':16}{'parameters':>15}{'LoRA':>12}{'share':>8}{'full':>10}{'LoRA':>9}{'QLoRA':>9}")
+for name, config, n_expected, lora_expected in [
+    ("Qwen2-7B", QWEN2_7B, 7_615_616_512, 2_523_136),
+    ("Llama-3.1-8B", LLAMA_3_1_8B, 8_030_261_248, 3_407_872),
+]:
+    with torch.device("meta"):
+        giant = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+    n = sum(p.numel() for p in giant.parameters())
+    names = inject_lora(giant, ["q_proj", "v_proj"], r=8, alpha=16.0)
+    adapter = [p for p in giant.parameters() if p.requires_grad]
+    n_adapter = sum(p.numel() for p in adapter)
+    assert (n, n_adapter) == (n_expected, lora_expected)
+    assert len(names) == 2 * config.num_hidden_layers
+    assert all(p.is_meta and p.dtype == torch.bfloat16 for p in adapter)  # A and B follow the weight
+    memory = [16 * n, 2 * n + 16 * n_adapter, 0.5 * n + 16 * n_adapter]
+    print(f"{name:16}{n:>15,}{n_adapter:>12,}{n_adapter / n:>8.2%}" + "".join(f"{m / 1e9:>6.0f} GB" for m in memory))
+
+# %% [markdown] tags=["en"]
+# 122 GB against 15 GB: that is why LoRA is on every laptop and in every cloud. Mind two things when you change the model. The
+# **chat template** is another: Llama 3.1 ends a turn with `<|eot_id|>` and no newline, so `build_labels` must cut
+# elsewhere (look at the token colours first!). And the larger the model, the smaller the **learning rate**: around 2e-4 here.
+#
+# ## Summary
+#
+# - SFT is next-token prediction with a mask. The mask decides what is learnt: answers and their end, nothing else.
+# - LoRA freezes $W_0$ and learns $\frac{\alpha}{r}BA$: it starts as the identity, trains 0.34 % here (0.03 % at 7 B), merges into the weight, and travels as a
+#   file of 2 MB.
+# - Judge on held-out conversations, by loss *and* by reading answers. Fine-tuning on a hundred conversations taught form, not facts.
+# - PEFT and TRL do what you wrote: the same logits, the same labels, the same loss curve.
+#
+# ## Three questions to think about
+#
+# 1. $r = 8$ was enough for a manner. Would it be for a new language? What in section 11 would tell you that $r$ is too small?
+# 2. $BA = (BM)(M^{-1}A)$ for every invertible $M$: the same update has many pairs of factors. What does that mean for averaging the adapters
+#    of two training runs, $\frac12(A_1 + A_2)$ and $\frac12(B_1 + B_2)$?
+# 3. Somebody trains on the prompts as well, and the training loss is *lower* than yours. Why is that no proof that the model is better?
+#
+# ## Further reading
+#
+# - Hu et al. 2021, *LoRA: Low-Rank Adaptation of Large Language Models*: section 4 (method), section 7 (which matrices, which $r$).
+# - Aghajanyan et al. 2020, *Intrinsic Dimensionality Explains the Effectiveness of Language Model Fine-Tuning*: section 3.
+# - Dettmers et al. 2023, *QLoRA*: section 3 (4-bit base), section 4 (all layers).
+# - Kalajdzievski 2023, *A Rank Stabilization Scaling Factor for Fine-Tuning with LoRA*: why $\alpha/\sqrt r$ at large $r$.
+# - Ouyang et al. 2022, *Training language models to follow instructions with human feedback*: section 3 (where SFT comes from).
+# - Zhou et al. 2023, *LIMA: Less Is More for Alignment*: section 2.
+# - Lester et al. 2021, *The Power of Scale for Parameter-Efficient Prompt Tuning*: section 2.
+
+# %% [markdown] tags=["zh"]
+# 122 GB 对 15 GB：这就是 LoRA 无处不在的原因。换模型时注意两点。一是 **chat template** 不同：Llama 3.1 用 `<|eot_id|>` 结束一轮，
+# 后面没有换行，`build_labels` 的截断位置也要跟着改（先把 token 着色图看一遍！）。二是模型越大，**学习率**越小：这里大约 2e-4。
+#
+# ## 小结
+#
+# - SFT 就是带掩码的下一个 token 预测。学什么由掩码决定：回答和它的结束标记，仅此而已。
+# - LoRA 冻结 $W_0$，学习 $\frac{\alpha}{r}BA$：起步时与原模型完全相同，这里只训练 0.34% 的参数（7B 时 0.03%），可以合并进权重，
+#   存下来只有 2 MB。
+# - 用留出的对话来判断，既看损失，*也*读回答。一百来段对话的微调教会的是形式，不是事实。
+# - PEFT 和 TRL 做的就是你写的：同样的 logits、同样的标签、同样的损失曲线。
+#
+# ## 三个思考题
+#
+# 1. 学一种说话方式，$r = 8$ 足够了。学一门新语言够吗？第 11 节里的什么现象会告诉你 $r$ 太小？
+# 2. 对任何可逆矩阵 $M$，$BA = (BM)(M^{-1}A)$：同一个更新有许多种分解。那么把两次训练的 adapter 取平均，即
+#    $\frac12(A_1 + A_2)$ 与 $\frac12(B_1 + B_2)$，意味着什么？
+# 3. 有人把 prompt 也一起训练，训练损失比你的*更低*。为什么这不能证明他的模型更好？
+#
+# ## 延伸阅读
+#
+# - Hu 等 2021，*LoRA: Low-Rank Adaptation of Large Language Models*：第 4 节（方法）、第 7 节（改哪些矩阵、$r$ 取多少）。
+# - Aghajanyan 等 2020，*Intrinsic Dimensionality Explains the Effectiveness of Language Model Fine-Tuning*：第 3 节。
+# - Dettmers 等 2023，*QLoRA*：第 3 节（4-bit base）、第 4 节（所有线性层）。
+# - Kalajdzievski 2023，*A Rank Stabilization Scaling Factor for Fine-Tuning with LoRA*：$r$ 很大时为什么用 $\alpha/\sqrt r$。
+# - Ouyang 等 2022，*Training language models to follow instructions with human feedback*：第 3 节（SFT 的由来）。
+# - Zhou 等 2023，*LIMA: Less Is More for Alignment*：第 2 节。
+# - Lester 等 2021，*The Power of Scale for Parameter-Efficient Prompt Tuning*：第 2 节。

@@ -13,7 +13,7 @@ from autograder.gradebook.cohort import Cohort
 from autograder.lab import Lab
 from autograder.report import ProblemReport, Report, SubmissionStatus, TestReport
 
-SAMPLE = Path(__file__).parent.parent / "build" / "lab-99-double"
+SAMPLE = Path(__file__).parent.parent / "notebooks" / "lab-99-double"
 HOSTILE_MESSAGE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 
 

@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from labkit.models import load_tokenizer, tiny_llama
 from torch import Tensor, nn
 
 from autograder import expect
 from autograder.student import Handle, Student, StudentError
+from labkit.models import load_tokenizer, tiny_llama
 
 Rng = np.random.Generator
 Message = dict[str, str]
@@ -30,7 +30,7 @@ Batch = dict[str, Tensor]
 IGNORE_INDEX = -100
 VOCABULARY = 101  # of the tiny models
 DEFAULT_SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
-WORDS = "why is the sky blue Paris rank 7 matrix, 为什么 天空 是 蓝色 的 学习率 low-rank 42 naïve 🙂 update? 矩阵 ok".split()
+WORDS = ["why", "is", "the", "sky", "blue", "Paris", "rank", "7", "matrix,", "为什么", "天空", "是", "蓝色", "的", "学习率", "low-rank", "42", "naïve", "🙂", "update?", "矩阵", "ok"]
 
 
 def normal(rng: Rng, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -1184,6 +1184,10 @@ def test_a_trained_adapter_beats_the_base_on_unseen_answers(student, rng):
     cycle = rng.choice(VOCABULARY, size=5, replace=False).tolist()
     targets = ["q_proj", "v_proj", "o_proj", "up_proj", "down_proj"]
     model, here = sandbox_llama(student, seed), tiny_llama(seed, VOCABULARY)
+    # Larger (tied) embeddings than at initialisation, which could not make any token probable.
+    embeddings = {"model.embed_tokens.weight": 0.3 * normal(rng, VOCABULARY, 30)}
+    model.load_state_dict(embeddings, strict=False)
+    here.load_state_dict(embeddings, strict=False)
     student.inject_lora(model, targets, 3, 3.0)  # alpha = r: a wrong scaling is not this test's business
     student.train(model, cyclic_batches(rng, 40, cycle), 0.02)
     state = model.state_dict()

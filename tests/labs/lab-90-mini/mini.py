@@ -8,6 +8,9 @@ import math
 import torch
 from torch import Tensor
 
+import labkit
+
+
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "softmax-solution", "cell_type": "code"}
 def softmax(x: Tensor, dim: int) -> Tensor:
     """exp(x) / sum(exp(x)) along `dim`, stable for large x."""

@@ -1,0 +1,15 @@
+"""The base is not frozen, so that its weight and bias are trained as well."""
+
+HINT = {
+    "en": "Your layer trains the base too. Then it is full fine-tuning with an extra, and the adapter "
+    "alone no longer holds what was learnt.",
+    "zh": "你的层连 base 也一起训练了。这成了全量微调外加一个附件,光靠适配器已经装不下学到的东西。",
+}
+FAILS = [
+]
+
+
+class LoRALinear(LoRALinear):
+    def __init__(self, base, r, alpha, dropout=0.0):
+        super().__init__(base, r, alpha, dropout)
+        self.base.requires_grad_(True)

@@ -1,0 +1,18 @@
+"""attention_mask is ids != pad_id, which also hides the real EOS when the two ids are the same."""
+
+HINT = {
+    "en": "Your attention mask tells padding by its id. Here padding and <|im_end|> share an id, so "
+    "real ends of turns are hidden as well.",
+    "zh": "你是用 id 来判断哪些是填充的。这里填充和 <|im_end|> 的 id 相同,真正的回合结束符也被当成填充遮住了。",
+}
+FAILS = [
+]
+
+
+def collate(examples, pad_id):
+    if not examples:
+        raise ValueError("no examples")
+    longest = max(len(ids) for ids, _ in examples)
+    input_ids = torch.tensor([ids + [pad_id] * (longest - len(ids)) for ids, _ in examples])
+    labels = torch.tensor([labels + [IGNORE_INDEX] * (longest - len(labels)) for _, labels in examples])
+    return {"input_ids": input_ids, "attention_mask": (input_ids != pad_id).long(), "labels": labels}

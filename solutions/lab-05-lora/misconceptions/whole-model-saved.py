@@ -1,0 +1,18 @@
+"""save_adapter writes the whole state dict of the model."""
+
+HINT = {
+    "en": "Your adapter file holds the base model as well. For a 7B model that is 14 GB in the place "
+    "of a few MB.",
+    "zh": "你的适配器文件把底座模型也存了进去。换成 7B 模型,就是 14 GB,而本来只要几 MB。",
+}
+FAILS = [
+]
+
+
+_save_files = save_adapter
+
+
+def save_adapter(model, folder):
+    _save_files(model, folder)
+    state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    save_file(state, Path(folder) / "adapter.safetensors")

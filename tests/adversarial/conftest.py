@@ -1,0 +1,186 @@
+"""Hostile submissions of the small lab `tests/labs/lab-90-mini`, and what must hold after every one of them.
+
+The tests use two fixtures. `arena` grades hostile notebooks the way `autograder grade` does; `probe` runs a function in
+the sandbox and hands back what it saw. After each test the same grader must give an honest notebook full marks.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import nbformat
+import pytest
+
+from autograder import source
+from autograder.grade import Grader
+from autograder.intake import SubmittedCell
+from autograder.lab import Lab
+from autograder.report import Report
+from autograder.student import Session
+
+SECRET = b"the cohort's own secret, 32 long"
+MINI = Path(__file__).parent.parent / "labs" / "lab-90-mini"
+FLOOR, TOTAL = 1.0, 20.0  # seconds for a call, for a submission
+SLACK = 15.0  # seconds that a busy machine may take on top
+
+# Does not use the student's softmax, so that what befalls that one befalls that one only.
+ATTENTION = (MINI / "variants" / "einsum.py").read_text(encoding="utf-8")
+SOFTMAX = """
+def softmax(x, dim):
+    attack(x)
+    return torch.softmax(x, dim)
+"""
+
+
+class Arena:
+    """Grades hostile notebooks of the small lab."""
+
+    def __init__(self, grader: Grader, folder: Path) -> None:
+        self.grader, self.folder = grader, folder
+
+    def notebook(self, solved: bool, cells: Mapping[str, str]) -> nbformat.NotebookNode:
+        """The reference (`solved`) or the starter, with `cells` (grade id -> source) in place of its own."""
+        make = source.reference if solved else source.release
+        node = make(self.grader.lab, "mini")
+        for cell in node.cells:
+            cell.source = cells.get(cell.metadata.get("nbgrader", {}).get("grade_id"), cell.source)
+        return node
+
+    def grade(self, node: nbformat.NotebookNode) -> Report:
+        """The report on a notebook; made in a bounded time and without secrets."""
+        path = self.folder / "mini.ipynb"
+        nbformat.write(node, path)
+        started = time.monotonic()
+        report = self.grader.grade(path)
+        assert time.monotonic() - started < TOTAL + SLACK
+        assert_tells_no_secrets(report, self.grader)
+        return report
+
+    def cheat(self, at_load: str) -> Report:
+        """Grades a starter with an attack at the top of a solution cell. It must not get a point."""
+        starter = self.notebook(solved=False, cells={})
+        cells = {
+            cell.metadata.nbgrader.grade_id: cell.source
+            for cell in starter.cells
+            if cell.metadata.get("nbgrader", {}).get("solution")
+        }
+        report = self.grade(
+            self.notebook(solved=False, cells={"softmax-solution": f"{TOOLS}\n{at_load}\n\n{cells['softmax-solution']}"})
+        )
+        assert report.score == 0, report
+        return report
+
+    def disrupt(self, in_call: str = "", at_load: str = "", softmax: str = SOFTMAX) -> Report:
+        """Grades a solved notebook whose softmax is hostile: `in_call` is the body of what each of its calls does first.
+
+        Whatever that does, it must not cost the other problems anything.
+        """
+        body = "\n".join(f"    {line}" for line in (in_call or "pass").strip("\n").splitlines())
+        hostile = f"{TOOLS}\n{at_load}\ndef attack(x):\n{body}\n{softmax}"
+        report = self.grade(
+            self.notebook(solved=True, cells={"softmax-solution": hostile, "attention-solution": ATTENTION})
+        )
+        scores = {problem.id: problem.score for problem in report.problems}
+        assert scores["attention"] == scores["rms-norm"] == 6, report
+        return report
+
+    @staticmethod
+    def outcomes(report: Report, problem: str = "softmax") -> set[str]:
+        """The outcomes of a problem's tests."""
+        return {test.outcome for known in report.problems if known.id == problem for test in known.tests}
+
+
+# What an attacker would write first: the channel, and the number of the question that is being answered.
+TOOLS = """
+import ctypes, gc, os, resource, signal, socket, struct, subprocess, sys, threading, time
+import msgspec, numpy, torch
+from pathlib import Path
+from worker import child, objects, wire
+
+def request_id():
+    frame = sys._getframe()
+    while frame:
+        for value in frame.f_locals.values():
+            if isinstance(value, wire.Request):
+                return value.id
+        frame = frame.f_back
+
+def send(data, descriptor=3):
+    data = memoryview(data)
+    while data:
+        data = data[os.write(descriptor, data):]
+
+def frame(body, blob=b""):
+    return struct.pack("<II", len(body), len(blob)) + body + blob
+
+def forge(blob=b"", **fields):
+    send(frame(msgspec.msgpack.encode(fields), blob))
+
+def reply(value, blob=b""):
+    forge(blob, id=request_id(), value=value)
+"""
+
+
+def assert_tells_no_secrets(report: Report, grader: Grader) -> None:
+    """No line of the hidden suite, of a misconception or of the reference, no path and no key; and not too long."""
+    text = report.to_json().decode()
+    hidden = [*grader.lab.hidden.glob("*.py"), *grader.lab.misconceptions.values(), source.source_path(grader.lab, "mini")]
+    lines = {line.strip() for path in hidden for line in path.read_text(encoding="utf-8").splitlines()}
+    code = {line for line in lines if len(line) > 20 and not line.startswith(("@pytest", "def ", "class ", "HINT", "#"))}
+    own = {"return shifted / shifted.sum(dim, keepdim=True)"}  # the solved notebooks' own text
+    assert not [line for line in code - own if msgspec.json.encode(line).decode()[1:-1] in text]
+    assert not [name for name in (str(grader.lab.folder), "hidden/", SECRET.decode(), SECRET.hex()) if name in text]
+    assert len(text) < 30_000
+
+
+@pytest.fixture(autouse=True)
+def _two_pytests() -> Iterator[None]:
+    """pytest keeps the current test in the environment and wants it back; the grader's own pytest takes it away."""
+    yield
+    os.environ.setdefault("PYTEST_CURRENT_TEST", "")
+
+
+@pytest.fixture(scope="session")
+def grader() -> Iterator[Grader]:
+    lab = Lab.load(MINI)
+    lab.limits = msgspec.structs.replace(lab.limits, seconds_floor=FLOOR, seconds_total=TOTAL)
+    with Grader(lab, SECRET) as grader:
+        yield grader
+
+
+@pytest.fixture(scope="session")
+def honest(grader: Grader, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An honest notebook."""
+    path = tmp_path_factory.mktemp("honest") / "mini.ipynb"
+    nbformat.write(source.reference(grader.lab, "mini"), path)
+    assert grader.grade(path).score == 16
+    return path
+
+
+@pytest.fixture
+def arena(grader: Grader, honest: Path, tmp_path: Path) -> Iterator[Arena]:
+    yield Arena(grader, tmp_path)
+    report = grader.grade(honest)
+    assert report.score == 16, report
+
+
+@pytest.fixture
+def probe(grader: Grader, honest: Path) -> Iterator[Callable[..., Any]]:
+    """probe(body, *args): what a function of that body (its arguments: `args`) returns in the sandbox."""
+    sessions: list[Session] = []
+
+    def run(body: str, *args: Any, seconds: float = 10.0) -> Any:
+        indented = "\n".join(f"    {line}" for line in body.strip("\n").splitlines())
+        cell = SubmittedCell(f"{TOOLS}\ndef probe(*args):\n{indented}\n", "softmax-solution", True, 1)
+        sessions.append(session := Session(grader.sandbox, {"mini": grader.program("mini", [cell])}, seconds, 60.0))
+        session.start_test("mini", "softmax", 1, seconds)
+        try:
+            return session.request("call", "probe", [*args], {})
+        finally:
+            session.close()
+
+    yield run
+    assert grader.grade(honest).score == 16

@@ -1,0 +1,132 @@
+import json
+
+import pytest
+
+from autograder.build import build, problem_points, verify
+from autograder.errors import UserError
+
+
+def test_build_writes_both_languages(lab, tmp_path):
+    written = build([lab], tmp_path / "assignments")
+    assert [path.relative_to(tmp_path / "assignments").as_posix() for path in written] == [
+        "en/lab-99-double/double.ipynb",
+        "zh/lab-99-double/double.ipynb",
+    ]
+    notebook = json.loads(written[1].read_text(encoding="utf-8"))
+    assert notebook["cells"][0]["source"] == ["# 加倍"]
+
+
+def test_a_rebuild_changes_no_byte(lab, tmp_path):
+    first = [path.read_bytes() for path in build([lab], tmp_path)]
+    for path in tmp_path.rglob("*.ipynb"):
+        path.unlink()
+    assert [path.read_bytes() for path in build([lab], tmp_path)] == first
+    assert build([lab], tmp_path) == []
+
+
+def test_check_accepts_what_build_wrote(lab, tmp_path):
+    build([lab], tmp_path)
+    assert build([lab], tmp_path, check=True) == []
+
+
+def test_check_names_every_file_that_differs_and_writes_nothing(lab, tmp_path):
+    build([lab], tmp_path)
+    english, chinese = (tmp_path / lang / lab.id / "double.ipynb" for lang in ("en", "zh"))
+    english.write_text("{}")
+    chinese.unlink()
+    with pytest.raises(UserError, match="run `autograder build`") as caught:
+        build([lab], tmp_path, check=True)
+    assert str(english) in str(caught.value)
+    assert str(chinese) in str(caught.value)
+    assert not chinese.exists()
+
+
+def test_a_file_that_no_source_gives_is_named(lab, tmp_path):
+    build([lab], tmp_path)
+    (tmp_path / "en" / lab.id / "old.ipynb").write_text("{}")
+    with pytest.raises(UserError, match=r"remove them: .*old\.ipynb"):
+        build([lab], tmp_path, check=True)
+
+
+def test_the_data_of_a_lab_is_copied(lab, tmp_path):
+    (lab.folder / "data").mkdir()
+    (lab.folder / "data" / "pairs.json").write_bytes(b"[]")
+    build([lab], tmp_path)
+    assert (tmp_path / "zh" / lab.id / "data" / "pairs.json").read_bytes() == b"[]"
+
+
+def test_points_of_a_problem_are_the_sum_of_its_tests(lab):
+    assert problem_points(lab) == {"double": 60, "triple": 40}
+
+
+LEAKED = """
+# %%
+if True:
+    twice_the_argument_as_asked = [x, x]
+    return sum(twice_the_argument_as_asked)
+"""
+HIDDEN_LEAKED = """
+# %%
+def test_triples(student, rng):
+    assert student.triple(2) == 6
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "file", "message"),
+    [
+        ('"points": 60', '"points": 50', "double.py", "the tests of double sum to 60, its check cell has 50"),
+        ("points=40, hint", "points=30, hint", "hidden/test_double.py", "the tests of double sum to 50"),
+        ('problem("triple"', 'problem("quadruple"', "hidden/test_double.py", "no hidden test for .* triple"),
+        ('"points": 40', '"points": 40.0', "double.py", None),
+        ("points=20", "points=N", "hidden/test_double.py", "test_doubles_a_positive_number: .* literal"),
+        ("points=20", "points=0", "hidden/test_double.py", "points > 0"),
+        (
+            '@pytest.mark.problem("triple"',
+            '@pytest.mark.slow("triple"',
+            "hidden/test_double.py",
+            "needs one @pytest",
+        ),
+        (
+            "import pytest",
+            "import pytest pytest",
+            "hidden/test_double.py",
+            "test_double.py:1: invalid syntax",
+        ),
+        (
+            '# %% tags=["export"] nbgrader={"grade": false',
+            '# %% nbgrader={"grade": false',
+            "double.py",
+            "needs tags",
+        ),
+        (
+            'labkit.check("triple")',
+            "assert triple(1) == 3",
+            "double.py",
+            r'should call labkit.check\("triple"\)',
+        ),
+        ("# %%\ndouble(2)\n", LEAKED, "double.py", "gives away 'twice_the_argument_as_asked"),
+        ("# %%\ndouble(2)\n", HIDDEN_LEAKED, "double.py", "gives away 'def test_triples"),
+    ],
+)
+def test_source_and_suite_must_fit_together(lab, edit, old, new, file, message):
+    edit(old, new, file)
+    if message is None:
+        verify(lab)
+        return
+    with pytest.raises(UserError, match=message) as caught:
+        verify(lab)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_lab_is_worth_a_hundred_points(lab, edit):
+    edit('"points": 60', '"points": 61')
+    edit("points=20", "points=21", "hidden/test_double.py")
+    with pytest.raises(UserError, match="sum to 101, not 100"):
+        verify(lab)
+
+
+def test_a_lab_without_hidden_tests_is_refused(lab):
+    (lab.folder / "hidden" / "test_double.py").unlink()
+    with pytest.raises(UserError, match=r"no test_\*\.py"):
+        verify(lab)
