@@ -21,7 +21,7 @@ from autograder.report import ProblemReport, Report, SubmissionStatus, TestRepor
 from autograder.sandbox import Sandbox
 from autograder.sandbox.bubblewrap import Bubblewrap
 from autograder.student import Program, Session
-from autograder.suite import Suite, TestResult
+from autograder.suite import NOT_WRITTEN, Suite, TestResult
 from autograder.traces import Traces
 
 PATIENCE = 20  # a test may take this many times what the reference takes here
@@ -165,7 +165,8 @@ class Grader:
     def _test_report(self, result: TestResult, lang: str) -> TestReport:
         passed = result.outcome == "passed"
         found = self.diagnose(result)
-        hint = "" if passed else (self.misconceptions[found].hint if found else result.mark.hint)[lang]
+        hints = self.misconceptions[found].hint if found else result.mark.hint
+        hint = "" if passed or result.message == NOT_WRITTEN else hints[lang]
         return TestReport(
             name=result.name,
             outcome=result.outcome,

@@ -69,7 +69,8 @@ class Session:
         self.programs = programs
         self.load_seconds = load_seconds
         self.total = total
-        self.budget = 0.0
+        self.budget = 0.0  # what is left of it
+        self.used = 0.0  # seconds of the last test's, without those of loading
         self.seed = 0
         self.trace: list[Event] = []
         self.load_times: dict[str, float] = {}
@@ -85,7 +86,7 @@ class Session:
         """Makes the worker of the problem ready: a new one for a new problem, or where the last one has died."""
         self.trace = []
         self.seed = seed
-        self.budget = budget
+        self.budget, self.used = budget, 0.0
         if self._open != (notebook, problem):
             self._end_worker()
             self._ensure_loaded(notebook)
@@ -145,7 +146,8 @@ class Session:
             "notebook": notebook, "cells": program.cells, "wanted": program.wanted, "skip": left_out, "seed": self.seed
         }  # fmt: skip
         started = time.monotonic()
-        test_budget, self.budget = self.budget, self.load_seconds
+        test = self.budget, self.used
+        self.budget = self.load_seconds
         self._loading = -1
         try:
             reply, _ = self._exchange("load", *wire.pack(arguments, _refer))
@@ -155,7 +157,7 @@ class Session:
             left_out[str(self._loading)] = ended.message
             return
         finally:
-            self.budget = test_budget
+            self.budget, self.used = test
         self.load_times[notebook] = time.monotonic() - started
         self.notes[notebook] = _notes(reply.value) + [
             f"{program.cells[int(index)]['name']} was left out: {why}" for index, why in left_out.items()
@@ -203,6 +205,7 @@ class Session:
 
     def _spend(self, seconds: float) -> None:
         self.budget -= seconds
+        self.used += seconds
         self.total -= seconds
 
     def _count(self, reply: wire.Reply, blob: bytearray) -> None:

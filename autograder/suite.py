@@ -28,6 +28,7 @@ from autograder.report import Outcome
 from autograder.student import Ended, Event, Session, Student, StudentError
 
 DEFAULT_TOLERANCE = 1e-5
+NOT_WRITTEN = "not written yet"
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -48,6 +49,7 @@ class TestResult:
     outcome: Outcome = "passed"
     message: str = ""
     seconds: float = 0.0
+    used: float = 0.0  # seconds of its budget; unlike `seconds` without the start of the sandbox
     trace: list[Event] = field(default_factory=list)
 
 
@@ -182,7 +184,7 @@ class _Loop:
         if call.when == "call" or (call.when == "setup" and call.excinfo):
             if call.excinfo:
                 self.result.outcome, self.result.message = _verdict(call.excinfo.value)
-            self.result.trace = self.run.session.trace
+            self.result.trace, self.result.used = self.run.session.trace, self.run.session.used
             self.run.results.append(self.result)
             self.run.done(self.result)
         self.result.seconds += call.duration
@@ -233,7 +235,9 @@ def _verdict(error: BaseException) -> tuple[Outcome, str]:
             return "failed", str(error)
         case Ended():
             return error.outcome, error.message
-        case StudentError(type="OutputLimit"):
+        case StudentError() if error.type == "NotImplementedError":
+            return "error", NOT_WRITTEN
+        case StudentError() if error.type == "OutputLimit":
             return "output_limit", error.message
         case StudentError() if error.type == "MemoryError" or "DefaultCPUAllocator" in error.message:
             return "memory", "the memory limit was reached"

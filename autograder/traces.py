@@ -50,7 +50,7 @@ class Traces:
         self._load()
         if "" not in self._records:
             results = run(None, None)
-            self.seconds = {result.name: result.seconds for result in results}
+            self.seconds = {result.name: result.used for result in results}
             self._records[""] = {result.name: result.trace for result in results}
             self._save()
 

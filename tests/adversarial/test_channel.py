@@ -45,8 +45,8 @@ REPLIES = {
     "an end that is none": ("forge(id=0, exited=0)\ntime.sleep(60)", {"crashed", "timeout"}),
     "an end by an odd signal": ("forge(id=0, exited=-(2**63))\nos._exit(0)", {"crashed"}),
     "progress in a call": ("forge(id=request_id(), progress=2**63)", {"failed", "crashed"}),
-    "a huge name of an error": ("forge(id=request_id(), error={'type': 'A' * 1_000_000, 'message': 'B' * 900_000})", {"error"}),
-    "a negative line": ("forge(id=request_id(), error={'type': 'E', 'message': '', 'line': -(2**63)})", {"error"}),
+    "a huge name of an error": ("forge(id=request_id(), error={'type': 'A' * 1_000_000, 'message': 'B' * 900_000})", {"error", "crashed"}),
+    "a negative line": ("forge(id=request_id(), error={'type': 'E', 'message': '', 'line': -(2**63)})", {"error", "crashed"}),
 }  # fmt: skip
 
 
@@ -116,8 +116,7 @@ def test_progress_without_end_is_a_timeout(arena):
 
 
 @pytest.mark.parametrize("act", ["os.close(3)", "os.dup2(os.open('/dev/zero', os.O_RDWR), 3)",
-                                 "socket.socket(fileno=3).shutdown(socket.SHUT_RDWR)",
-                                 "signal.raise_signal(signal.SIGSEGV)"])  # fmt: skip
+                                 "socket.socket(fileno=3).shutdown(socket.SHUT_RDWR)", "ctypes.string_at(0)"])  # fmt: skip
 @pytest.mark.parametrize("at_load", [False, True], ids=["in a call", "at load"])
 def test_a_closed_channel_ends_the_test_at_once(arena, act, at_load):
     report = arena.disrupt(at_load=act) if at_load else arena.disrupt(act)
@@ -126,7 +125,8 @@ def test_a_closed_channel_ends_the_test_at_once(arena, act, at_load):
 
 def test_what_all_replies_together_may_take_is_bounded(arena, monkeypatch):
     monkeypatch.setattr(student, "MAX_RECEIVED", 1 << 20)
-    report = arena.disrupt(softmax="def softmax(x, dim):\n    return torch.ones(1 << 17)")
+    flood = "import torch\ndef softmax(x, dim):\n    return torch.ones(1 << 17)"
+    report = arena.grade(arena.notebook(solved=True, cells={"softmax-solution": flood}))
     assert arena.outcomes(report) == {"failed", "output_limit"}
 
 

@@ -1,0 +1,65 @@
+"""Diagnosis by trace, on traces written down by hand."""
+
+import numpy as np
+import torch
+
+from autograder.diagnosis import diagnose, same
+from autograder.student import Event, Handle
+
+TOLERANCE = 1e-5
+
+
+def trace(*values: object) -> list[Event]:
+    return [Event("call", value) for value in values]
+
+
+def test_a_match_at_the_first_difference_is_the_diagnosis():
+    known = {"doubled": trace(1.0, 4.0), "halved": trace(1.0, 1.0)}
+    assert diagnose(trace(1.0, 4.0), trace(1.0, 2.0), known, TOLERANCE) == "doubled"
+
+
+def test_within_the_tolerance_is_a_match_and_beyond_it_is_none():
+    known = {"doubled": trace(4.0)}
+    assert diagnose(trace(4.00001), trace(2.0), known, TOLERANCE) == "doubled"
+    assert diagnose(trace(4.001), trace(2.0), known, TOLERANCE) is None
+
+
+def test_an_unknown_mistake_has_no_diagnosis():
+    assert diagnose(trace(5.0), trace(2.0), {"doubled": trace(4.0)}, TOLERANCE) is None
+
+
+def test_right_replies_have_no_diagnosis():
+    assert diagnose(trace(2.0), trace(2.0), {"doubled": trace(4.0)}, TOLERANCE) is None
+
+
+def test_two_misconceptions_that_answer_alike_are_told_apart_by_what_follows():
+    known = {"a": trace(4.0, 1.0), "b": trace(4.0, 3.0)}
+    assert diagnose(trace(4.0, 3.0), trace(2.0, 2.0), known, TOLERANCE) == "b"
+    assert diagnose(trace(4.0, 7.0), trace(2.0, 2.0), known, TOLERANCE) is None
+
+
+def test_a_bare_truth_value_or_nothing_proves_nothing():
+    assert diagnose(trace(True), trace(False), {"liar": trace(True)}, TOLERANCE) is None
+    assert diagnose(trace(None), trace(2.0), {"forgets-return": trace(None)}, TOLERANCE) is None
+
+
+def test_work_not_done_is_no_misconception():
+    unwritten = [Event("call", error=("NotImplementedError", ""))]
+    assert diagnose(unwritten, trace(2.0), {"known": unwritten}, TOLERANCE) is None
+
+
+def test_the_same_exception_is_a_match():
+    raised = [Event("call", error=("RuntimeError", "mat1 and mat2 shapes cannot be multiplied (3x7 and 5x7)"))]
+    assert diagnose(raised, trace(2.0), {"not-transposed": raised}, TOLERANCE) == "not-transposed"
+
+
+def test_values_are_compared_by_kind():
+    a, b = torch.tensor([1.0, float("nan")]), torch.tensor([1.0, float("nan")])
+    assert same(Event("call", a), Event("call", b), TOLERANCE)
+    assert same(Event("call", np.ones(3)), Event("call", np.ones(3)), TOLERANCE)
+    assert not same(Event("call", torch.ones(3)), Event("call", torch.ones(1, 3)), TOLERANCE)
+    assert not same(Event("call", torch.ones(3)), Event("call", torch.ones(3).double()), TOLERANCE)
+    assert not same(Event("call", 1), Event("call", True), TOLERANCE)
+    assert same(Event("call", {"a": (1.0, [b])}), Event("call", {"a": (1.0, [a])}), TOLERANCE)
+    assert same(Event("call", Handle(None, 3, "A")), Event("call", Handle(None, 4, "B")), TOLERANCE)
+    assert not same(Event("call", 1.0), Event("get", 1.0), TOLERANCE)
