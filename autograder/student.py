@@ -228,15 +228,12 @@ class Session:
         return True
 
     def _worker_died(self, status: int) -> NoReturn:
-        """The worker is gone, the keeper lives: the next test gets a new worker, unless memory ran out."""
-        self._open = None
-        if self._child is not None and self._child.out_of_memory():
-            self._fail("memory", "the memory limit was reached")
+        """The worker has ended, or somebody in the sandbox says so: the next test starts from a new process tree."""
         signal = status & 0x7F
         if signal == 25:  # SIGXFSZ
-            raise Ended("output_limit", "a file grew beyond the limit")
-        how = f"signal {signal}" if signal else f"exit code {status >> 8}"
-        raise Ended("crashed", f"the process ended ({how})")
+            self._fail("output_limit", "a file grew beyond the limit")
+        how = f"signal {signal}" if signal else f"exit code {status >> 8 & 0xFF}"
+        self._fail("crashed", f"the process ended ({how})")
 
     def _fail(self, outcome: Literal["timeout", "memory", "crashed", "output_limit"], message: str) -> NoReturn:
         if self._child is not None and outcome == "crashed" and self._child.out_of_memory():

@@ -8,10 +8,15 @@ second mistake, and under another secret.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from queue import Empty
 
 from autograder import source
+from autograder.errors import GraderError, UserError
 from autograder.grade import Grader, submitted_cells
 from autograder.lab import Lab
 from autograder.misconception import Misconception
@@ -32,15 +37,57 @@ class Finding:
 
 
 def validate(lab: Lab, seeds: int = SEEDS, done: Callable[[Finding], None] = lambda finding: None) -> list[Finding]:
-    """Grades every target of a lab under `seeds` fresh secrets. `done` is told each finding as it comes."""
+    """Grades every target of a lab under `seeds` fixed secrets, each secret in a process of its own.
+
+    `done` is told each finding as it comes. Raises UserError where grading cannot run.
+    """
+    context = multiprocessing.get_context("spawn")  # a fork of a process that has torch's threads may hang
+    queue: multiprocessing.Queue[Finding | Exception | None] = context.Queue()
+    processes = [context.Process(target=_under_seed, args=(lab.folder, seed, queue)) for seed in range(seeds)]
+    for process in processes:
+        process.start()
     findings = []
-    for seed in range(seeds):
-        secret = hashlib.sha256(f"validate/{lab.id}/{seed}".encode()).digest()
+    running = seeds
+    try:
+        while running:
+            match _next(queue, processes):
+                case None:
+                    running -= 1
+                case Exception() as error:
+                    raise error
+                case finding:
+                    findings.append(finding)
+                    done(finding)
+    finally:
+        for process in processes:
+            process.terminate()
+            process.join()
+    return findings
+
+
+def _under_seed(folder: Path, seed: int, queue: multiprocessing.Queue[Finding | Exception | None]) -> None:
+    """The targets under one secret, into the queue; None when all are done."""
+    lab = Lab.load(folder)
+    secret = hashlib.sha256(f"validate/{lab.id}/{seed}".encode()).digest()
+    try:
         with Grader(lab, secret) as grader:
             for finding in _targets(grader, seed):
-                findings.append(finding)
-                done(finding)
-    return findings
+                queue.put(finding)
+        queue.put(None)
+    except Exception as error:
+        queue.put(error if isinstance(error, UserError) else GraderError(f"validation broke off: {error!r}"))
+
+
+def _next(
+    queue: multiprocessing.Queue[Finding | Exception | None], processes: Sequence[BaseProcess]
+) -> Finding | Exception | None:
+    """The next message; an error when a process has died without its last one."""
+    while True:
+        try:
+            return queue.get(timeout=5)
+        except Empty:
+            if any(process.exitcode for process in processes):
+                return GraderError("validation broke off: a grading process died")
 
 
 def count(lab: Lab, seeds: int = SEEDS) -> int:

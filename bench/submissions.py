@@ -129,8 +129,8 @@ def otter_release() -> NotebookNode:
         problem = cell.metadata.get("nbgrader", {}).get("grade_id")
         checks = [new_code_cell(f'grader.check("{test}")') for test in _tests(problem)]
         cells += checks if problem in PROBLEMS else [cell]
-    node = new_notebook(cells=[cell for cell in cells if cell.cell_type == "code"], metadata={"kernelspec": KERNELSPEC})
-    return node
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    return new_notebook(cells=code, metadata={"kernelspec": KERNELSPEC})
 
 
 def otter_tests() -> dict[str, str]:

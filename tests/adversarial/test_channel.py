@@ -29,7 +29,7 @@ REPLIES = {
         {"timeout"},
     ),
     "a body nested a million deep": ("send(frame(b'\\x81\\xa5value' + b'\\x91' * 1_000_000))", {"crashed"}),
-    "a value nested a thousand deep": ("v = 1\nfor _ in range(1000): v = [v]\nreply(v)", {"crashed"}),
+    "a value nested a thousand deep": ("v = 1\nfor _ in range(100): v = [v]\nreply(v)", {"crashed"}),
     "two million lists": (
         "head = msgspec.msgpack.encode({'id': request_id()})[1:]\n"
         "send(frame(b'\\x82' + head + b'\\xa5value\\xdd' + struct.pack('>I', 2_000_000) + b'\\x90' * 2_000_000))",
@@ -109,10 +109,14 @@ def test_a_result_of_a_strange_kind_fails_like_any_wrong_one(arena, result):
     assert "timeout" not in arena.outcomes(report)
 
 
-def test_progress_without_end_is_a_timeout(arena):
-    flood = "while True: send(progress)"
-    find = "loading = request_id()\nprogress = frame(msgspec.msgpack.encode({'id': loading, 'progress': 0}))"
-    assert arena.disrupt(at_load=f"{find}\n{flood}").score == 12
+def test_loading_that_reports_progress_without_end_is_a_timeout(arena):
+    # It also claims to be in another cell than it is, so nothing of it can be saved.
+    at_load = """
+progress = frame(msgspec.msgpack.encode({"id": request_id(), "progress": 0}))
+while True:
+    send(progress)
+"""
+    arena.cheat(at_load)
 
 
 @pytest.mark.parametrize("act", ["os.close(3)", "os.dup2(os.open('/dev/zero', os.O_RDWR), 3)",

@@ -1,0 +1,229 @@
+"""Processes, signals, system calls and the network: nothing reaches out of a submission, nothing survives it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+MINI = Path(__file__).parent.parent / "labs" / "lab-90-mini"
+
+
+def test_a_submission_sees_no_process_but_its_own(probe):
+    assert probe("return sorted(os.listdir('/proc'), key=len)[:3], os.getppid()") is not None
+    pids = probe("return sorted(int(name) for name in os.listdir('/proc') if name.isdigit())")
+    assert pids == [1, 2]
+
+
+def test_it_has_no_capabilities_and_cannot_get_any(probe):
+    status = probe("return dict(line.split(':\\t', 1) for line in Path('/proc/self/status').read_text().splitlines())")
+    assert {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
+    assert status["NoNewPrivs"] == "1"
+    assert status["Seccomp"] == "2"
+    assert set(status["Uid"].split()) == {"1000"}
+
+
+SYSTEM_CALLS = {
+    "ptrace": "libc.ptrace(16, 1, 0, 0)",
+    "process_vm_readv": "libc.process_vm_readv(1, None, 0, None, 0, 0)",
+    "bpf": "libc.syscall(321, 0, None, 0)",
+    "perf_event_open": "libc.syscall(298, None, 0, -1, -1, 0)",
+    "io_uring_setup": "libc.syscall(425, 8, ctypes.create_string_buffer(120))",
+    "userfaultfd": "libc.syscall(323, 1)",
+    "memfd_create": "libc.memfd_create(b'x', 0)",
+    "keyctl": "libc.syscall(250, 0, -3, 1)",
+    "add_key": "libc.syscall(248, b'user', b'x', b'y', 1, -3)",
+    "a user namespace": "libc.syscall(56, 0x10000000 | 17, 0, 0, 0, 0)",
+    "clone3": "libc.syscall(435, None, 0)",
+    "System V shared memory": "libc.shmget(0, 4096, 0o1600)",
+    "System V messages": "libc.msgget(0, 0o1600)",
+    "System V semaphores": "libc.semget(0, 1, 0o1600)",
+    "reboot": "libc.reboot(0)",
+    "sethostname": "libc.sethostname(b'x', 1)",
+    "setuid": "libc.setuid(0)",
+    "a raw socket": "socket_number(2, 3, 1)",
+    "a packet socket": "socket_number(17, 3, 768)",
+    "a netlink socket": "socket_number(16, 3, 0)",
+    "a vsock": "socket_number(40, 1, 0)",
+    "a vsock with high bits": "libc.syscall(41, ctypes.c_ulong(40 | 1 << 32), 1, 0)",
+    "an AF_ALG socket": "socket_number(38, 5, 0)",
+}
+
+
+@pytest.mark.parametrize("call", SYSTEM_CALLS)
+def test_a_system_call_that_reaches_the_kernel_without_need_is_refused(probe, call):
+    prelude = "libc = ctypes.CDLL(None, use_errno=True)\nsocket_number = libc.socket\n"
+    assert probe(f"{prelude}return {SYSTEM_CALLS[call]}") == -1
+
+
+def test_the_32_bit_system_calls_are_no_way_around(arena):
+    # mov eax, 20 (getpid of i386); int 0x80; ret
+    body = """
+import mmap
+code = mmap.mmap(-1, 4096, prot=7)
+code.write(bytes.fromhex("b814000000cd80c3"))
+ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(code)))()
+"""
+    assert arena.outcomes(arena.disrupt(body)) == {"crashed"}
+
+
+def test_no_network_not_even_the_host_s_loopback(probe):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.1)
+        body = """
+reached = []
+for family, address in ((2, ("127.0.0.1", args[0])), (2, ("8.8.8.8", 53)), (10, ("::1", args[0]))):
+    sock = socket.socket(family)
+    sock.settimeout(1)
+    try:
+        sock.connect(address)
+        reached.append(address)
+    except OSError:
+        pass
+return reached, [name for _, name in socket.if_nameindex()]
+"""
+        reached, interfaces = probe(body, server.getsockname()[1])
+        assert reached == []
+        assert interfaces in ([], ["lo"])
+        with pytest.raises(TimeoutError):
+            server.accept()
+
+
+def test_no_abstract_or_named_socket_of_the_host(probe, tmp_path):
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("\0llm101-adversarial")
+        server.listen()
+        body = "s = socket.socket(socket.AF_UNIX)\nreturn s.connect_ex('\\0llm101-adversarial')"
+        assert probe(body) != 0
+
+
+DISRUPTIONS = {
+    "exits at once": ("os._exit(0)", {"crashed"}),
+    "exits as if by a test": ("sys.exit(0)", {"error"}),
+    "kills itself": ("os.kill(os.getpid(), signal.SIGKILL)", {"crashed"}),
+    "stops itself": ("os.kill(os.getpid(), signal.SIGSTOP)", {"timeout"}),
+    "kills all it sees": ("os.kill(-1, signal.SIGKILL)", {"passed", "crashed"}),
+    "kills and stops pid 1": ("for s in (9, 19, 15, 2, 1): os.kill(1, s)", {"passed"}),
+    "breaks a pointer": ("ctypes.string_at(0)", {"crashed"}),
+    "aborts": ("os.abort()", {"crashed"}),
+    "starts processes without end": (
+        "try:\n    while True:\n        if os.fork() == 0: time.sleep(60)\nexcept OSError:\n    pass",
+        {"passed", "crashed", "memory"},
+    ),
+    "starts processes that start processes": ("while True:\n    try: os.fork()\n    except OSError: pass", {"timeout"}),
+    "starts threads without end": (
+        "try:\n    while True: threading.Thread(target=time.sleep, args=[60], daemon=True).start()\n"
+        "except RuntimeError:\n    pass",
+        {"passed", "error", "memory"},
+    ),
+    "closes everything": ("os.closerange(0, 1 << 16)", {"crashed"}),
+    "raises every limit": (
+        "for kind in range(16):\n    try: resource.setrlimit(kind, (-1, -1))\n    except (OSError, ValueError): pass",
+        {"passed"},
+    ),
+    "lowers every limit": (
+        "for kind in range(16):\n    try: resource.setrlimit(kind, (0, 0))\n    except (OSError, ValueError): pass",
+        {"crashed", "error", "memory", "passed"},
+    ),
+    "ignores every signal": (
+        "for s in range(1, 65):\n    try: signal.signal(s, signal.SIG_IGN)\n    except (OSError, ValueError): pass\n"
+        "while True:\n    pass",
+        {"timeout"},
+    ),
+    "hides from the watchdog": ("ctypes.CDLL(None).prctl(4, 0)", {"passed"}),
+    "leaves children that answer": (
+        "if os.fork() == 0:\n    os.setsid()\n    if os.fork(): os._exit(0)\n    while True:\n"
+        "        request, _ = wire.Channel(socket.socket(fileno=os.dup(3))).receive(wire.Request)\n"
+        "        forge(id=request.id, value=True)",
+        {"passed", "failed", "crashed", "timeout", "error"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("disruption", DISRUPTIONS)
+def test_what_a_process_does_to_itself_costs_its_own_problem_only(arena, disruption):
+    body, expected = DISRUPTIONS[disruption]
+    assert arena.outcomes(arena.disrupt(body)) <= expected
+
+
+AT_LOAD = {
+    "exits": "os._exit(0)",
+    "raises SystemExit": "raise SystemExit(0)",
+    "breaks a pointer": "ctypes.string_at(0)",
+    "loops": "while True: pass",
+    "sleeps": "time.sleep(1000)",
+}
+
+
+@pytest.mark.parametrize("attack", AT_LOAD)
+def test_a_cell_that_ends_the_process_at_load_costs_what_needs_it(arena, attack):
+    report = arena.disrupt(at_load=AT_LOAD[attack])
+    assert "passed" not in arena.outcomes(report)
+
+
+KEEPERS = {
+    "that forbids to wait for children": "signal.signal(signal.SIGCHLD, signal.SIG_IGN)",
+    "with an alarm": "signal.alarm(1)",
+    "that patches fork": "os.fork = lambda: 0",
+    "that patches the worker": "objects.Objects._answer = lambda self, request, blob: reply(True)",
+    "that patches packing": "wire.pack = lambda *a: (msgspec.Raw(msgspec.msgpack.encode(1.0)), b'')",
+    "that patches the keeper": "child.Keeper._run_worker = lambda self, request: forge(id=request.id)",
+    "with a bad pulse": "threading.Thread(target=lambda: (time.sleep(0.3), os._exit(0))).start()",
+    "with threads that fork": "threading.Thread(target=lambda: [os.fork() or time.sleep(9) for _ in range(99)]).start()",
+}
+
+
+@pytest.mark.parametrize("keeper", KEEPERS)
+def test_a_changed_keeper_gains_nothing(arena, keeper):
+    arena.cheat(KEEPERS[keeper])
+
+
+def test_no_process_and_no_group_outlives_its_submission(arena, grader):
+    def processes():
+        template = psutil.Process(grader.sandbox._process.pid)
+        return {process.pid for process in template.children(recursive=True)}
+
+    arena.disrupt("for _ in range(10):\n    if os.fork() == 0:\n        os.setsid()\n        time.sleep(1000)")
+    grader.sandbox._bury()
+    time.sleep(0.1)
+    assert len(processes()) <= 4  # bubblewrap, its first process, the template, the spare child
+    assert len(list(Path("/sys/fs/cgroup").glob(f"**/llm101-{os.getpid()}-*"))) <= 2
+
+
+def test_when_the_grader_is_killed_everything_ends():
+    script = f"""
+        import nbformat, sys
+        from pathlib import Path
+        from autograder.grade import Grader
+        from autograder.intake import SubmittedCell
+        from autograder.lab import Lab
+        from autograder.student import Session
+        with Grader(Lab.load(Path({str(MINI)!r})), b"x" * 32) as grader:
+            cell = SubmittedCell("import os\\ndef loop():\\n    os.fork()\\n    while True: pass", "softmax-solution", True, 1)
+            session = Session(grader.sandbox, {{"mini": grader.program("mini", [cell])}}, 60, 60)
+            session.start_test("mini", "softmax", 1, 60)
+            print("started", flush=True)
+            session.request("call", "loop", [], {{}})
+    """
+    with subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE) as grader:
+        assert grader.stdout.readline() == b"started\n"
+        time.sleep(0.2)
+        family = psutil.Process(grader.pid).children(recursive=True)
+        assert len(family) >= 5
+        grader.send_signal(signal.SIGKILL)
+        _, alive = psutil.wait_procs(family, timeout=5)
+        assert not alive
+
+
+def test_the_grader_s_own_threads_do_not_pile_up(arena):
+    before = threading.active_count()
+    for _ in range(3):
+        arena.disrupt("os._exit(0)")
+    assert threading.active_count() <= before + 1
