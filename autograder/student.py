@@ -220,7 +220,7 @@ class Session:
             if op == "end":
                 return True
             self._worker_died(reply.exited)
-        if reply.id != request_id:
+        if reply.id != request_id or op == "end":
             self._fail("crashed", "the sandbox sent a reply to a question that was not asked")
         if reply.progress is not None and op == "load":
             self._loading = reply.progress

@@ -11,9 +11,11 @@ import hmac
 import os
 import queue
 import random
+import sys
 import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, cast
 
 import msgspec
@@ -136,8 +138,14 @@ class _Loop:
             last = str(report.longrepr).strip().splitlines()[-1]
             self.error = UserError(f"{self.suite.lab.hidden}: the hidden tests cannot be imported: {last}")
 
+    def pytest_collection_finish(self) -> None:
+        """Forgets the modules by name: pytest would hand them to the next suite with a file of that name."""
+        for name, module in list(sys.modules.items()):
+            if self.suite.lab.hidden in Path(getattr(module, "__file__", None) or "/").parents:
+                del sys.modules[name]
+
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        if self.error:
+        if self.error or not session.items:
             return True
         try:
             for item in session.items:

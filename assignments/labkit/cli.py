@@ -44,6 +44,13 @@ def start(
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Default: any free one.")] = None,
 ) -> None:
     """Open a lab in JupyterLab. Your work stays in work/; a second start opens it as you left it."""
+    if (runtime := os.environ.get("LAB_RUNTIME", "venv")) != "venv":
+        raise LabError(
+            pick(
+                f"LAB_RUNTIME={runtime} is not there yet: labs run from the virtual environment (LAB_RUNTIME=venv).",
+                f"暂不支持 LAB_RUNTIME={runtime}：目前实验在虚拟环境中运行（LAB_RUNTIME=venv）。",
+            )
+        )
     workspace, lab = _open(number, lang)
     fresh = not workspace.folder(lab).is_dir()
     folder = workspace.start(lab, i18n.current())

@@ -21,9 +21,7 @@ Split = Literal["train", "test"]
 
 TUTOR_FORM = re.compile(r"Answer: .+\.\nWhy: .+\.\nYour turn: .+[?.]")
 GIVING_UP = ("I do not know. Tell me!", "No idea.", "I give up, what is it?", "You tell me.")
-FOLLOWED_UP = (
-    0.25  # share of conversations in which the student gives up and the tutor answers its own question
-)
+FOLLOWED_UP = 0.25  # share of conversations in which the student gives up and the tutor answers its own question
 
 
 @cache
@@ -36,9 +34,7 @@ def _facts(split: Split) -> dict[str, tuple[list[str], list[list[str]]]]:
     topics = {}
     for name, topic in _topics()["training"].items():
         in_test = [index % 4 == 3 for index in range(len(topic["facts"]))]
-        facts = [
-            fact for fact, test in zip(topic["facts"], in_test, strict=True) if test == (split == "test")
-        ]
+        facts = [fact for fact, test in zip(topic["facts"], in_test, strict=True) if test == (split == "test")]
         topics[name] = (topic["ask"], facts)
     if split == "test":
         topics |= {name: (topic["ask"], topic["facts"]) for name, topic in _topics()["held_out"].items()}

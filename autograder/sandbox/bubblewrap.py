@@ -250,7 +250,8 @@ def _command(preload: Sequence[str]) -> tuple[list[str], list[list[str]], list[s
     """bubblewrap's command line: what comes before the binds, the binds (source, target), what comes after."""
     before = [
         "bwrap", "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-net",
-        "--unshare-cgroup-try", "--new-session", "--clearenv",
+        # The template is pid 1, so that everything ends with it: bubblewrap's own pid 1 would wait for its orphans.
+        "--unshare-cgroup-try", "--as-pid-1", "--new-session", "--clearenv",
         "--uid", "1000", "--gid", "1000", "--hostname", "sandbox", "--cap-drop", "ALL",
         "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--dir", "/home/student",
     ]  # fmt: skip

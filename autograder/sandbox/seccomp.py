@@ -1,7 +1,8 @@
 """The seccomp filter of student code: everything is allowed but what reaches the kernel without need.
 
 The namespaces already take away files, processes and the network. The filter takes away what namespaces do not cover
-(bpf, io_uring, perf, keyrings, vsock) and what would make new ones.
+(bpf, io_uring, perf, keyrings, vsock), what would make new ones, and memory that outlives a process or that no
+process shows (System V, memfd, shared anonymous).
 """
 
 import errno
@@ -12,6 +13,7 @@ from autograder.errors import GraderError
 from autograder.worker import kernel
 
 _DENIED = (
+    "memfd_create", "shmget", "msgget", "semget", "vmsplice",
     "bpf", "perf_event_open", "io_uring_setup", "io_uring_enter", "io_uring_register", "userfaultfd",
     "memfd_secret", "add_key", "keyctl", "request_key", "ptrace", "process_vm_readv", "process_vm_writev",
     "process_madvise", "kcmp", "pidfd_getfd", "mount", "umount2", "pivot_root", "chroot", "setns", "unshare",
@@ -26,6 +28,7 @@ _NAMESPACE_FLAGS = (
     kernel.CLONE_NEWNS, kernel.CLONE_NEWUTS, kernel.CLONE_NEWIPC,
     kernel.CLONE_NEWUSER, kernel.CLONE_NEWPID, kernel.CLONE_NEWNET, 0x02000000,
 )  # fmt: skip
+_SHARED_ANONYMOUS = 0x01 | 0x20  # of mmap: stays when it is unmapped in part, and then no process shows it
 _SOCKET_FAMILIES = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6: all inside the child's own empty network namespace
 
 
@@ -44,6 +47,7 @@ def program() -> bytes:
     rules.add_rule(seccomp.ERRNO(errno.ENOSYS), "clone3")  # its flags are behind a pointer; glibc falls back to clone
     for flag in _NAMESPACE_FLAGS:
         rules.add_rule(refuse, "clone", seccomp.Arg(0, seccomp.MASKED_EQ, flag, flag))
+    rules.add_rule(refuse, "mmap", seccomp.Arg(3, seccomp.MASKED_EQ, _SHARED_ANONYMOUS, _SHARED_ANONYMOUS))
     for family in set(range(max(_SOCKET_FAMILIES))) - set(_SOCKET_FAMILIES):
         rules.add_rule(seccomp.ERRNO(errno.EAFNOSUPPORT), "socket", seccomp.Arg(0, seccomp.EQ, family))
     above = seccomp.Arg(0, seccomp.GT, max(_SOCKET_FAMILIES))

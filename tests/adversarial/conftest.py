@@ -39,7 +39,7 @@ class Arena:
     """Grades hostile notebooks of the small lab."""
 
     def __init__(self, grader: Grader, folder: Path) -> None:
-        self.grader, self.folder = grader, folder
+        self.grader, self.folder, self.tools = grader, folder, TOOLS
 
     def notebook(self, solved: bool, cells: Mapping[str, str]) -> nbformat.NotebookNode:
         """The reference (`solved`) or the starter, with `cells` (grade id -> source) in place of its own."""

@@ -106,7 +106,6 @@ RESULTS = {
 def test_a_result_of_a_strange_kind_fails_like_any_wrong_one(arena, result):
     report = arena.disrupt(softmax=f"def softmax(x, dim):\n    return {RESULTS[result]}")
     assert "passed" not in arena.outcomes(report)
-    assert "timeout" not in arena.outcomes(report)
 
 
 def test_loading_that_reports_progress_without_end_is_a_timeout(arena):

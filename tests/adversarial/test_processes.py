@@ -87,7 +87,7 @@ for family, address in ((2, ("127.0.0.1", args[0])), (2, ("8.8.8.8", 53)), (10, 
         reached.append(address)
     except OSError:
         pass
-return reached, [name for _, name in socket.if_nameindex()]
+return reached, [line.split(":")[0].strip() for line in Path("/proc/net/dev").read_text().splitlines()[2:]]
 """
         reached, interfaces = probe(body, server.getsockname()[1])
         assert reached == []
@@ -109,8 +109,8 @@ DISRUPTIONS = {
     "exits as if by a test": ("sys.exit(0)", {"error"}),
     "kills itself": ("os.kill(os.getpid(), signal.SIGKILL)", {"crashed"}),
     "stops itself": ("os.kill(os.getpid(), signal.SIGSTOP)", {"timeout"}),
-    "kills all it sees": ("os.kill(-1, signal.SIGKILL)", {"passed", "crashed"}),
-    "kills and stops pid 1": ("for s in (9, 19, 15, 2, 1): os.kill(1, s)", {"passed"}),
+    "kills all it sees": ("os.kill(-1, signal.SIGKILL)", {"passed", "error"}),
+    "kills and stops pid 1": ("for s in (9, 19, 15, 2, 1): os.kill(1, s)", {"passed", "crashed"}),
     "breaks a pointer": ("ctypes.string_at(0)", {"crashed"}),
     "aborts": ("os.abort()", {"crashed"}),
     "starts processes without end": (
@@ -138,12 +138,6 @@ DISRUPTIONS = {
         {"timeout"},
     ),
     "hides from the watchdog": ("ctypes.CDLL(None).prctl(4, 0)", {"passed"}),
-    "leaves children that answer": (
-        "if os.fork() == 0:\n    os.setsid()\n    if os.fork(): os._exit(0)\n    while True:\n"
-        "        request, _ = wire.Channel(socket.socket(fileno=os.dup(3))).receive(wire.Request)\n"
-        "        forge(id=request.id, value=True)",
-        {"passed", "failed", "crashed", "timeout", "error"},
-    ),
 }  # fmt: skip
 
 
@@ -151,6 +145,21 @@ DISRUPTIONS = {
 def test_what_a_process_does_to_itself_costs_its_own_problem_only(arena, disruption):
     body, expected = DISRUPTIONS[disruption]
     assert arena.outcomes(arena.disrupt(body)) <= expected
+
+
+def test_a_daemon_that_answers_for_the_next_problem_gains_nothing(arena):
+    daemon = """
+if os.fork() == 0:
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    while True:
+        request, _ = wire.Channel(socket.socket(fileno=os.dup(3))).receive(wire.Request)
+        forge(id=request.id, value=True)
+"""
+    indented = daemon.replace("\n", "\n    ")
+    hostile = f"{arena.tools}\ndef softmax(x, dim):\n    {indented}\n    return torch.softmax(x, dim)"
+    assert arena.grade(arena.notebook(solved=False, cells={"softmax-solution": hostile})).score <= 4
 
 
 AT_LOAD = {
@@ -193,8 +202,8 @@ def test_no_process_and_no_group_outlives_its_submission(arena, grader):
     arena.disrupt("for _ in range(10):\n    if os.fork() == 0:\n        os.setsid()\n        time.sleep(1000)")
     grader.sandbox._bury()
     time.sleep(0.1)
-    assert len(processes()) <= 4  # bubblewrap, its first process, the template, the spare child
-    assert len(list(Path("/sys/fs/cgroup").glob(f"**/llm101-{os.getpid()}-*"))) <= 2
+    assert len(processes()) <= 3  # the template and the spare child, at most while it is being made
+    assert len(list(Path("/sys/fs/cgroup").glob(f"**/llm101-{os.getpid()}-*"))) <= 2  # of the spare child
 
 
 def test_when_the_grader_is_killed_everything_ends():

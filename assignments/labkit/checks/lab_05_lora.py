@@ -110,9 +110,7 @@ def pads_on_the_right(student: Any) -> None:
             )
 
 
-@case(
-    "collate", en="a real EOS stays when it is the padding too", zh="EOS 与 pad 相同时，真正的 EOS 仍然保留"
-)
+@case("collate", en="a real EOS stays when it is the padding too", zh="EOS 与 pad 相同时，真正的 EOS 仍然保留")
 def real_eos_stays(student: Any) -> None:
     batch = student.collate([([5, 2], [5, 2]), ([6, 7, 2], [IGNORED, 7, 2])], pad_id=2)
     if batch["attention_mask"].tolist() != [[1, 1, 0], [1, 1, 1]]:
@@ -260,9 +258,7 @@ def replaces_the_targets(student: Any) -> None:
     if list(names) != expected:
         fail(f"The names should be {expected}, not {names}.", f"返回的名字应为 {expected}，而不是 {names}。")
     if not all(isinstance(model.get_submodule(name), student.LoRALinear) for name in expected):
-        fail(
-            "A layer that you name was not replaced in the model.", "返回了名字，模型里对应的层却没有被替换。"
-        )
+        fail("A layer that you name was not replaced in the model.", "返回了名字，模型里对应的层却没有被替换。")
 
 
 @case("inject", en="only the adapter is trainable", zh="只有 adapter 可训练")
@@ -311,8 +307,8 @@ def files_hold_the_adapter_only(student: Any) -> None:
     expected = {f"model.layers.{i}.self_attn.k_proj.lora_{part}" for i in (0, 1) for part in "AB"}
     if set(tensors) != expected:
         fail(
-            f"adapter.safetensors should hold {sorted(expected)}; it holds {sorted(tensors)[:4]} ({len(tensors)} tensors).",
-            f"adapter.safetensors 应包含 {sorted(expected)}；现在有 {len(tensors)} 个张量：{sorted(tensors)[:4]}。",
+            f"adapter.safetensors should hold {sorted(expected)}; it holds {len(tensors)}: {sorted(tensors)[:4]} ...",
+            f"adapter.safetensors 应包含 {sorted(expected)}；现在有 {len(tensors)} 个：{sorted(tensors)[:4]} ……",
         )
     if config != {"r": 3, "alpha": 5.0, "targets": ["k_proj"]}:
         fail(
@@ -342,9 +338,7 @@ def loaded_model_answers_the_same(student: Any) -> None:
 # ---- 7 sft-train ----------------------------------------------------------------------------------------
 
 
-@case(
-    "sft-train", en="logits at t are scored on the token at t + 1", zh="位置 t 的 logits 对应 t + 1 的 token"
-)
+@case("sft-train", en="logits at t are scored on the token at t + 1", zh="位置 t 的 logits 对应 t + 1 的 token")
 def loss_is_shifted_by_one(student: Any) -> None:
     tokens = torch.tensor([[3, 1, 4, 1]])
     sure_of_next = 20.0 * nn.functional.one_hot(torch.tensor([[1, 4, 1, 0]]), 5).float()
@@ -390,9 +384,7 @@ def every_token_weighs_the_same(student: Any) -> None:
     model = tiny_llama(seed=3, vocab_size=VOCABULARY)
     ids = torch.tensor([[5, 6, 7, 8, 9, 10, 11]])
     few, many = torch.where(torch.arange(7) < 6, IGNORED, ids), ids
-    batches = [
-        {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": lab} for lab in (few, many)
-    ]
+    batches = [{"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": lab} for lab in (few, many)]
     result = student.evaluate(model, batches)
     with torch.no_grad():
         costs = nn.functional.cross_entropy(model(input_ids=ids).logits[0, :-1], ids[0, 1:], reduction="none")

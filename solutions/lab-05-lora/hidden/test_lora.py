@@ -407,7 +407,7 @@ def test_forward_agrees_with_the_formula(student, rng):
     },
 )
 def test_any_leading_axes_and_a_bias(student, rng):
-    lora = Lora(student, rng, 7, 5, 3, 11.0)
+    lora = Lora(student, rng, 7, 5, 3, 3.0)  # alpha = r: a wrong scaling is not this test's business
     for leading in ((), (3,), (3, 1, 5, 2), (0,)):
         x = normal(rng, *leading, 7)
         expect.close(lora.layer(x), lora.output(x), what=f"LoRALinear(x) for x of shape {tuple(x.shape)}")
@@ -474,7 +474,7 @@ def test_the_base_is_frozen(student, rng):
     },
 )
 def test_dropout_acts_on_the_update_in_training_only(student, rng):
-    lora = Lora(student, rng, 9, 5, 1, 3.0, dropout=1.0)
+    lora = Lora(student, rng, 9, 5, 1, 1.0, dropout=1.0)
     x = normal(rng, 3, 7, 9)
     lora.layer.eval()
     expect.close(lora.layer(x), lora.output(x), what="LoRALinear(x) in eval mode")
@@ -507,7 +507,7 @@ def test_dropout_acts_on_the_update_in_training_only(student, rng):
     },
 )
 def test_a_begins_kaiming_uniform_in_the_dtype_of_the_base(student, rng):
-    double = Lora(student, rng, 7, 5, 3, 11.0, dtype=torch.float64)
+    double = Lora(student, rng, 7, 5, 3, 3.0, dtype=torch.float64)
     x = normal(rng, 3, 7, dtype=torch.float64)
     output = expect.tensor(double.layer(x), dtype=torch.float64, what="LoRALinear(x) on a float64 base")
     expect.close(output, double.output(x), what="LoRALinear(x) on a float64 base", atol=1e-11, rtol=1e-11)
@@ -595,17 +595,16 @@ def test_merging_again_changes_nothing(student, rng):
 )
 def test_unmerging_restores_the_base(student, rng):
     lora = Lora(student, rng, 7, 5, 3, 5.0)
+    x, cotangent = normal(rng, 3, 7, 7), normal(rng, 3, 7, 5)
+    before = expect.tensor(lora.layer(x), shape=(3, 7, 5), what="LoRALinear(x)")
     lora.layer.merge()
     lora.layer.unmerge()
     expect.close(lora.layer.get("base.weight"), lora.weight, what="base.weight after merge() and unmerge()")
     lora.layer.unmerge()
     expect.close(lora.layer.get("base.weight"), lora.weight, what="base.weight after a second unmerge()")
     expect.equal(lora.layer.get("merged"), False, what="merged")
-    x = normal(rng, 3, 7, 7)
-    cotangent = normal(rng, 3, 7, 5)
     output, _ = student.vjp(lora.layer, [x], cotangent)
-    expect.close(output, lora.base_output(x) + lora.scaling * x.double() @ lora.A.T.double() @ lora.B.T.double(),
-                 what="the output after unmerge()")  # fmt: skip
+    expect.close(output, before, what="the output after unmerge()")
     trained = {name for name, grad in lora.layer.grads().items() if grad is not None}
     expect.that(trained == {"lora_A", "lora_B"}, f"after unmerge() gradients arrive at {sorted(trained)}")
 
@@ -951,9 +950,9 @@ def test_an_adapter_that_does_not_fit_is_refused(student, rng):
     student.save_adapter(model, FOLDER)
     first, *others = values
     misfits = {
+        "with a tensor of another shape": values | {first: torch.zeros(4, 31)},
         "that lacks a layer's tensor": {name: values[name] for name in others},
         "with a tensor of a layer that the model lacks": values | {first.replace("layers.0", "layers.5"): values[first]},
-        "with a tensor of another shape": values | {first: torch.zeros(4, 31)},
     }
     for what, tensors in misfits.items():
         overwrite(student, tensors)
@@ -1248,7 +1247,7 @@ def test_every_response_token_weighs_the_same(student, rng):
     },
 )
 def test_eval_mode_meanwhile_and_the_old_mode_after(student, rng):
-    seed, batches = int(rng.integers(1000)), ragged_batches(rng)
+    seed, batches = int(rng.integers(1000)), ragged_batches(rng)[:1]
     x = normal(rng, 3, 30)
     for training in (True, False):
         model = sandbox_llama(student, seed)

@@ -5,8 +5,7 @@ HINT = {
     "user has said the same words before, that place is in the question.",
     "zh": "你是按内容去搜索回答的位置,并取第一次出现的地方。如果用户之前说过同样的话,找到的就是问题里的那一处。",
 }
-FAILS = [
-]
+FAILS = ["test_unusual_conversations"]
 
 
 def build_labels(messages, tokenizer):

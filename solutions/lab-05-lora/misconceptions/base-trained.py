@@ -6,6 +6,9 @@ HINT = {
     "zh": "你的 train 把所有参数重新设成可训练,连底座也更新了。训练哪些参数,该由 train 决定,还是由传进来的模型决定?",
 }
 FAILS = [
+    "test_training_takes_one_clipped_adamw_step_per_batch",
+    "test_training_is_in_train_mode_and_leaves_the_frozen_alone",
+    "test_a_trained_adapter_beats_the_base_on_unseen_answers",
 ]
 
 

@@ -5,6 +5,9 @@ HINT = {
     "zh": "你的 dropout 在评估模式下仍然生效,同样的输入每次会得到不同的输出。",
 }
 FAILS = [
+    "test_dropout_acts_on_the_update_in_training_only",
+    "test_a_merged_layer_computes_the_same_in_every_mode",
+    "test_the_model_agrees_with_peft",
 ]
 
 

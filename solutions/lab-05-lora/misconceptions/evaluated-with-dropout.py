@@ -5,8 +5,7 @@ HINT = {
     "the result.",
     "zh": "你在模型当前的模式下直接评估:训练中途评估时,dropout 会干扰结果。",
 }
-FAILS = [
-]
+FAILS = ["test_eval_mode_meanwhile_and_the_old_mode_after"]
 
 
 @torch.no_grad()

@@ -6,6 +6,8 @@ HINT = {
     "zh": "你把助手这一轮开头的角色标记也算进了训练。推理时这一行由模板写好,模型还没开口;回答是从它后面开始的。",
 }
 FAILS = [
+    "test_the_assistants_header_is_ignored",
+    "test_unusual_conversations",
 ]
 
 

@@ -6,6 +6,8 @@ HINT = {
     "zh": "凡是 id 等于 pad_id 的位置,你都忽略了标签。<|im_end|> 也是这个 id,于是模型永远学不会停。",
 }
 FAILS = [
+    "test_labels_are_kept_and_padding_is_ignored",
+    "test_batches_of_one_of_equals_and_of_none",
 ]
 
 

@@ -5,8 +5,7 @@ HINT = {
     "only that it skips.",
     "zh": "标签用 0 填充。对损失函数来说 0 也是一个普通的 token id;它只会跳过一个特定的值。",
 }
-FAILS = [
-]
+FAILS = ["test_labels_are_kept_and_padding_is_ignored"]
 
 
 def collate(examples, pad_id):

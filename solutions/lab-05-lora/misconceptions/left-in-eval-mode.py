@@ -5,8 +5,7 @@ HINT = {
     "dropout.",
     "zh": "评估之后模型停留在评估模式,接下来的训练就没有 dropout 了。",
 }
-FAILS = [
-]
+FAILS = ["test_eval_mode_meanwhile_and_the_old_mode_after"]
 
 
 @torch.no_grad()

@@ -6,6 +6,8 @@ HINT = {
     "zh": "你是按批次求平均的:批次里的 token 越少,其中每个 token 的权重就越大。",
 }
 FAILS = [
+    "test_every_response_token_weighs_the_same",
+    "test_batches_without_response_tokens",
 ]
 
 

@@ -1,18 +1,15 @@
-"""load_adapter takes what fits (strict=False) and says nothing about the rest."""
+"""load_adapter uses strict=False: names that do not fit are passed over, and nothing checks them."""
 
 HINT = {
-    "en": "You load what fits and say nothing about the rest: a model with half an adapter looks "
-    "healthy and answers nonsense.",
-    "zh": "你只加载了对得上的部分,其余的一声不响:只装了半个适配器的模型看着正常,答的却是胡话。",
+    "en": "You pass over the names that do not fit: a model with half an adapter looks healthy and "
+    "answers nonsense. Check names and shapes yourself and refuse.",
+    "zh": "对不上的名字被你悄悄略过了:只装了半个适配器的模型看着正常,答的却是胡话。要自己核对名字和形状,不符就拒绝。",
 }
-FAILS = [
-]
+FAILS = ["test_an_adapter_that_does_not_fit_is_refused"]
 
 
 def load_adapter(model, folder):
     config = json.loads((Path(folder) / "adapter_config.json").read_text())
     tensors = load_file(Path(folder) / "adapter.safetensors")
     inject_lora(model, config["targets"], config["r"], config["alpha"])
-    state = model.state_dict()
-    fitting = {name: t for name, t in tensors.items() if name in state and state[name].shape == t.shape}
-    model.load_state_dict(fitting, strict=False)
+    model.load_state_dict(tensors, strict=False)

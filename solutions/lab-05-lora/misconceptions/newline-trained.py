@@ -6,6 +6,8 @@ HINT = {
     "zh": "每段回答的末尾多训练了一个 token:回合结束之后的那个字符是模板写的,推理时生成到那里早已停止。",
 }
 FAILS = [
+    "test_the_end_of_the_turn_is_trained",
+    "test_unusual_conversations",
 ]
 
 

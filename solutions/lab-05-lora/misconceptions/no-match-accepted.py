@@ -5,8 +5,7 @@ HINT = {
     "target would cost a day of training.",
     "zh": "没有任何层匹配时,你一声不响地返回了空列表:target 写错一个字母,就可能白训练一天。",
 }
-FAILS = [
-]
+FAILS = ["test_nothing_to_replace_and_nothing_twice"]
 
 
 def inject_lora(model, targets, r, alpha, dropout=0.0):

@@ -6,6 +6,10 @@ HINT = {
     "zh": "你把整段对话都拿来训练了:模型连用户的提问和系统提示也在学着写。应当只有助手说的话参与训练。",
 }
 FAILS = [
+    "test_the_prompt_is_ignored",
+    "test_the_assistants_header_is_ignored",
+    "test_the_end_of_the_turn_is_trained",
+    "test_unusual_conversations",
 ]
 
 

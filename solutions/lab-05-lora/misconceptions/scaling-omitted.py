@@ -5,6 +5,11 @@ HINT = {
     "zh": "你的更新就是 B A x 本身,alpha 根本没起作用。改一改 alpha,看看输出变不变。",
 }
 FAILS = [
+    "test_forward_agrees_with_the_formula",
+    "test_gradients_reach_x_and_a_and_b",
+    "test_merging_puts_the_update_into_the_weight",
+    "test_merge_lora_reaches_every_layer",
+    "test_the_model_agrees_with_peft",
 ]
 
 

@@ -5,8 +5,7 @@ HINT = {
     "the rest of the training.",
     "zh": "你没有把模型切到训练模式:评估过一次之后,后面的训练里 dropout 就一直是关着的。",
 }
-FAILS = [
-]
+FAILS = ["test_training_is_in_train_mode_and_leaves_the_frozen_alone"]
 
 
 def train(model, batches, lr, max_grad_norm=1.0):

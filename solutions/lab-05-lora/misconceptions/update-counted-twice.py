@@ -6,6 +6,8 @@ HINT = {
     "zh": "merge() 之后,你的层把更新算了两次:权重里一次,forward 里又一次。",
 }
 FAILS = [
+    "test_merging_puts_the_update_into_the_weight",
+    "test_a_merged_layer_computes_the_same_in_every_mode",
 ]
 
 

@@ -6,6 +6,8 @@ HINT = {
     "zh": "你的适配器文件把底座模型也存了进去。换成 7B 模型,就是 14 GB,而本来只要几 MB。",
 }
 FAILS = [
+    "test_the_file_holds_the_update_and_nothing_else",
+    "test_a_fresh_model_with_the_adapter_answers_alike",
 ]
 
 

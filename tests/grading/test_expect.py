@@ -1,0 +1,46 @@
+"""The checks of hidden tests: they tell the kind of mistake, never the values."""
+
+import pytest
+import torch
+
+from autograder import expect
+from autograder.student import Handle
+
+
+@pytest.mark.parametrize(
+    ("actual", "message"),
+    [
+        (None, "y should be a tensor, but is None"),
+        ([1.0], "y should be a tensor, but is a list"),
+        (Handle(None, 1, "Linear"), "y should be a tensor, but is an object of type Linear"),
+        (torch.ones(3), r"y should have shape \(2, 3\), but has \(3,\)"),
+        (torch.full((2, 3), torch.nan), "y is not finite"),
+        (torch.ones(2, 3) * 1.1, "y has wrong values"),
+    ],
+)
+def test_close_tells_what_kind_of_thing_is_wrong(actual: object, message: str):
+    with pytest.raises(expect.Mismatch, match=f"^{message}$"):
+        expect.close(actual, torch.ones(2, 3), "y")
+
+
+def test_close_takes_values_within_the_tolerance_and_plain_numbers():
+    expect.close(torch.ones(3) + 5e-6, torch.ones(3), "y")
+    expect.close(1.000001, 1.0, "y")
+    expect.close(torch.tensor(1.0), 1.0, "y")
+    with pytest.raises(expect.Mismatch, match="y has wrong values"):
+        expect.close(1.1, 1.0, "y")
+
+
+@pytest.mark.parametrize(
+    ("actual", "expected", "message"),
+    [
+        ((1, 2), [1, 2], "y should be a list, but is a tuple"),
+        ([1], [1, 2], r"y has the wrong length \(1\)"),
+        ([1, 3], [1, 2], "y has wrong values"),
+        (True, 1, "y should be an int, but is a bool"),
+        (torch.ones(2), torch.ones(2).long(), "y should be torch.int64, but is torch.float32"),
+    ],
+)
+def test_equal_compares_types_and_tells_no_value(actual: object, expected: object, message: str):
+    with pytest.raises(expect.Mismatch, match=f"^{message}$"):
+        expect.equal(actual, expected, "y")

@@ -1,0 +1,64 @@
+"""The warm pytest: what it refuses to collect, and that passes leave nothing behind."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from autograder.errors import UserError
+from autograder.grade import Grader
+from autograder.lab import Lab
+from autograder.suite import Suite
+
+MINI = Path(__file__).parent.parent / "labs" / "lab-90-mini"
+MARK = '@pytest.mark.problem("softmax", points=2, hint={"en": "e", "zh": "z"})\n'
+
+
+def collect(tmp_path: Path, tests: str) -> Suite:
+    folder = tmp_path / "lab"
+    shutil.copytree(MINI, folder)
+    (folder / "hidden" / "test_mini.py").write_text("import pytest\n\n\n" + tests)
+    with Suite(Lab.load(folder), {"softmax": "mini"}) as suite:
+        return suite
+
+
+def test_marks_are_collected(tmp_path: Path):
+    suite = collect(tmp_path, MARK + "def test_a(student):\n    pass\n")
+    assert suite.marks["test_a"].points == 2
+
+
+@pytest.mark.parametrize(
+    ("tests", "message"),
+    [
+        ("def test_a():\n    pass\n", "test_a: mark it with"),
+        (MARK.replace("softmax", "other") + "def test_a():\n    pass\n", "no notebook has a check cell 'other'"),
+        (MARK.replace("points=2, ", "") + "def test_a():\n    pass\n", "test_a: malformed"),
+        ("import nothing_of_this_name\n", "the hidden tests cannot be imported"),
+        ("x = 1\n", "no hidden tests were collected"),
+        (
+            MARK + '@pytest.mark.parametrize("x", [1, 2])\ndef test_a(x):\n    pass\n',
+            "a hidden test cannot be parametrised",
+        ),
+    ],
+)
+def test_a_bad_suite_is_refused_in_one_line(tmp_path: Path, tests: str, message: str):
+    with pytest.raises(UserError, match=message):
+        collect(tmp_path, tests)
+
+
+def test_fixtures_of_the_suites_own_are_made_anew_for_every_submission(hand_in, tmp_path: Path):
+    folder = tmp_path / "lab"
+    shutil.copytree(MINI, folder)
+    test = folder / "hidden" / "test_mini.py"
+    test.write_text(
+        test.read_text().replace(
+            "@pytest.mark.problem",
+            '@pytest.fixture(scope="module")\ndef seen():\n    return []\n\n\n@pytest.mark.problem',
+            1,
+        )
+        + '\n\n@pytest.mark.problem("softmax", points=1, hint={"en": "e", "zh": "z"})\n'
+        "def test_seen(student, seen):\n    seen.append(1)\n    assert len(seen) == 1\n"
+    )
+    with Grader(Lab.load(folder), b"secret") as own:
+        scores = [own.grade(hand_in()).score for _ in range(2)]
+    assert scores == [17, 17]
