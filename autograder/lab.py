@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from functools import cached_property
 from pathlib import Path
 
@@ -91,4 +90,4 @@ class Lab(msgspec.Struct, forbid_unknown_fields=True, dict=True):
 
 
 def _modules(folder: Path) -> dict[str, Path]:
-    return {path.stem: path for path in sorted(folder.glob("*.py")) if re.fullmatch(r"[a-z0-9-]+", path.stem)}
+    return {path.stem: path for path in sorted(folder.glob("*.py"))}

@@ -1,0 +1,108 @@
+"""The guards of memory: the control group for root, the watchdog for everybody else."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from autograder.sandbox import Limits, seccomp
+from autograder.sandbox.bubblewrap import Bubblewrap
+from autograder.sandbox.cgroup import Cgroup
+from autograder.sandbox.memory import Watchdog
+
+HOG = "import sys, time\nx = bytearray(b'x' * (int(sys.argv[1]) << 20))\nprint('held', flush=True)\ntime.sleep(30)"
+FORKS = "import os, time\nfor _ in range(4):\n    if os.fork() == 0:\n        x = bytearray(b'x' * (40 << 20))\n        time.sleep(30)\ntime.sleep(30)"
+
+
+@pytest.fixture
+def start():
+    started = []
+
+    def run(source, *arguments):
+        process = subprocess.Popen([sys.executable, "-c", source, *map(str, arguments)], start_new_session=True)
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        try:
+            os.killpg(process.pid, 9)
+        except ProcessLookupError:
+            pass
+        process.wait()
+
+
+def test_the_watchdog_ends_what_holds_too_much(start):
+    hog = start(HOG, 200)
+    watchdog = Watchdog(hog.pid, 100 << 20)
+    assert hog.wait(5) == -9
+    assert watchdog.out_of_memory()
+    watchdog.stop()
+
+
+def test_the_watchdog_counts_children_together(start):
+    parent = start(FORKS)
+    watchdog = Watchdog(parent.pid, 100 << 20)
+    assert parent.wait(5) == -9
+    assert watchdog.out_of_memory()
+    watchdog.stop()
+
+
+def test_the_watchdog_leaves_alone_what_holds_little(start):
+    modest = start(HOG, 10)
+    watchdog = Watchdog(modest.pid, 500 << 20)
+    time.sleep(0.5)
+    watchdog.stop()
+    assert modest.poll() is None
+    assert not watchdog.out_of_memory()
+
+
+@pytest.fixture
+def group():
+    group = Cgroup.create(64 << 20, 5)
+    if group is None:
+        pytest.skip("no control group can be written here")
+    yield group
+    group.remove()
+    assert not any(folder.exists() for folder in group.folders.values())
+
+
+def test_the_group_ends_what_holds_too_much(start, group):
+    hog = start(f"import time\ntime.sleep(0.5)\n{HOG}", 200)
+    group.add(hog.pid)
+    assert hog.wait(10) == -9
+    assert group.out_of_memory()
+
+
+def test_the_group_bounds_processes(start, group):
+    forks = start("import os, sys, time\ntime.sleep(0.5)\ntry:\n    for _ in range(9): os.fork() or time.sleep(1)\nexcept OSError: sys.exit(42)")
+    group.add(forks.pid)
+    assert forks.wait(10) == 42
+    assert not group.out_of_memory()
+
+
+def test_the_filter_is_a_program_for_the_kernel():
+    program = seccomp.program()
+    assert len(program) % 8 == 0
+    assert 8 <= len(program) <= 4096 * 8
+
+
+def test_closing_the_sandbox_leaves_no_process_no_group_and_no_folder(tmp_path, monkeypatch):
+    import tempfile
+    from pathlib import Path
+
+    import psutil
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = set(psutil.Process().children(recursive=True))
+    with Bubblewrap(["torch"], Limits(memory_mb=256)) as sandbox:
+        children = [sandbox.spawn() for _ in range(3)]
+        children[0].kill()
+        assert len({child._pid for child in children}) == 3
+    _, alive = psutil.wait_procs(set(psutil.Process().children(recursive=True)) - before, timeout=5)
+    assert not alive
+    assert list(tmp_path.iterdir()) == []
+    time.sleep(0.2)
+    assert not list(Path("/sys/fs/cgroup").glob(f"**/llm101-{os.getpid()}-*"))
