@@ -1,15 +1,15 @@
 """Diagnosis by trace: which misconception gives the very replies that a student gave?
 
 For a test that the student fails, the student's replies are compared with the reference's up to the first that
-differs. A misconception whose trace has the same reply there (and the same before) is the diagnosis. Nothing is
-guessed: no match, or a match by several misconceptions, is no diagnosis.
+differs. A misconception whose trace has the same reply there (and the same before) is the diagnosis, provided that the
+student fails every test that it fails. Nothing is guessed: no match, or a match by several, is no diagnosis.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,29 +19,41 @@ from autograder.student import Event, Handle
 Trace = Sequence[Event]
 
 
-def diagnose(student: Trace, reference: Trace, misconceptions: Mapping[str, Trace], tolerance: float) -> str | None:
+class Known(NamedTuple):
+    """A misconception in one test: the replies it gives there, and all the tests that it fails."""
+
+    trace: Trace
+    fails: frozenset[str]
+
+
+def diagnose(student: Trace, reference: Trace, misconceptions: Mapping[str, Known], tolerance: float) -> str | None:
     """The id of the one misconception whose trace matches the student's where it leaves the reference's.
 
-    Where several match at that reply, the replies after it decide; if they still agree, there is no diagnosis.
+    Where several match at that reply, the replies after it decide, and then how much they explain: one that fails all
+    the tests of another and more is preferred. If that leaves several, there is no diagnosis.
     """
     pairs = enumerate(zip(student, reference, strict=False))
     first = next((index for index, (a, b) in pairs if not same(a, b, tolerance)), None)
     if first is None or not telling(student[first], reference[first]):
         return None
     candidates = {
-        name: trace
-        for name, trace in misconceptions.items()
-        if len(trace) > first
-        and same(trace[first], student[first], tolerance)
-        and not same(trace[first], reference[first], tolerance)
+        name: known
+        for name, known in misconceptions.items()
+        if len(known.trace) > first
+        and same(known.trace[first], student[first], tolerance)
+        and not same(known.trace[first], reference[first], tolerance)
     }
     if len(candidates) > 1:
         candidates = {
-            name: trace
-            for name, trace in candidates.items()
-            if len(trace) == len(student)
-            and all(same(a, b, tolerance) for a, b in zip(trace[first:], student[first:], strict=True))
+            name: known
+            for name, known in candidates.items()
+            if len(known.trace) == len(student)
+            and all(same(a, b, tolerance) for a, b in zip(known.trace[first:], student[first:], strict=True))
         }
+    explained = [known.fails for known in candidates.values()]
+    candidates = {
+        name: known for name, known in candidates.items() if not any(known.fails < more for more in explained)
+    }
     return next(iter(candidates)) if len(candidates) == 1 else None
 
 

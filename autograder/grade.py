@@ -115,16 +115,18 @@ class Grader:
 
         return Traces(self.lab, self.secret, self.misconceptions, run)
 
-    def diagnose(self, result: TestResult) -> str | None:
-        """The misconception that a failed test's replies show, if one does."""
+    def diagnose(self, result: TestResult, results: Sequence[TestResult]) -> str | None:
+        """The misconception that a failed test's replies show, if one does; `results` are those of the submission."""
         if result.outcome not in ("failed", "error"):
             return None
-        return diagnosis.diagnose(
-            result.trace,
-            self.traces.reference(result.name),
-            self.traces.misconceptions(result.name),
-            result.mark.tolerance,
-        )
+        failed = {other.name for other in results if other.outcome != "passed"}
+        known = {
+            name: diagnosis.Known(trace, fails)
+            for name, trace in self.traces.misconceptions(result.name).items()
+            if (fails := frozenset(self.misconceptions[name].fails)) <= failed
+        }
+        reference = self.traces.reference(result.name)
+        return diagnosis.diagnose(result.trace, reference, known, result.mark.tolerance)
 
     def _budget(self, test: str) -> float:
         # Not self.traces: it is the run for these traces that asks first.
@@ -149,7 +151,7 @@ class Grader:
             problem.max_score += mark.points
         for result in results:
             problem = problems[result.mark.problem]
-            problem.tests.append(test := self._test_report(result, lang))
+            problem.tests.append(test := self._test_report(result, self.diagnose(result, results), lang))
             problem.score += test.points
         ordered = sorted(problems.values(), key=lambda problem: list(self.suite.notebook_of).index(problem.id))
         return Report(
@@ -162,9 +164,8 @@ class Grader:
             sandbox=self.sandbox.name,
         )
 
-    def _test_report(self, result: TestResult, lang: str) -> TestReport:
+    def _test_report(self, result: TestResult, found: str | None, lang: str) -> TestReport:
         passed = result.outcome == "passed"
-        found = self.diagnose(result)
         hints = self.misconceptions[found].hint if found else result.mark.hint
         hint = "" if passed or result.message == NOT_WRITTEN else hints[lang]
         return TestReport(

@@ -209,7 +209,7 @@ class Session:
         self.total -= seconds
 
     def _count(self, reply: wire.Reply, blob: bytearray) -> None:
-        """Bounds what all replies together take here: they are kept for the diagnosis. A value takes more than its bytes."""
+        """Bounds what all replies take here, where the diagnosis needs them. A value takes more than its bytes."""
         self._received += len(blob) + 16 * len(memoryview(reply.value))
         if self._received > MAX_RECEIVED:
             raise wire.FrameTooLarge(f"{MAX_RECEIVED >> 20:,} MiB in all")

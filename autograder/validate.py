@@ -109,7 +109,9 @@ def _targets(grader: Grader, seed: int) -> Iterator[Finding]:
 def _full_marks(grader: Grader, target: str, programs: dict[str, Program], seed: int) -> Finding:
     results, _ = grader.run(programs)
     faults = [f"{result.name}: {result.outcome} {result.message}" for result in results if result.outcome != "passed"]
-    faults += [f"{result.name} is diagnosed as {found}" for result in results if (found := grader.diagnose(result))]
+    faults += [
+        f"{result.name} is diagnosed as {found}" for result in results if (found := grader.diagnose(result, results))
+    ]
     return Finding(target, seed, _score(results), faults)
 
 
@@ -119,7 +121,9 @@ def _starter(grader: Grader, seed: int) -> Finding:
     }
     results, _ = grader.run(programs)
     faults = [f"{result.name} passes with nothing written" for result in results if result.outcome == "passed"]
-    faults += [f"{result.name} is diagnosed as {found}" for result in results if (found := grader.diagnose(result))]
+    faults += [
+        f"{result.name} is diagnosed as {found}" for result in results if (found := grader.diagnose(result, results))
+    ]
     return Finding("starter", seed, _score(results), faults)
 
 
@@ -128,7 +132,7 @@ def _misconception(grader: Grader, known: Misconception, seed: int) -> Finding:
     failed = {result.name for result in results if result.outcome != "passed"}
     faults = [f"passes {name}, which it should fail" for name in sorted(set(known.fails) - failed)]
     faults += [f"fails {name}, which it should pass" for name in sorted(failed - set(known.fails))]
-    faults += _undiagnosed(grader, known, results)
+    faults += _undiagnosed(grader, known, results, results)
     if not known.fails:
         faults.append("declares no test: a misconception nobody catches is a bug of the suite")
     return Finding(known.id, seed, _score(results), faults)
@@ -150,12 +154,12 @@ def _with_second_mistake(grader: Grader, known: Misconception, seed: int) -> Fin
         return Finding(f"{known.id} + nothing", seed, 0.0, ["no unrelated second misconception to combine it with"])
     results, _ = grader.run(grader.with_cells(known.source, second.source), {*known.fails, *second.fails})
     mine = [result for result in results if result.name in known.fails]
-    return Finding(f"{known.id} + {second.id}", seed, _score(results), _undiagnosed(grader, known, mine))
+    return Finding(f"{known.id} + {second.id}", seed, _score(results), _undiagnosed(grader, known, mine, results))
 
 
-def _undiagnosed(grader: Grader, known: Misconception, results: list[TestResult]) -> list[str]:
-    """Every diagnosis must be of this misconception, and one failed test at least must have it."""
-    found = {result.name: grader.diagnose(result) for result in results if result.outcome != "passed"}
+def _undiagnosed(grader: Grader, known: Misconception, mine: list[TestResult], results: list[TestResult]) -> list[str]:
+    """Every diagnosis in the tests `mine` must be of this misconception, and one failed test at least must have it."""
+    found = {result.name: grader.diagnose(result, results) for result in mine if result.outcome != "passed"}
     faults = [f"{test} is diagnosed as {other}" for test, other in found.items() if other not in (None, known.id)]
     if known.id not in found.values():
         faults.append("is never diagnosed as itself")

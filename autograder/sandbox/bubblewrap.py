@@ -71,7 +71,7 @@ class Bubblewrap:
             raise GraderError("bubblewrap is missing: install it, e.g. with `apt-get install bubblewrap`")
         before, binds, after = _command(preload)
         if os.geteuid() == 0:
-            self._stage = tempfile.mkdtemp(prefix="llm101-")
+            self._stage = tempfile.mkdtemp(prefix="llm101-", dir="/tmp")  # TMPDIR may be root's own
             plan = {"before": before, "binds": binds, "after": after, "stage": self._stage}
             command = [sys.executable, "-m", launch.__name__, json.dumps(plan)]
         else:

@@ -24,7 +24,7 @@
 #
 # **Time** about three hours. Running everything takes five to ten minutes on two CPU cores.
 #
-# **You need** Python, tensors and `nn.Module` in PyTorch, and the Transformer of lesson 2. No GPU.
+# **You need** Python, tensors and `nn.Module` in PyTorch, and the Transformer of lesson 2. 5 GB of free memory, no GPU.
 #
 # **How it works** Cells with `# YOUR CODE HERE` are yours. The check cell below each problem tries a few small cases at
 # once; the score comes from other, hidden tests. All other cells just run.
@@ -43,7 +43,7 @@
 #
 # **时间** 约三小时。全部单元格在两个 CPU 核上跑一遍需要 5 到 10 分钟。
 #
-# **预备知识** Python、PyTorch 的张量与 `nn.Module`、第 2 课的 Transformer。不需要 GPU。
+# **预备知识** Python、PyTorch 的张量与 `nn.Module`、第 2 课的 Transformer。5 GB 空闲内存，不需要 GPU。
 #
 # **做法** 带 `# YOUR CODE HERE` 的单元格由你来写。每道题下面的检查单元格会立刻试几个小例子；
 # 最终得分来自另外的隐藏测试。其余单元格直接运行即可。
@@ -69,7 +69,9 @@ Example = tuple[list[int], list[int]]  # (ids, labels), equally long
 Batch = dict[str, Tensor]  # input_ids, attention_mask, labels: each (B, T) int64
 
 # %%
-profile = "cpu"  # or "gpu": Qwen2-7B-Instruct from the hub, on one CUDA card with 24 GB or more
+profile = (
+    "cpu"  # or "gpu": Qwen2-7B-Instruct from the hub, on one CUDA card with 80 GB (it holds three copies at a time)
+)
 
 # %%
 import sys
@@ -78,6 +80,7 @@ import warnings
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
+import transformers
 from matplotlib.patches import Rectangle
 from tqdm import tqdm
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -94,6 +97,8 @@ HUB_NAME = "Qwen/Qwen2-7B-Instruct"
 BLUE, ORANGE, GREY, GREEN = "#1f77b4", "#ff7f0e", "#d9d9d9", "#2ca02c"
 
 torch.manual_seed(0)
+transformers.logging.set_verbosity_error()
+transformers.logging.disable_progress_bar()
 plt.rcParams.update({"axes.spines.top": False, "axes.spines.right": False, "figure.dpi": 110})
 warnings.filterwarnings("ignore", category=FutureWarning)  # of the libraries, about their own next versions
 
@@ -175,16 +180,17 @@ print(f"in the tutor's form: {sum(follows_tutor_form(a.removesuffix('<|im_end|>'
 # The held-out conversations share no fact with the training set, and a third of them are about topics (organs,
 # opposites, inventors) that do not occur in training at all. We shall see what the model learns: facts, or a manner.
 #
-# **Third.** Full fine-tuning stores, for every parameter, the weight, its gradient and two Adam moments: with mixed
-# precision that is 16 bytes per parameter (Rajbhandari et al. 2020, section 3.1). LoRA freezes the weights and trains
-# two thin matrices beside some of them. Compare:
+# **Third.** Full fine-tuning keeps four numbers in memory for every parameter: the weight, its gradient and Adam's two
+# moments, in float32 16 bytes. (Mixed precision comes to 16 as well: Rajbhandari et al. 2020, section 3.1.) LoRA freezes the
+# weights, which then cost 4 bytes each, and trains two thin matrices beside some of them. Compare:
 
 # %% [markdown] tags=["zh"]
 # 留出的对话与训练集没有任何相同的事实，其中三分之一的话题（器官、反义词、发明家）在训练集里根本没有出现过。
 # 到时候看看，模型学到的究竟是知识，还是一种说话方式。
 #
-# **第三件。** 全参数微调要为每个参数保存权重、梯度和 Adam 的两个动量：混合精度下每个参数 16 字节
-# （Rajbhandari 等 2020，3.1 节）。LoRA 把权重冻结，只在其中一部分权重旁边训练两个细长的矩阵。对比一下：
+# **第三件。** 全参数微调时，每个参数要在内存里放四个数：权重、梯度、Adam 的两个动量，float32 下共 16 字节
+# （混合精度算下来也是 16：Rajbhandari 等 2020，3.1 节）。LoRA 把权重冻结，每个只占 4 字节，
+# 再在其中一部分权重旁边训练两个细长的矩阵。对比一下：
 
 
 # %%
@@ -196,9 +202,12 @@ def lora_size(model: nn.Module, targets: Sequence[str], r: int) -> int:
 
 n_total = sum(p.numel() for p in model.parameters())
 n_lora = lora_size(model, SETTINGS["targets"], SETTINGS["r"])
-print(f"{'':18}{'trained':>14}{'share':>9}{'to store after training':>26}")
-print(f"{'full fine-tuning':18}{n_total:>14,}{1:>9.2%}{4 * n_total / 1e6:>23,.1f} MB")
-print(f"{'LoRA, r = 8':18}{n_lora:>14,}{n_lora / n_total:>9.2%}{4 * n_lora / 1e6:>23,.1f} MB")
+print(f"{'':18}{'trained':>14}{'share':>9}{'in memory':>14}{'to store':>13}   (without activations)")
+for name, n, memory in [
+    ("full fine-tuning", n_total, 16 * n_total),
+    ("LoRA, r = 8", n_lora, 4 * n_total + 16 * n_lora),
+]:
+    print(f"{name:18}{n:>14,}{n / n_total:>9.2%}{memory / 1e6:>11,.0f} MB{4 * n / 1e6:>10,.1f} MB")
 
 # %% [markdown] tags=["en"]
 # ## 2. From a conversation to labels
@@ -293,10 +302,10 @@ labkit.check("chat-labels")
 
 # %% [markdown] tags=["en"]
 # **Look at it.** Never train on labels you have not looked at: a wrong mask raises no error, it just trains something
-# else. Blue is trained, grey is only read.
+# else. Blue is trained, grey is only read; a dot is a space, which belongs to the token.
 
 # %% [markdown] tags=["zh"]
-# **看一眼。** 没有亲眼看过的标签不要拿去训练：掩码错了不会报错，只会默默训练出别的东西。蓝色参与训练，灰色只读。
+# **看一眼。** 没有亲眼看过的标签不要拿去训练：掩码错了不会报错，只会默默训练出别的东西。蓝色参与训练，灰色只读；圆点是空格，它是 token 的一部分。
 
 
 # %%
@@ -304,7 +313,7 @@ def draw_tokens(ids: list[int], labels: list[int], columns: int = 105) -> None:
     """One box per token of a conversation: blue where its label counts, grey where it is ignored."""
     boxes, row, column = [], 0, 0.0
     for token, label in zip(ids, labels, strict=True):
-        text = tokenizer.decode([token]).replace("\n", "↵")
+        text = tokenizer.decode([token]).replace("\n", "↵").replace(" ", "·")
         width = len(text) + 0.9
         if column + width > columns:
             row, column = row + 1, 0.0
@@ -1044,14 +1053,14 @@ for name in seen_before:
 # %% [markdown] tags=["en"]
 # ## 11. What did it learn? A look inside the update
 #
-# Three views. **Left**: the singular values of $W_0$ and of $\frac{\alpha}{r}BA$ of one layer. $W_0$ uses all its directions; the update has
-# eight, by construction, and the smallest of them are already weak. **Right**: how large the update is in each layer, relative to
+# **Left**: the singular values of $W_0$ and of $\frac{\alpha}{r}BA$ of one layer. $W_0$ uses all its directions; the update has
+# eight, by construction, and one of them does most of the work. **Right**: how large the update is in each layer, relative to
 # the weight it sits beside.
 
 # %% [markdown] tags=["zh"]
 # ## 11. 它学到了什么？看看更新项内部
 #
-# **左图**：某一层的 $W_0$ 与 $\frac{\alpha}{r}BA$ 的奇异值。$W_0$ 用上了所有方向；更新项按构造只有八个方向，其中最小的几个已经很弱。
+# **左图**：某一层的 $W_0$ 与 $\frac{\alpha}{r}BA$ 的奇异值。$W_0$ 用上了所有方向；更新项按构造只有八个方向，而且主要靠其中一个出力。
 # **右图**：每一层的更新项相对于旁边权重的大小。
 
 
@@ -1078,14 +1087,14 @@ plt.show()
 
 # %% [markdown] tags=["en"]
 # **An adapter has a volume knob.** The update enters with the factor `scaling`. Turn it, and the model fades from its old manner
-# to the new one, without any further training:
+# to the new one, without any further training. Somewhere in the middle it cannot make up its mind:
 
 # %% [markdown] tags=["zh"]
-# **adapter 有一个音量旋钮。** 更新项带着系数 `scaling`。转动它，模型就从旧的说话方式渐变到新的方式，不需要再训练：
+# **adapter 有一个音量旋钮。** 更新项带着系数 `scaling`。转动它，模型就从旧的说话方式渐变到新的方式，不需要再训练。转到一半时，它会有点拿不定主意：
 
 # %%
 full = SETTINGS["alpha"] / SETTINGS["r"]
-for volume in (0.0, 0.4, 0.7, 1.0):
+for volume in (0.0, 0.3, 0.5, 0.6, 1.0):
     for layer in layers.values():
         layer.scaling = volume * full
     answer = complete(model, [as_prompt("What is the opposite of hot?")])[0]
@@ -1097,7 +1106,7 @@ for volume in (0.0, 0.4, 0.7, 1.0):
 # The adapter goes to disk, into a fresh base, and into the weights; each time the logits must be the same.
 
 # %% [markdown] tags=["zh"]
-# ## 12. 保存、加载、合并：真刀真枪
+# ## 12. 保存、加载、合并：用真实模型走一遍
 #
 # 把 adapter 存盘，加载到全新的 base 上，再合并进权重；每一次 logits 都必须一致。
 
@@ -1109,24 +1118,29 @@ for file in sorted(folder.iterdir()):
 
 fresh = load_base()
 load_adapter(fresh, folder)
-probe = {name: tensor.to(model.device) for name, tensor in test_batches[0].items() if name != "labels"}
+ids = test_batches[0]["input_ids"].to(model.device)
 
 
 @torch.no_grad()
 def logits_and_seconds(model: nn.Module) -> tuple[Tensor, float]:
-    model.eval()(**probe)  # warm-up
-    start = time.perf_counter()
-    logits = model(**probe).logits
-    return logits, time.perf_counter() - start
+    """Logits (B, T, V) of a test batch, and the best time of five for its first row."""
+    logits = model.eval()(input_ids=ids).logits
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        model(input_ids=ids[:1])
+        times.append(time.perf_counter() - start)
+    return logits, min(times)
 
 
 original, seconds_unmerged = logits_and_seconds(model)
 loaded, _ = logits_and_seconds(fresh)
 merge_lora(fresh)
 merged, seconds_merged = logits_and_seconds(fresh)
+del fresh
 print(f"saved and loaded: largest difference of a logit {(loaded - original).abs().max().item():.1e}")
 print(f"merged:           largest difference of a logit {(merged - original).abs().max().item():.1e}")
-print(f"one forward pass: {seconds_unmerged:.2f} s beside the weight, {seconds_merged:.2f} s merged")
+print(f"one forward pass: {1000 * seconds_unmerged:.0f} ms beside the weight, {1000 * seconds_merged:.0f} ms merged")
 
 # %% [markdown] tags=["en"]
 # Loading is exact to the bit. Merging adds numbers in another order, hence the rounding of float32; in bfloat16 the
@@ -1146,16 +1160,11 @@ print(f"one forward pass: {seconds_unmerged:.2f} s beside the weight, {seconds_m
 # `train`。先看**一致性**：把你训练好的 $A$、$B$ 复制进 PEFT 的层，再比较 logits。
 
 # %%
-import os
-
-os.environ.setdefault("HF_HUB_OFFLINE", "1" if profile == "cpu" else "0")
 import datasets
-import transformers
 from peft import LoraConfig, PeftModel, get_peft_model
 from trl import SFTConfig, SFTTrainer
 
 datasets.disable_progress_bars()
-transformers.logging.set_verbosity_error()
 
 
 def copy_into_peft(peft_model: PeftModel, folder: Path) -> None:
@@ -1263,6 +1272,7 @@ for name, n, s, curve, held in [
     ("PEFT + TRL", trl_trainable, trl_seconds, trl_losses, held_out_trl),
 ]:
     print(f"{name:12}{n:>10,}{s:>10.0f}{sum(curve[-5:]) / 5:>19.3f}{held['loss']:>10.3f}")
+del trainer, peft_model  # one copy of the model less in memory
 
 # %% [markdown] tags=["en"]
 # You have written SFTTrainer, the part that matters. What the libraries add is what you would need next: checkpoints, several GPUs,
@@ -1331,14 +1341,14 @@ axes.set(xlabel="held-out loss per response token")
 plt.show()
 
 # %% [markdown] tags=["en"]
-# Telling the model what you want helps a little; training the vectors of the same prompt helps more; LoRA, with forty times the parameters and
-# a hand in every block, helps most. A soft prompt has its own charm: its cost is a few more tokens, and different rows
+# Telling the model what you want helps a little; training the vectors of the same prompt helps more; LoRA, with thirty-six times the parameters, a hand in
+# every block and half as many steps again, helps most. A soft prompt has its own charm: its cost is a few more tokens, and different rows
 # of one batch can carry different prompts.
 #
 # `peft.PromptTuningConfig` is this class; `PrefixTuningConfig` (Li and Liang 2021) gives every layer its own keys and values instead.
 
 # %% [markdown] tags=["zh"]
-# 用文字告诉模型你想要什么，略有帮助；把同一段 prompt 的向量拿来训练，帮助更大；LoRA 的参数多四十倍，又能插手每一个 block，效果最好。
+# 用文字告诉模型你想要什么，略有帮助；把同一段 prompt 的向量拿来训练，帮助更大；LoRA 的参数是它的三十六倍，能插手每一个 block，步数也多一半，效果最好。
 # soft prompt 自有它的好处：代价只是多几个 token，而且同一个 batch 里不同的行可以带不同的 prompt。
 #
 # `peft.PromptTuningConfig` 就是这个类；`PrefixTuningConfig`（Li 与 Liang 2021）则让每一层都有自己的 key 和 value。

@@ -1,7 +1,7 @@
 """Hostile submissions of the small lab `tests/labs/lab-90-mini`, and what must hold after every one of them.
 
-The tests use two fixtures. `arena` grades hostile notebooks the way `autograder grade` does; `probe` runs a function in
-the sandbox and hands back what it saw. After each test the same grader must give an honest notebook full marks.
+The tests use two fixtures. `arena` grades hostile notebooks the way `autograder grade` does, and after each test the
+same grader must give an honest notebook full marks. `probe` runs a function in the sandbox and hands back what it saw.
 """
 
 import os
@@ -67,14 +67,13 @@ class Arena:
             for cell in starter.cells
             if cell.metadata.get("nbgrader", {}).get("solution")
         }
-        report = self.grade(
-            self.notebook(solved=False, cells={"softmax-solution": f"{TOOLS}\n{at_load}\n\n{cells['softmax-solution']}"})
-        )
+        hostile = f"{TOOLS}\n{at_load}\n\n{cells['softmax-solution']}"
+        report = self.grade(self.notebook(solved=False, cells={"softmax-solution": hostile}))
         assert report.score == 0, report
         return report
 
     def disrupt(self, in_call: str = "", at_load: str = "", softmax: str = SOFTMAX) -> Report:
-        """Grades a solved notebook whose softmax is hostile: `in_call` is the body of what each of its calls does first.
+        """Grades a solved notebook whose softmax is hostile: each of its calls does `in_call` first.
 
         Whatever that does, it must not cost the other problems anything.
         """
@@ -127,9 +126,11 @@ def reply(value, blob=b""):
 def assert_tells_no_secrets(report: Report, grader: Grader) -> None:
     """No line of the hidden suite, of a misconception or of the reference, no path and no key; and not too long."""
     text = report.to_json().decode()
-    hidden = [*grader.lab.hidden.glob("*.py"), *grader.lab.misconceptions.values(), source.source_path(grader.lab, "mini")]
+    hidden = [*grader.lab.hidden.glob("*.py"), *grader.lab.misconceptions.values()]
+    hidden.append(source.source_path(grader.lab, "mini"))
     lines = {line.strip() for path in hidden for line in path.read_text(encoding="utf-8").splitlines()}
-    code = {line for line in lines if len(line) > 20 and not line.startswith(("@pytest", "def ", "class ", "HINT", "#"))}
+    told = ("@pytest", "def ", "class ", "HINT", "#")  # names and hints are for students
+    code = {line for line in lines if len(line) > 20 and not line.startswith(told)}
     own = {"return shifted / shifted.sum(dim, keepdim=True)"}  # the solved notebooks' own text
     assert not [line for line in code - own if msgspec.json.encode(line).decode()[1:-1] in text]
     assert not [name for name in (str(grader.lab.folder), "hidden/", SECRET.decode(), SECRET.hex()) if name in text]
@@ -168,19 +169,17 @@ def arena(grader: Grader, honest: Path, tmp_path: Path) -> Iterator[Arena]:
 
 
 @pytest.fixture
-def probe(grader: Grader, honest: Path) -> Iterator[Callable[..., Any]]:
+def probe(grader: Grader) -> Callable[..., Any]:
     """probe(body, *args): what a function of that body (its arguments: `args`) returns in the sandbox."""
-    sessions: list[Session] = []
 
     def run(body: str, *args: Any, seconds: float = 10.0) -> Any:
         indented = "\n".join(f"    {line}" for line in body.strip("\n").splitlines())
         cell = SubmittedCell(f"{TOOLS}\ndef probe(*args):\n{indented}\n", "softmax-solution", True, 1)
-        sessions.append(session := Session(grader.sandbox, {"mini": grader.program("mini", [cell])}, seconds, 60.0))
+        session = Session(grader.sandbox, {"mini": grader.program("mini", [cell])}, seconds, 60.0)
         session.start_test("mini", "softmax", 1, seconds)
         try:
             return session.request("call", "probe", [*args], {})
         finally:
             session.close()
 
-    yield run
-    assert grader.grade(honest).score == 16
+    return run

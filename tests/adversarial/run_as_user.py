@@ -1,8 +1,8 @@
 """Runs pytest as an ordinary user: `sudo .venv/bin/python tests/adversarial/run_as_user.py [PYTEST ARGUMENTS]`.
 
-For root only, CI mostly. What the tests need (this repository, the virtual environment, its interpreter) often stands in
-folders that only root may enter, /root say. So they are shown to the user at their own places, in a mount namespace of
-this process's own; nothing on disk changes. The user has no name, no group and no writable folder but a new one.
+For root only, CI mostly. What the tests need (this repository, the virtual environment, its interpreter) often stands
+in folders that only root may enter, /root say. So they are shown to the user at their own places, in a mount namespace
+of this process's own; nothing on disk changes. The user has no name, no group and no writable folder but a new one.
 """
 
 import os

@@ -45,8 +45,14 @@ REPLIES = {
     "an end that is none": ("forge(id=0, exited=0)\ntime.sleep(60)", {"crashed", "timeout"}),
     "an end by an odd signal": ("forge(id=0, exited=-(2**63))\nos._exit(0)", {"crashed"}),
     "progress in a call": ("forge(id=request_id(), progress=2**63)", {"failed", "crashed"}),
-    "a huge name of an error": ("forge(id=request_id(), error={'type': 'A' * 1_000_000, 'message': 'B' * 900_000})", {"error", "crashed"}),
-    "a negative line": ("forge(id=request_id(), error={'type': 'E', 'message': '', 'line': -(2**63)})", {"error", "crashed"}),
+    "a huge name of an error": (
+        "forge(id=request_id(), error={'type': 'A' * 1_000_000, 'message': 'B' * 900_000})",
+        {"error", "crashed"},
+    ),
+    "a negative line": (
+        "forge(id=request_id(), error={'type': 'E', 'message': '', 'line': -(2**63)})",
+        {"error", "crashed"},
+    ),
 }  # fmt: skip
 
 
@@ -118,8 +124,15 @@ while True:
     arena.cheat(at_load)
 
 
-@pytest.mark.parametrize("act", ["os.close(3)", "os.dup2(os.open('/dev/zero', os.O_RDWR), 3)",
-                                 "socket.socket(fileno=3).shutdown(socket.SHUT_RDWR)", "ctypes.string_at(0)"])  # fmt: skip
+ENDS = [
+    "os.close(3)",
+    "os.dup2(os.open('/dev/zero', os.O_RDWR), 3)",
+    "socket.socket(fileno=3).shutdown(socket.SHUT_RDWR)",
+    "ctypes.string_at(0)",
+]
+
+
+@pytest.mark.parametrize("act", ENDS)
 @pytest.mark.parametrize("at_load", [False, True], ids=["in a call", "at load"])
 def test_a_closed_channel_ends_the_test_at_once(arena, act, at_load):
     report = arena.disrupt(at_load=act) if at_load else arena.disrupt(act)

@@ -91,9 +91,9 @@ def test_the_library_cannot_be_changed(probe):
 import labkit, errno
 refused = []
 for path in (wire.__file__, labkit.__file__, torch.__file__, sys.executable, os.__file__):
-    for act in (lambda: open(path, "a"), lambda: os.chmod(path, 0o777), lambda: os.utime(path), lambda: os.unlink(path)):
+    for act in (lambda p: open(p, "a"), lambda p: os.chmod(p, 0o777), os.utime, os.unlink):
         try:
-            act()
+            act(path)
         except OSError as error:
             refused.append(errno.errorcode[error.errno])
 return refused
@@ -107,8 +107,8 @@ def test_proc_tells_and_takes_nothing(probe):
     body = """
 written = []
 for path in ("/proc/sys/kernel/core_pattern", "/proc/sys/kernel/hostname", "/proc/sys/vm/overcommit_memory",
-             "/proc/sys/kernel/modprobe", "/proc/sysrq-trigger", "/proc/sys/user/max_user_namespaces", "/proc/1/oom_score_adj",
-             "/proc/sys/kernel/shmmax", "/proc/self/uid_map", "/proc/self/setgroups"):
+             "/proc/sys/kernel/modprobe", "/proc/sysrq-trigger", "/proc/sys/user/max_user_namespaces",
+             "/proc/1/oom_score_adj", "/proc/sys/kernel/shmmax", "/proc/self/uid_map", "/proc/self/setgroups"):
     try:
         with open(path, "w") as file:
             file.write("-1000" if "oom" in path else "|/tmp/x")
@@ -137,16 +137,19 @@ return "\\n".join(texts)
     finally:
         del os.environ["LLM101_TEST_TOKEN"]
     assert "do not tell" not in text
-    assert not {"SHELL=", "USER=", "SSH", "TOKEN", "PYTEST", "VIRTUAL_ENV"} & {word for word in text.split()}
+    assert not {"SHELL=", "USER=", "SSH", "TOKEN", "PYTEST", "VIRTUAL_ENV"} & set(text.split())
 
 
 def test_a_mount_does_not_bring_anything_back(probe):
     body = """
 libc = ctypes.CDLL(None, use_errno=True)
-calls = [libc.mount(b"proc", b"/tmp", b"proc", 0, None), libc.umount2(b"/tmp", 2), libc.umount2(b"/proc", 2),
-         libc.chroot(b"/tmp"), libc.unshare(0x10000000), libc.unshare(0x00020000), libc.mount(b"/", b"/tmp", None, 4096, None),
-         libc.setns(os.open("/proc/self/ns/mnt", os.O_RDONLY), 0), libc.syscall(428, -100, b"/", 1), libc.syscall(442, 0, b"", 0, 0, 0)]
-return calls
+open_tree, mount_setattr = 428, 442
+return [
+    libc.mount(b"proc", b"/tmp", b"proc", 0, None), libc.mount(b"/", b"/tmp", None, 4096, None),
+    libc.umount2(b"/tmp", 2), libc.umount2(b"/proc", 2), libc.chroot(b"/tmp"),
+    libc.unshare(0x10000000), libc.unshare(0x00020000), libc.setns(os.open("/proc/self/ns/mnt", os.O_RDONLY), 0),
+    libc.syscall(open_tree, -100, b"/", 1), libc.syscall(mount_setattr, 0, b"", 0, 0, 0),
+]
 """
     assert set(probe(body)) == {-1}
 

@@ -44,11 +44,13 @@ def with_swapped_ids(node):
 
 def with_every_cell_a_solution(node):
     for cell in node.cells:
-        cell.metadata.nbgrader = {"grade_id": "softmax-solution", "solution": True, "grade": True, "schema_version": 3}
+        claim = {"grade_id": "softmax-solution", "solution": True, "grade": True, "schema_version": 3}
+        cell.metadata.nbgrader = claim
 
 
 def with_more_checks(node):
-    node.cells += [cell for cell in node.cells if nbgrader(cell).get("grade")] * 50
+    for number in range(50):
+        node.cells += [cell | {"id": f"{cell.id}-{number}"} for cell in node.cells[:9] if nbgrader(cell).get("grade")]
 
 
 def with_changed_imports(node):
@@ -68,15 +70,14 @@ def with_magics(node):
 
 
 @pytest.mark.parametrize("tamper", [
-    without_checks, with_other_points, with_changed_checks, with_changed_ids, with_swapped_ids, with_every_cell_a_solution,
-    with_more_checks, with_changed_imports, with_outputs_that_say_passed, with_magics,
+    without_checks, with_other_points, with_changed_checks, with_changed_ids, with_swapped_ids,
+    with_every_cell_a_solution, with_more_checks, with_changed_imports, with_outputs_that_say_passed, with_magics,
 ])  # fmt: skip
-@pytest.mark.parametrize("solved", [False, True], ids=["starter", "solved"])
-def test_tampering_is_no_gain(arena, tamper, solved):
-    node = arena.notebook(solved, {})
+def test_tampering_gains_nothing(arena, tamper):
+    node = arena.notebook(False, {})
     tamper(node)
     report = arena.grade(node)
-    assert report.score <= (16 if solved else 0)
+    assert report.score == 0
     assert report.max_score == 16
     assert [problem.max_score for problem in report.problems] == [4, 6, 6]
 

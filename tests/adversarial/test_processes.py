@@ -67,7 +67,7 @@ def test_the_32_bit_system_calls_are_no_way_around(arena):
     # mov eax, 20 (getpid of i386); int 0x80; ret
     body = """
 import mmap
-code = mmap.mmap(-1, 4096, prot=7)
+code = mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=7)
 code.write(bytes.fromhex("b814000000cd80c3"))
 ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(code)))()
 """
@@ -185,7 +185,9 @@ KEEPERS = {
     "that patches packing": "wire.pack = lambda *a: (msgspec.Raw(msgspec.msgpack.encode(1.0)), b'')",
     "that patches the keeper": "child.Keeper._run_worker = lambda self, request: forge(id=request.id)",
     "with a bad pulse": "threading.Thread(target=lambda: (time.sleep(0.3), os._exit(0))).start()",
-    "with threads that fork": "threading.Thread(target=lambda: [os.fork() or time.sleep(9) for _ in range(99)]).start()",
+    "with threads that fork": """
+threading.Thread(target=lambda: [os.fork() or time.sleep(9) for _ in range(99)]).start()
+""",
 }
 
 
@@ -215,7 +217,8 @@ def test_when_the_grader_is_killed_everything_ends():
         from autograder.lab import Lab
         from autograder.student import Session
         with Grader(Lab.load(Path({str(MINI)!r})), b"x" * 32) as grader:
-            cell = SubmittedCell("import os\\ndef loop():\\n    os.fork()\\n    while True: pass", "softmax-solution", True, 1)
+            text = "import os\\ndef loop():\\n    os.fork()\\n    while True: pass"
+            cell = SubmittedCell(text, "softmax-solution", True, 1)
             session = Session(grader.sandbox, {{"mini": grader.program("mini", [cell])}}, 60, 60)
             session.start_test("mini", "softmax", 1, 60)
             print("started", flush=True)

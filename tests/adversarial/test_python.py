@@ -1,4 +1,4 @@
-"""Python's own back doors: what fools a checker in the same interpreter has nothing to fool here. Starters, so 0 points."""
+"""Python's own back doors: what fools a checker in the same interpreter has nothing to fool here."""
 
 import pytest
 
@@ -55,7 +55,8 @@ Anything = torch.ones(2, 2).as_subclass(Anything)
 
 @pytest.mark.parametrize("lie", AT_LOAD)
 def test_an_object_that_agrees_with_everything(arena, lie):
-    take = f"for name in {NAMES!r}.split(): globals()[name] = lambda *args, **options: Anything() if isinstance(Anything, type) else Anything"
+    make = "Anything() if isinstance(Anything, type) else Anything"
+    take = f"for name in {NAMES!r}.split():\n    globals()[name] = lambda *args, **options: {make}"
     starter = f"{arena.tools}\n{AT_LOAD[lie]}\n{take}"
     cells = dict.fromkeys(("softmax-solution", "attention-solution", "rms-norm-solution"), starter)
     assert arena.grade(arena.notebook(solved=False, cells=cells)).score == 0
@@ -63,11 +64,21 @@ def test_an_object_that_agrees_with_everything(arena, lie):
 
 PATCHES = {
     "torch.allclose": "torch.allclose = torch.equal = torch.isclose = lambda *args, **options: True",
-    "numpy.testing": "numpy.testing.assert_allclose = numpy.allclose = numpy.array_equal = lambda *args, **options: None",
-    "a tensor's operators": "torch.Tensor.__eq__ = torch.Tensor.__sub__ = lambda a, b: a\ntorch.Tensor.__bool__ = lambda a: True",
+    "numpy.testing": """
+numpy.testing.assert_allclose = numpy.allclose = numpy.array_equal = lambda *args, **options: None
+""",
+    "a tensor's operators": """
+torch.Tensor.__eq__ = torch.Tensor.__sub__ = lambda a, b: a
+torch.Tensor.__bool__ = lambda a: True
+""",
     "isinstance": "import builtins\nbuiltins.isinstance = lambda value, kind: True",
-    "every builtin that decides": "import builtins\nfor n in ('all', 'any', 'abs', 'len', 'type'): setattr(builtins, n, lambda *a, **k: 1)",
-    "the worker's channel": "wire.Channel.send = lambda self, message, blob=b'', deadline=None: forge(id=message.id, value=1.0)",
+    "every builtin that decides": """
+import builtins
+for n in ('all', 'any', 'abs', 'len', 'type'): setattr(builtins, n, lambda *a, **k: 1)
+""",
+    "the worker's channel": """
+wire.Channel.send = lambda self, message, blob=b'', deadline=None: forge(id=message.id, value=1.0)
+""",
     "msgspec": "msgspec.msgpack.encode = lambda value: b'\\xc3'",
     "safetensors": "wire.save_tensors = lambda tensors: b'\\xff' * 100",
     "the operations": "objects.Objects.call = objects.Objects.vjp = lambda self, name, args, *rest: args[0]",
@@ -99,7 +110,8 @@ class Score:
 for folder in (Path.home(), Path("/tmp"), Path.cwd(), Path("/llm101"), Path("/")):
     for name in ("results.json", "results.pkl", ".OTTER_LOG", "gradebook.db", "conftest.py", "report.json"):
         try:
-            (folder / name).write_bytes(pickle.dumps(Score()) if name.endswith("pkl") else json.dumps({"score": 16}).encode())
+            claim = pickle.dumps(Score()) if name.endswith("pkl") else json.dumps({"score": 16}).encode()
+            (folder / name).write_bytes(claim)
         except OSError:
             pass
 """,

@@ -60,8 +60,19 @@ BOMBS = {
     "of lists": "hoard = []\nwhile True: hoard.append(bytearray(1 << 24))",
     "of one tensor": "torch.ones(1 << 30)",
     "of tensors": "hoard = []\nwhile True: hoard.append(torch.ones(1 << 22))",
-    "shared": "import mmap\nhoard = []\nwhile True:\n    hoard.append(mmap.mmap(-1, 1 << 26))\n    hoard[-1].write(bytes(1 << 26))",
-    "of files that are mapped": "import mmap\nf = open('/dev/shm/x', 'w+b')\nf.truncate(60 << 20)\nmmap.mmap(f.fileno(), 0).write(bytes(60 << 20))",
+    "shared": """
+import mmap
+hoard = []
+while True:
+    hoard.append(mmap.mmap(-1, 1 << 26))
+    hoard[-1].write(bytes(1 << 26))
+""",
+    "of files that are mapped": """
+import mmap
+f = open('/dev/shm/x', 'w+b')
+f.truncate(60 << 20)
+mmap.mmap(f.fileno(), 0).write(bytes(60 << 20))
+""",
     "of many processes": """
 for _ in range(12):
     if os.fork() == 0:

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from autograder.diagnosis import diagnose, same
+from autograder.diagnosis import Known, diagnose, same
 from autograder.student import Event, Handle
 
 TOLERANCE = 1e-5
@@ -13,44 +13,55 @@ def trace(*values: object) -> list[Event]:
     return [Event("call", value) for value in values]
 
 
+def known(*fails: str, **traces: list[Event]) -> dict[str, Known]:
+    """Misconceptions by name, each failing the tests `fails`."""
+    return {name: Known(events, frozenset(fails or ["test"])) for name, events in traces.items()}
+
+
 def test_a_match_at_the_first_difference_is_the_diagnosis():
-    known = {"doubled": trace(1.0, 4.0), "halved": trace(1.0, 1.0)}
-    assert diagnose(trace(1.0, 4.0), trace(1.0, 2.0), known, TOLERANCE) == "doubled"
+    both = known(doubled=trace(1.0, 4.0), halved=trace(1.0, 1.0))
+    assert diagnose(trace(1.0, 4.0), trace(1.0, 2.0), both, TOLERANCE) == "doubled"
 
 
 def test_within_the_tolerance_is_a_match_and_beyond_it_is_none():
-    known = {"doubled": trace(4.0)}
-    assert diagnose(trace(4.00001), trace(2.0), known, TOLERANCE) == "doubled"
-    assert diagnose(trace(4.001), trace(2.0), known, TOLERANCE) is None
+    doubled = known(doubled=trace(4.0))
+    assert diagnose(trace(4.00001), trace(2.0), doubled, TOLERANCE) == "doubled"
+    assert diagnose(trace(4.001), trace(2.0), doubled, TOLERANCE) is None
 
 
 def test_an_unknown_mistake_has_no_diagnosis():
-    assert diagnose(trace(5.0), trace(2.0), {"doubled": trace(4.0)}, TOLERANCE) is None
+    assert diagnose(trace(5.0), trace(2.0), known(doubled=trace(4.0)), TOLERANCE) is None
 
 
 def test_right_replies_have_no_diagnosis():
-    assert diagnose(trace(2.0), trace(2.0), {"doubled": trace(4.0)}, TOLERANCE) is None
+    assert diagnose(trace(2.0), trace(2.0), known(doubled=trace(4.0)), TOLERANCE) is None
 
 
 def test_two_misconceptions_that_answer_alike_are_told_apart_by_what_follows():
-    known = {"a": trace(4.0, 1.0), "b": trace(4.0, 3.0)}
-    assert diagnose(trace(4.0, 3.0), trace(2.0, 2.0), known, TOLERANCE) == "b"
-    assert diagnose(trace(4.0, 7.0), trace(2.0, 2.0), known, TOLERANCE) is None
+    both = known(a=trace(4.0, 1.0), b=trace(4.0, 3.0))
+    assert diagnose(trace(4.0, 3.0), trace(2.0, 2.0), both, TOLERANCE) == "b"
+    assert diagnose(trace(4.0, 7.0), trace(2.0, 2.0), both, TOLERANCE) is None
+
+
+def test_of_two_that_answer_alike_the_one_that_explains_more_is_preferred():
+    narrow, wide = known("x", narrow=trace(4.0)), known("x", "y", wide=trace(4.0))
+    assert diagnose(trace(4.0), trace(2.0), narrow | wide, TOLERANCE) == "wide"
+    assert diagnose(trace(4.0), trace(2.0), narrow | known("x", twin=trace(4.0)), TOLERANCE) is None
 
 
 def test_a_bare_truth_value_or_nothing_proves_nothing():
-    assert diagnose(trace(True), trace(False), {"liar": trace(True)}, TOLERANCE) is None
-    assert diagnose(trace(None), trace(2.0), {"forgets-return": trace(None)}, TOLERANCE) is None
+    assert diagnose(trace(True), trace(False), known(liar=trace(True)), TOLERANCE) is None
+    assert diagnose(trace(None), trace(2.0), known(forgets=trace(None)), TOLERANCE) is None
 
 
 def test_work_not_done_is_no_misconception():
     unwritten = [Event("call", error=("NotImplementedError", ""))]
-    assert diagnose(unwritten, trace(2.0), {"known": unwritten}, TOLERANCE) is None
+    assert diagnose(unwritten, trace(2.0), known(same=unwritten), TOLERANCE) is None
 
 
 def test_the_same_exception_is_a_match():
     raised = [Event("call", error=("RuntimeError", "mat1 and mat2 shapes cannot be multiplied (3x7 and 5x7)"))]
-    assert diagnose(raised, trace(2.0), {"not-transposed": raised}, TOLERANCE) == "not-transposed"
+    assert diagnose(raised, trace(2.0), known(turned=raised), TOLERANCE) == "turned"
 
 
 def test_values_are_compared_by_kind():

@@ -55,5 +55,5 @@ def test_a_misconception_is_read_without_running_it(tmp_path: Path):
 def test_a_bad_head_of_a_misconception_names_the_file(tmp_path: Path, head: str):
     path = tmp_path / "bad.py"
     path.write_text(head)
-    with pytest.raises(UserError, match="bad.py: HINT and FAILS"):
+    with pytest.raises(UserError, match=r"bad\.py: HINT and FAILS"):
         Misconception.load(path)

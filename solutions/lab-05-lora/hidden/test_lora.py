@@ -30,7 +30,8 @@ Batch = dict[str, Tensor]
 IGNORE_INDEX = -100
 VOCABULARY = 101  # of the tiny models
 DEFAULT_SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
-WORDS = ["why", "is", "the", "sky", "blue", "Paris", "rank", "7", "matrix,", "为什么", "天空", "是", "蓝色", "的", "学习率", "low-rank", "42", "naïve", "🙂", "update?", "矩阵", "ok"]
+TEXT = "why is the sky blue Paris rank 7 matrix, 为什么 天空 是 蓝色 的 学习率 low-rank 42 naïve 🙂 update? 矩阵 ok"
+WORDS = TEXT.split()
 
 
 def normal(rng: Rng, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -43,7 +44,9 @@ def refuses(call: Callable[[], Any], what: str) -> None:
     try:
         call()
     except StudentError as error:
-        expect.that(error.type == "ValueError", f"{what} should raise ValueError, but raises {error.type}: {error.message}")
+        expect.that(
+            error.type == "ValueError", f"{what} should raise ValueError, but raises {error.type}: {error.message}"
+        )
     else:
         expect.that(False, f"{what} should raise ValueError, but raises nothing")
 
@@ -223,7 +226,10 @@ def test_unusual_conversations(student, rng):
         ],
         "a conversation without an answer": conversation(rng, "su"),
         "an empty answer": [user | {"content": words}, assistant | {"content": ""}],
-        "an answer that ends in a newline": [user | {"content": words}, assistant | {"content": f"{words}\n\n{echo}\n"}],
+        "an answer that ends in a newline": [
+            user | {"content": words},
+            assistant | {"content": f"{words}\n\n{echo}\n"},
+        ],
         "a question about the assistant": [
             user | {"content": f"assistant\n{words}\nassistant\n"},
             assistant | {"content": f"assistant\n{echo}"},
@@ -361,7 +367,9 @@ class Lora:
 def load_lora(module: Handle, values: dict[str, Tensor]) -> None:
     """Puts values into a module's LoRA parameters, by name."""
     unknown = module.load_state_dict(values, strict=False)[1]
-    expect.that(unknown == [], f"a LoRALinear should have parameters lora_A and lora_B; {len(unknown)} names are missing")
+    expect.that(
+        unknown == [], f"a LoRALinear should have parameters lora_A and lora_B; {len(unknown)} names are missing"
+    )
 
 
 @pytest.mark.problem(
@@ -481,20 +489,22 @@ def test_dropout_acts_on_the_update_in_training_only(student, rng):
     lora.layer.train()
     expect.close(lora.layer(x), lora.base_output(x), what="LoRALinear(x) in train mode with dropout 1.0")
 
-    half = Lora(student, rng, 9, 5, 1, 1.0, dropout=0.5)
-    x = normal(rng, 1, 9).expand(501, 9).contiguous()
-    output = expect.tensor(half.layer(x), shape=(501, 5), what="LoRALinear(x)")
-    # r = 1: with dropout before A every row of the update is a multiple of B's column, and of many sizes.
-    multiples = (output.double() - half.base_output(x)) / half.B.T.double()
-    one_size = multiples.median(1, keepdim=True).values.expand(501, 5)
-    # B's entries may be small, where the quotient loses digits.
-    expect.close(multiples * half.B.T, one_size * half.B.T, what="the update under dropout", atol=1e-4)
-    sizes = len(torch.unique((one_size[:, 0] * 1e4).round()))
-    expect.that(sizes > 50, "dropout should act on each feature of the input of A by itself")  # of 2^9 = 512 possible
-    terms = x[0].double() * half.A[0].double()
-    spread = terms.norm().item() / math.sqrt(501)  # standard error of the mean of 501 sums under p = 0.5
-    drift = abs(one_size[:, 0].mean().item() - terms.sum().item())
-    expect.that(drift < 6 * spread, "dropout should keep the mean of the update")
+    p, rows = 0.3, 1001
+    some = Lora(student, rng, 9, 5, 1, 1.0, dropout=p)
+    x = normal(rng, 1, 9)
+    output = expect.tensor(some.layer(x.expand(rows, 9).contiguous()), shape=(rows, 5), what="LoRALinear(x)")
+    # r = 1: with dropout before A, every row of the update is a multiple of B's column, and of many sizes.
+    column = some.B.T.double()
+    update = output.double() - some.base_output(x)
+    sizes = update @ column.T / column.square().sum()
+    expect.close(update, sizes * column, what="the update under dropout", atol=1e-4)
+    expect.that(len(sizes.round(decimals=4).unique()) > 50, "dropout should act on each feature of x by itself")
+    terms = x[0].double() * some.A[0].double()
+    deviation = terms.norm().item() * math.sqrt(p / (1 - p))
+    drift = abs(sizes.mean().item() - terms.sum().item())
+    expect.that(drift < 6 * deviation / math.sqrt(rows), "dropout should keep the mean of the update")
+    # The sample's deviation is within 7 % of it (200 seeds); with p and 1 - p exchanged it is 2.3 times as large.
+    expect.that(0.75 < sizes.std().item() / deviation < 1.33, "dropout should drop with probability `dropout`")
 
 
 @pytest.mark.problem(
@@ -661,9 +671,7 @@ def test_merge_lora_reaches_every_layer(student, rng):
 # --- 5. inject ------------------------------------------------------------------------------------------------------
 
 QUERY_VALUE = [f"model.layers.{layer}.self_attn.{name}" for layer in (0, 1) for name in ("q_proj", "v_proj")]
-QUERY_DOWN = [
-    f"model.layers.{layer}.{name}" for layer in (0, 1) for name in ("self_attn.q_proj", "mlp.down_proj")
-]
+QUERY_DOWN = [f"model.layers.{layer}.{name}" for layer in (0, 1) for name in ("self_attn.q_proj", "mlp.down_proj")]
 
 
 def sandbox_llama(student: Student, seed: int) -> Handle:
@@ -714,7 +722,9 @@ def test_exactly_the_target_layers_are_replaced(student, rng):
     kinds = {name: module.type for name, module in model.named_modules() if isinstance(module, Handle)}
     wrapped = sorted(name for name, kind in kinds.items() if kind == "LoRALinear")
     expect.equal(wrapped, sorted(QUERY_VALUE), what="the list of LoRALinear layers in the model")
-    expect.that(all(kinds.get(f"{name}.base") == "Linear" for name in names), "a LoRALinear's base should be the nn.Linear")
+    expect.that(
+        all(kinds.get(f"{name}.base") == "Linear" for name in names), "a LoRALinear's base should be the nn.Linear"
+    )
 
 
 @pytest.mark.problem(
@@ -729,22 +739,22 @@ def test_exactly_the_target_layers_are_replaced(student, rng):
 def test_a_target_is_a_whole_name_of_a_linear_layer(student, rng):
     linear = "torch.nn:Linear"
     block = named_chain(student, {"my_proj": student.new(linear, 7, 7), "proj": student.new(linear, 7, 7)})
-    model = named_chain(
-        student,
-        {
-            "proj_embedding": student.new("torch.nn:Embedding", 11, 7),
-            "proj": student.new(linear, 7, 7),
-            "proj_norm": student.new("torch.nn:LayerNorm", 7),
-            "block": block,
-            "gate": named_chain(student, {"proj": named_chain(student, {"0": student.new(linear, 7, 7)})}),
-            "head": student.new(linear, 7, 5),
-        },
-    )
-    names = student.inject_lora(model, ("proj",), 2, 4.0)
-    expect.equal(names, ["proj", "block.proj"], what="the list of names")
+    others = {
+        "embedding": named_chain(student, {"proj": student.new("torch.nn:Embedding", 11, 7)}),
+        "norm": named_chain(student, {"proj": student.new("torch.nn:LayerNorm", 7)}),
+        "gate": named_chain(student, {"proj": named_chain(student, {"0": student.new(linear, 7, 7)})}),
+    }
+    layers = {
+        "proj": student.new(linear, 7, 7),
+        "proj_out": student.new(linear, 7, 7),
+        "head": student.new(linear, 7, 5),
+    }
+    model = named_chain(student, others | {"block": block} | layers)
+    names = student.inject_lora(model, ("proj", "my_head"), 2, 4.0)
+    expect.equal(names, ["block.proj", "proj"], what="the list of names")
     for path in ("proj", "block.proj"):
         expect.equal(getattr(model.get(path), "type", None), "LoRALinear", what=f"the type of model.{path}")
-    for path in ("block.my_proj", "gate.proj.0", "head"):
+    for path in ("block.my_proj", "gate.proj.0", "proj_out", "head"):
         expect.equal(getattr(model.get(path), "type", None), "Linear", what=f"the type of model.{path}")
 
 
@@ -785,13 +795,19 @@ def test_everything_but_the_update_is_frozen(student, rng):
 )
 def test_nothing_to_replace_and_nothing_twice(student, rng):
     model = sandbox_llama(student, int(rng.integers(1000)))
-    refuses(lambda: student.inject_lora(model, ["c_attn", "proj"], 3, 7.0), "inject_lora with targets that no layer has")
+    refuses(
+        lambda: student.inject_lora(model, ["c_attn", "proj"], 3, 7.0), "inject_lora with targets that no layer has"
+    )
     student.inject_lora(model, ["q_proj"], 3, 7.0)
     again = student.inject_lora(model, ["q_proj", "up_proj"], 3, 7.0)
-    expect.equal(again, [f"model.layers.{layer}.mlp.up_proj" for layer in (0, 1)], what="the second call's list of names")
+    expect.equal(
+        again, [f"model.layers.{layer}.mlp.up_proj" for layer in (0, 1)], what="the second call's list of names"
+    )
     kind = getattr(model.get("model.layers.0.self_attn.q_proj.base"), "type", None)
     expect.equal(kind, "Linear", what="the type of base after a second call")
-    refuses(lambda: student.inject_lora(model, ["q_proj", "up_proj"], 3, 7.0), "inject_lora with nothing left to replace")
+    refuses(
+        lambda: student.inject_lora(model, ["q_proj", "up_proj"], 3, 7.0), "inject_lora with nothing left to replace"
+    )
 
 
 @pytest.mark.problem(
@@ -862,7 +878,9 @@ def test_the_file_holds_the_update_and_nothing_else(student, rng):
     expect.that(isinstance(stored, dict), "adapter.safetensors cannot be read")
     extra, missing = stored.keys() - values.keys(), values.keys() - stored.keys()
     expect.that(not extra, f"adapter.safetensors holds {len(extra)} tensors that are no part of the adapter")
-    expect.that(not missing, f"adapter.safetensors lacks {len(missing)} tensors of the adapter, or they have other names")
+    expect.that(
+        not missing, f"adapter.safetensors lacks {len(missing)} tensors of the adapter, or they have other names"
+    )
     for name, value in values.items():
         expect.equal(stored[name], value, what=f"{name} in adapter.safetensors")
 
@@ -903,7 +921,9 @@ def test_a_fresh_model_with_the_adapter_answers_alike(student, rng):
     with torch.no_grad():
         base_logits = tiny_llama(seed, VOCABULARY)(ids).logits
     logits = logits_of(model, ids)
-    expect.that(not torch.allclose(logits, base_logits, atol=1e-2), "the update has no effect on the model that is saved")
+    expect.that(
+        not torch.allclose(logits, base_logits, atol=1e-2), "the update has no effect on the model that is saved"
+    )
     student.save_adapter(model, FOLDER)
     fresh = sandbox_llama(student, seed)
     student.load_adapter(fresh, FOLDER)
@@ -952,7 +972,8 @@ def test_an_adapter_that_does_not_fit_is_refused(student, rng):
     misfits = {
         "with a tensor of another shape": values | {first: torch.zeros(4, 31)},
         "that lacks a layer's tensor": {name: values[name] for name in others},
-        "with a tensor of a layer that the model lacks": values | {first.replace("layers.0", "layers.5"): values[first]},
+        "with a tensor of a layer that the model lacks": values
+        | {first.replace("layers.0", "layers.5"): values[first]},
     }
     for what, tensors in misfits.items():
         overwrite(student, tensors)
@@ -1144,13 +1165,18 @@ def test_training_is_in_train_mode_and_leaves_the_frozen_alone(student, rng):
     for name, value in before.items():
         now = state.get(name.replace("layers.0.mlp.", "layers.0.mlp.0."))
         if name in TRAINABLE:
-            expect.that(not torch.equal(expect.tensor(now, value.shape), value), f"{name} is trainable and did not change")
+            expect.that(
+                not torch.equal(expect.tensor(now, value.shape), value), f"{name} is trainable and did not change"
+            )
         else:
             expect.equal(now, value, what=f"{name}, which is frozen, after training")
 
 
 def cyclic_batches(rng: Rng, count: int, cycle: Sequence[int]) -> list[Batch]:
-    """A task that an adapter can learn: after a random prompt the answer walks round a cycle of tokens."""
+    """A task that an adapter can learn: after a random prompt the answer walks round a cycle of tokens.
+
+    With a cycle of two tokens, a model that learnt to copy, or to predict the token after the next, is always wrong.
+    """
     batches = []
     for _ in range(count):
         ids, prompt = random_ids(rng, 5, 11), int(rng.integers(2, 6))
@@ -1180,28 +1206,33 @@ def heldout_loss(model: nn.Module, batches: Sequence[Batch]) -> float:
 )
 def test_a_trained_adapter_beats_the_base_on_unseen_answers(student, rng):
     seed = int(rng.integers(1000))
-    cycle = rng.choice(VOCABULARY, size=5, replace=False).tolist()
+    cycle = rng.choice(VOCABULARY, size=2, replace=False).tolist()
     targets = ["q_proj", "v_proj", "o_proj", "up_proj", "down_proj"]
     model, here = sandbox_llama(student, seed), tiny_llama(seed, VOCABULARY)
-    # Larger (tied) embeddings than at initialisation, which could not make any token probable.
-    embeddings = {"model.embed_tokens.weight": 0.3 * normal(rng, VOCABULARY, 30)}
-    model.load_state_dict(embeddings, strict=False)
-    here.load_state_dict(embeddings, strict=False)
-    student.inject_lora(model, targets, 3, 3.0)  # alpha = r: a wrong scaling is not this test's business
+    # Larger (tied) embeddings than at initialisation, which could make no token probable; the two tokens are opposites,
+    # so that the base, which repeats what it reads, is always wrong.
+    embedding = 0.3 * normal(rng, VOCABULARY, 30)
+    embedding[cycle[1]] = -embedding[cycle[0]]
+    for each in (model, here):
+        each.load_state_dict({"model.embed_tokens.weight": embedding}, strict=False)
+    model.requires_grad_(False)  # what inject_lora freezes is another test's business
+    student.inject_lora(model, targets, 3, 3.0)
     student.train(model, cyclic_batches(rng, 40, cycle), 0.02)
+    student.train(model, cyclic_batches(rng, 15, cycle), 0.01)
+    scaling = model.get("model.layers.0.mlp.up_proj.scaling")
+    expect.that(isinstance(scaling, (int, float)), "scaling of a LoRALinear should be a number")
     state = model.state_dict()
     expect.that(isinstance(state, dict), "state_dict() of the model should be a dict")
-    heldout = cyclic_batches(rng, 5, cycle)
-    before = heldout_loss(here, heldout)
     with torch.no_grad():
-        for name, module in here.named_modules():
-            if name.rpartition(".")[2] in targets:
-                d_out, d_in = module.weight.shape
-                A = expect.tensor(state.get(f"{name}.lora_A"), shape=(3, d_in), what=f"{name}.lora_A")
-                B = expect.tensor(state.get(f"{name}.lora_B"), shape=(d_out, 3), what=f"{name}.lora_B")
-                module.weight += B @ A
-    after = heldout_loss(here, heldout)
-    expect.that(after < 0.5 * before, "the trained adapter hardly lowers the loss on unseen answers")
+        for name in [name for name, _ in here.named_modules() if name.rpartition(".")[2] in targets]:
+            weight = here.get_submodule(name).weight
+            expect.equal(state.get(f"{name}.base.weight"), weight.data, what=f"{name}.base.weight after training")
+            A = expect.tensor(state.get(f"{name}.lora_A"), shape=(3, weight.shape[1]), what=f"{name}.lora_A")
+            B = expect.tensor(state.get(f"{name}.lora_B"), shape=(weight.shape[0], 3), what=f"{name}.lora_B")
+            weight += scaling * B @ A
+    # The base has 14 or more; adapters of right and nearly right solutions 0 to 5, of wrong ones 13 or more (20 seeds).
+    loss = heldout_loss(here, cyclic_batches(rng, 5, cycle))
+    expect.that(loss < 8.0, "the trained adapter hardly lowers the loss on unseen answers")
 
 
 # --- 8. evaluate ----------------------------------------------------------------------------------------------------
@@ -1210,7 +1241,8 @@ def test_a_trained_adapter_beats_the_base_on_unseen_answers(student, rng):
 def check_evaluation(result: Any, model: nn.Module, batches: Sequence[Batch]) -> None:
     expect.that(isinstance(result, dict), "evaluate should return a dict")
     expect.that(
-        result.keys() == {"loss", "perplexity", "tokens"}, "the keys of the result should be loss, perplexity and tokens"
+        result.keys() == {"loss", "perplexity", "tokens"},
+        "the keys of the result should be loss, perplexity and tokens",
     )
     loss = heldout_loss(model, batches)
     expect.equal(result["tokens"], sum(count_targets(batch["labels"]) for batch in batches), what="tokens")
@@ -1256,7 +1288,9 @@ def test_eval_mode_meanwhile_and_the_old_mode_after(student, rng):
         check_evaluation(student.evaluate(model, batches), tiny_llama(seed, VOCABULARY), batches)
         share = model.get("model.layers.0.mlp")(x)  # nothing in train mode, because the dropout is 1.0
         dropped = not expect.tensor(share, shape=(3, 30)).any()
-        expect.that(dropped == training, f"the model was in {'train' if training else 'eval'} mode before, and is not after")
+        expect.that(
+            dropped == training, f"the model was in {'train' if training else 'eval'} mode before, and is not after"
+        )
 
 
 @pytest.mark.problem(

@@ -1,8 +1,7 @@
 """The base's weight is used, its bias is forgotten."""
 
 HINT = {
-    "en": "You compute with the base's weight and forget that a linear layer may have one more "
-    "parameter.",
+    "en": "You compute with the base's weight and forget that a linear layer may have one more parameter.",
     "zh": "你只用了 base 的权重,忘了线性层可能还有另一个参数。",
 }
 FAILS = [

@@ -1,8 +1,7 @@
 """The mean of the batches' losses, so that a token in a short batch weighs more."""
 
 HINT = {
-    "en": "You average over batches: a token in a batch with few of them weighs more than one in a "
-    "full batch.",
+    "en": "You average over batches: a token in a batch with few of them weighs more than one in a full batch.",
     "zh": "你是按批次求平均的:批次里的 token 越少,其中每个 token 的权重就越大。",
 }
 FAILS = [

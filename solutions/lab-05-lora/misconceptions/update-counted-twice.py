@@ -1,8 +1,7 @@
 """forward adds the update although it is in the weight already."""
 
 HINT = {
-    "en": "After merge() your layer has the update twice: once inside the weight and once more in "
-    "forward.",
+    "en": "After merge() your layer has the update twice: once inside the weight and once more in forward.",
     "zh": "merge() 之后,你的层把更新算了两次:权重里一次,forward 里又一次。",
 }
 FAILS = [
