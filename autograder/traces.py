@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 import torch
 
+from autograder.errors import GraderError
 from autograder.lab import Lab
 from autograder.misconception import Misconception
 from autograder.student import Event, Handle
@@ -50,6 +51,7 @@ class Traces:
         self._load()
         if "" not in self._records:
             results = run(None, None)
+            _check(results)
             self.seconds = {result.name: result.used for result in results}
             self._records[""] = {result.name: result.trace for result in results}
             self._save()
@@ -89,6 +91,14 @@ class Traces:
             with tempfile.NamedTemporaryFile(dir=self._path.parent, delete=False) as file:
                 file.write(msgspec.msgpack.encode(_Stored(self.seconds, records)))
             os.replace(file.name, self._path)
+
+
+def _check(results: list[TestResult]) -> None:
+    """Raises GraderError unless the reference passes: where it fails, every student would be graded wrong."""
+    if failed := [result for result in results if result.outcome != "passed"]:
+        first = f"{failed[0].name} ({failed[0].outcome}: {failed[0].message})"
+        more = f" and {len(failed) - 1} more tests" if len(failed) > 1 else ""
+        raise GraderError(f"nothing was graded: the reference solution itself fails {first}{more}")
 
 
 def _store(event: Event) -> _StoredEvent:

@@ -262,17 +262,24 @@ def _command(preload: Sequence[str]) -> tuple[list[str], list[list[str]], list[s
     # bubblewrap's own root and /dev are tmpfs: left writable, one child's files would be seen by the next.
     after += ["--chdir", "/home/student", "--remount-ro", "/dev", "--remount-ro", "/"]
     start = f"import sys; sys.path.insert(0, {LIBRARY!r}); from worker.template import main; main(sys.argv[1:])"
-    after += ["--", sys.executable, "-I", "-B", "-c", start, *preload]
+    after += ["--", f"{_venv()}/bin/{Path(sys.executable).name}", "-I", "-B", "-c", start, *preload]
     return before, _binds(), after
+
+
+def _venv() -> str:
+    """Where this process's Python environment appears inside: not under /tmp, which the child's own /tmp would hide."""
+    return sys.prefix if sys.prefix == sys.base_prefix else f"{LIBRARY}/.venv"
 
 
 def _binds() -> list[list[str]]:
     """What the sandbox sees of the host, read-only, in an order in which no bind hides an earlier one."""
     system = [path for path in SYSTEM_LINKS if not os.path.islink(path)]
-    wanted = {"/usr", *system, sys.base_prefix, sys.prefix, "/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives"}
+    wanted = {"/usr", *system, sys.base_prefix, "/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives"}
     shown = sorted(filter(os.path.exists, wanted), key=len)
     outermost = [path for path in shown if not any(Path(other) in Path(path).parents for other in shown)]
     binds = [[path, path] for path in outermost]
+    if sys.prefix != _venv():
+        binds.append([sys.prefix, _venv()])
     for package in (autograder.worker, labkit):
         folder = Path(package.__path__[0]).resolve()
         binds.append([str(folder), f"{LIBRARY}/{folder.name}"])

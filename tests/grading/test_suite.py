@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.errors import UserError
+from autograder.errors import GraderError, UserError
 from autograder.grade import Grader
 from autograder.lab import Lab
 from autograder.suite import Suite
@@ -16,7 +16,7 @@ MARK = '@pytest.mark.problem("softmax", points=2, hint={"en": "e", "zh": "z"})\n
 
 def collect(tmp_path: Path, tests: str) -> Suite:
     folder = tmp_path / "lab"
-    shutil.copytree(MINI, folder)
+    shutil.copytree(MINI, folder, ignore=shutil.ignore_patterns(".traces"))
     (folder / "hidden" / "test_mini.py").write_text("import pytest\n\n\n" + tests)
     with Suite(Lab.load(folder), {"softmax": "mini"}) as suite:
         return suite
@@ -48,7 +48,7 @@ def test_a_bad_suite_is_refused_in_one_line(tmp_path: Path, tests: str, message:
 
 def test_fixtures_of_the_suites_own_are_made_anew_for_every_submission(hand_in, tmp_path: Path):
     folder = tmp_path / "lab"
-    shutil.copytree(MINI, folder)
+    shutil.copytree(MINI, folder, ignore=shutil.ignore_patterns(".traces"))
     test = folder / "hidden" / "test_mini.py"
     test.write_text(
         test.read_text().replace(
@@ -62,3 +62,13 @@ def test_fixtures_of_the_suites_own_are_made_anew_for_every_submission(hand_in, 
     with Grader(Lab.load(folder), b"secret") as own:
         scores = [own.grade(hand_in()).score for _ in range(2)]
     assert scores == [17, 17]
+
+
+def test_nothing_is_graded_where_the_reference_itself_fails(hand_in, tmp_path: Path):
+    folder = tmp_path / "lab"
+    shutil.copytree(MINI, folder, ignore=shutil.ignore_patterns(".traces"))
+    source = folder / "mini.py"
+    source.write_text(source.read_text().replace("math.sqrt(q.shape[-1])", "q.shape[-1]"))
+    with Grader(Lab.load(folder), b"secret") as own, pytest.raises(GraderError, match="fails test_attention_values"):
+        own.grade(hand_in())
+    assert not list(folder.glob(".traces/*"))

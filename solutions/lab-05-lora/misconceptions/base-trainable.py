@@ -10,6 +10,7 @@ FAILS = [
     "test_unmerging_restores_the_base",
     "test_a_merged_layer_computes_the_same_in_every_mode",
     "test_everything_but_the_update_is_frozen",
+    "test_a_trained_adapter_beats_the_base_on_unseen_answers",
 ]
 
 

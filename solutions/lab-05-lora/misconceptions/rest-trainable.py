@@ -5,10 +5,7 @@ HINT = {
     "layers are still trainable.",
     "zh": "你只冻结了被包装的层:嵌入层、归一化层和其他层仍然可以训练。",
 }
-FAILS = [
-    "test_everything_but_the_update_is_frozen",
-    "test_a_trained_adapter_beats_the_base_on_unseen_answers",
-]
+FAILS = ["test_everything_but_the_update_is_frozen"]
 
 
 def inject_lora(model, targets, r, alpha, dropout=0.0):
