@@ -167,7 +167,7 @@ def install_otter() -> Path:
     installed = subprocess.run([*pip, "-r", str(OTTER_LOCK)], stderr=subprocess.PIPE, text=True)
     if installed.returncode:
         errors = [line for line in installed.stderr.splitlines() if line.startswith("ERROR")]
-        raise Unavailable(f"otter-grader could not be installed ({(errors or ['pip failed'])[0]})")
+        raise Unavailable(f"otter-grader could not be installed ({(errors or ['pip failed'])[-1]})")
     stamp.write_text(wanted)
     return commands
 

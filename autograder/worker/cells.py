@@ -108,18 +108,23 @@ def load(
         cells: dicts of `source`, `role` and `name`, in order.
         wanted: the names that the tests look up, each with the solution cell that should define it.
         skip: index of a cell, as text -> why it is to be left out: it ended the process the last time.
-        tell: called with a cell's index just before it runs.
+        tell: called with a cell's index just before it is parsed, and again just before it runs.
     """
     loaded = Loaded(_new_module(), wanted, [CellResult(cell["name"], cell["role"]) for cell in cells])
-    parsed = [_parse(cell["source"], result) for cell, result in zip(cells, loaded.results, strict=True)]
+    parsed: list[Python | None] = []
+    for index, (cell, result) in enumerate(zip(cells, loaded.results, strict=True)):
+        if str(index) in skip:
+            result.status, result.reason = "left out", skip[str(index)]
+            result.names = _names_at_a_glance(cell["source"])
+            parsed.append(None)
+            continue
+        tell(index)  # parsing a hostile cell can take longer than running an honest one
+        parsed.append(_parse(cell["source"], result))
     bodies = _slice(parsed, loaded)
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     for index, (python, body) in enumerate(zip(parsed, bodies, strict=True)):
         result = loaded.results[index]
         if python is None or not body:
-            continue
-        if str(index) in skip:
-            result.status, result.reason = "left out", skip[str(index)]
             continue
         tell(index)
         filename = _register(result.name, python.text)
@@ -182,9 +187,14 @@ def _slice(parsed: Sequence[Python | None], loaded: Loaded) -> list[list[ast.stm
 def _refuse(error: BaseException, result: CellResult, text: str) -> None:
     """Notes in `result` that its cell is not Python. In an added cell that is of no interest by itself."""
     result.error = _syntax_error(error, result.name, text)
-    result.names = frozenset(match[1] or match[2] for match in DEFINES.finditer(text))
+    result.names = _names_at_a_glance(text)
     if result.role != "added":
         result.status = "raised"
+
+
+def _names_at_a_glance(text: str) -> frozenset[str]:
+    """What a cell that is not parsed would have defined."""
+    return frozenset(match[1] or match[2] for match in DEFINES.finditer(text))
 
 
 def _syntax_error(error: BaseException, cell: str, text: str) -> CellError:

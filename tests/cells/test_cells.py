@@ -164,7 +164,7 @@ def test_shell_lines_are_reported_after_what_raised() -> None:
     ]
 
 
-def test_each_cell_is_told_before_it_runs() -> None:
+def test_each_cell_is_told_before_it_is_parsed_and_before_it_runs() -> None:
     told: list[int] = []
     program = [
         {"name": "a-solution", "source": "a = 1", "role": "solution"},
@@ -172,7 +172,7 @@ def test_each_cell_is_told_before_it_runs() -> None:
         {"name": "b-solution", "source": "b = list(told)", "role": "solution"},
     ]
     cells.load(program, {}, {}, told.append)
-    assert told == [0, 2]
+    assert told == [0, 1, 2, 0, 2]
 
 
 def test_a_missing_solution_is_looked_for_in_added_cells() -> None:

@@ -119,7 +119,7 @@ def check_labels(student: Student, messages: Sequence[Message], chat_tokenizer: 
     hint={
         "en": "The ids are not those of the chat template. Compare them with tokenizer.apply_chat_template(messages), "
         "decoded: is every turn there, with its markers, and the default system prompt where there is no system message?",
-        "zh": "得到的 ids 和聊天模板渲染的不一致。把两者都解码出来对比:每一轮、每个特殊标记都在吗?没有 system 消息时,模板自动加的默认系统提示在吗?",
+        "zh": "得到的 ids 和聊天模板渲染的不一致。把两者都解码出来对比：每一轮、每个特殊标记都在吗？没有 system 消息时，模板自动加的默认系统提示在吗？",
     },
 )
 def test_ids_are_those_of_the_chat_template(student, rng):
@@ -136,7 +136,7 @@ def test_ids_are_those_of_the_chat_template(student, rng):
     hint={
         "en": "The words of the assistant's answer do not have themselves as labels. Labels are not shifted here: "
         "label t belongs to token t.",
-        "zh": "助手回答部分的标签不是它自己的 token。注意这里不做移位:第 t 个标签就对应第 t 个 token。",
+        "zh": "助手回答部分的标签不是它自己的 token。注意这里不做移位：第 t 个标签就对应第 t 个 token。",
     },
 )
 def test_the_answer_is_trained(student, rng):
@@ -151,7 +151,7 @@ def test_the_answer_is_trained(student, rng):
     hint={
         "en": "The model would be trained to write the user's questions or the system prompt. Which tokens should it learn "
         "to produce, and which does it only read?",
-        "zh": "这样训练,模型会去学着写用户的问题或系统提示。想一想:哪些 token 是要它生成的,哪些只是给它读的?",
+        "zh": "这样训练，模型会去学着写用户的问题或系统提示。想一想：哪些 token 是要它生成的，哪些只是给它读的？",
     },
 )
 def test_the_prompt_is_ignored(student, rng):
@@ -166,7 +166,7 @@ def test_the_prompt_is_ignored(student, rng):
     hint={
         "en": "The header of the assistant's turn is trained, or the answer loses its first tokens. At inference, who writes "
         "the line `<|im_start|>assistant`: the model or the template?",
-        "zh": "助手这一轮的开头标记被算进了训练,或者回答的前几个 token 被漏掉了。推理时 `<|im_start|>assistant` 这一行是模型写的,还是模板写的?",
+        "zh": "助手这一轮的开头标记被算进了训练，或者回答的前几个 token 被漏掉了。推理时 `<|im_start|>assistant` 这一行是模型写的，还是模板写的？",
     },
 )
 def test_the_assistants_header_is_ignored(student, rng):
@@ -181,7 +181,7 @@ def test_the_assistants_header_is_ignored(student, rng):
     hint={
         "en": "Look at the very end of the answer. What tells the model to stop, and what comes after it that only the "
         "template writes?",
-        "zh": "看看回答的最末尾:模型靠什么知道该停下来?在那之后,又有什么是模板自己加上去的?",
+        "zh": "看看回答的最末尾：模型靠什么知道该停下来？在那之后，又有什么是模板自己加上去的？",
     },
 )
 def test_the_end_of_the_turn_is_trained(student, rng):
@@ -196,7 +196,7 @@ def test_the_end_of_the_turn_is_trained(student, rng):
     hint={
         "en": "A conversation of many turns: every answer of the assistant is something to learn from, and everything "
         "between two answers is not.",
-        "zh": "多轮对话里,助手的每一次回答都要学,两次回答之间的内容都不学。",
+        "zh": "多轮对话里，助手的每一次回答都要学，两次回答之间的内容都不学。",
     },
 )
 def test_every_assistant_turn_is_trained(student, rng):
@@ -211,7 +211,7 @@ def test_every_assistant_turn_is_trained(student, rng):
     hint={
         "en": "An unusual conversation has wrong labels: one without an answer, an empty answer, an answer that repeats the "
         "question, an answer that ends in a newline, or a question that talks about the assistant.",
-        "zh": "某种不常见的对话标签不对:没有助手回答、回答为空、回答和问题一字不差、回答以换行结尾,或者问题里提到了 assistant。",
+        "zh": "某种不常见的对话标签不对：没有助手回答、回答为空、回答和问题一字不差、回答以换行结尾，或者问题里提到了 assistant。",
     },
 )
 def test_unusual_conversations(student, rng):
@@ -274,7 +274,7 @@ def collated(student: Student, examples: list[Example], pad_id: int) -> Batch:
     points=3,
     hint={
         "en": "input_ids should be (B, T) int64 with T the longest example, the tokens at the left and pad_id after them.",
-        "zh": "input_ids 应是 (B, T) 的 int64 张量,T 取最长样本的长度;token 靠左放,后面用 pad_id 补齐。",
+        "zh": "input_ids 应是 (B, T) 的 int64 张量，T 取最长样本的长度；token 靠左放，后面用 pad_id 补齐。",
     },
 )
 def test_ids_are_padded_on_the_right(student, rng):
@@ -290,7 +290,7 @@ def test_ids_are_padded_on_the_right(student, rng):
     hint={
         "en": "attention_mask is 1 on every token of an example and 0 on padding. Here pad_id also occurs as a real token: "
         "how do you tell the two apart?",
-        "zh": "attention_mask 在真实 token 上为 1,在填充上为 0。这里 pad_id 也会作为真实 token 出现:你是怎么区分这两种情况的?",
+        "zh": "attention_mask 在真实 token 上为 1，在填充上为 0。这里 pad_id 也会作为真实 token 出现：你是怎么区分这两种情况的？",
     },
 )
 def test_the_mask_covers_every_real_token(student, rng):
@@ -305,7 +305,7 @@ def test_the_mask_covers_every_real_token(student, rng):
     points=3,
     hint={
         "en": "Labels keep what build_labels gave, the end of the turn included, and padding must not count in the loss.",
-        "zh": "标签要原样保留 build_labels 给出的值(包括回合结束符),而填充位置不能参与损失计算。",
+        "zh": "标签要原样保留 build_labels 给出的值（包括回合结束符），而填充位置不能参与损失计算。",
     },
 )
 def test_labels_are_kept_and_padding_is_ignored(student, rng):
@@ -320,7 +320,7 @@ def test_labels_are_kept_and_padding_is_ignored(student, rng):
     points=2,
     hint={
         "en": "A batch of one example, of equally long examples, or of none (ValueError, with a clear message).",
-        "zh": "只有一个样本、所有样本一样长、或一个样本都没有(应抛出 ValueError 并说明原因)的情况。",
+        "zh": "只有一个样本、所有样本一样长、或一个样本都没有（应抛出 ValueError 并说明原因）的情况。",
     },
 )
 def test_batches_of_one_of_equals_and_of_none(student, rng):
@@ -378,7 +378,7 @@ def load_lora(module: Handle, values: dict[str, Tensor]) -> None:
     hint={
         "en": "A new LoRALinear should compute exactly what its base computes, bias included: fine-tuning starts from the "
         "model as it is. Which matrix makes sure of that?",
-        "zh": "刚创建的 LoRALinear 应当和 base 的输出完全一样(包括偏置):微调要从原模型出发。是哪个矩阵保证了这一点?",
+        "zh": "刚创建的 LoRALinear 应当和 base 的输出完全一样（包括偏置）：微调要从原模型出发。是哪个矩阵保证了这一点？",
     },
 )
 def test_a_new_layer_is_the_identity_on_the_base(student, rng):
@@ -396,7 +396,7 @@ def test_a_new_layer_is_the_identity_on_the_base(student, rng):
     hint={
         "en": "With A and B set, y should be base(x) + alpha / r * B A x. Work a case of r = 1 by hand, then r = 2: what "
         "should change when only r changes, and what when only alpha does?",
-        "zh": "设定 A、B 之后,应有 y = base(x) + alpha / r · B A x。先手算 r = 1,再算 r = 2:只改 r 时什么会变,只改 alpha 时什么会变?",
+        "zh": "设定 A、B 之后，应有 y = base(x) + alpha / r · B A x。先手算 r = 1，再算 r = 2：只改 r 时什么会变，只改 alpha 时什么会变？",
     },
 )
 def test_forward_agrees_with_the_formula(student, rng):
@@ -411,7 +411,7 @@ def test_forward_agrees_with_the_formula(student, rng):
     points=2,
     hint={
         "en": "x is (..., in): one vector, a batch, or with more axes in front. And the base's bias belongs to the output.",
-        "zh": "x 的形状是 (..., in):可以是一个向量、一个批次,或前面还有更多维。另外,base 的偏置也属于输出。",
+        "zh": "x 的形状是 (..., in)：可以是一个向量、一个批次，或前面还有更多维。另外，base 的偏置也属于输出。",
     },
 )
 def test_any_leading_axes_and_a_bias(student, rng):
@@ -427,7 +427,7 @@ def test_any_leading_axes_and_a_bias(student, rng):
     hint={
         "en": "Back-propagate through the layer: x, A and B should all get their gradient. Check also a new layer, where one of "
         "A and B has the gradient zero and the other must not.",
-        "zh": "对这一层做反向传播:x、A、B 都应得到各自的梯度。再看刚创建的层:A 和 B 中有一个梯度为零,另一个则不能为零。",
+        "zh": "对这一层做反向传播：x、A、B 都应得到各自的梯度。再看刚创建的层：A 和 B 中有一个梯度为零，另一个则不能为零。",
     },
 )
 def test_gradients_reach_x_and_a_and_b(student, rng):
@@ -454,7 +454,7 @@ def test_gradients_reach_x_and_a_and_b(student, rng):
     hint={
         "en": "Only lora_A and lora_B should be trainable. Look at {name: p.requires_grad} of your layer's parameters, the "
         "base's weight and bias among them.",
-        "zh": "只有 lora_A 和 lora_B 应当可训练。打印每个参数的 {名字: p.requires_grad} 看看,base 的权重和偏置也要看。",
+        "zh": "只有 lora_A 和 lora_B 应当可训练。打印每个参数的 {名字: p.requires_grad} 看看，base 的权重和偏置也要看。",
     },
 )
 def test_the_base_is_frozen(student, rng):
@@ -478,7 +478,7 @@ def test_the_base_is_frozen(student, rng):
     hint={
         "en": "Dropout acts on the input of A, in training mode only; the path through base never sees it. Try dropout = 1.0: "
         "what is left in train mode, and what in eval mode?",
-        "zh": "dropout 只作用在 A 的输入上,而且只在训练模式下生效;base 那条路不受影响。试试 dropout = 1.0:训练模式下应剩下什么?评估模式下呢?",
+        "zh": "dropout 只作用在 A 的输入上，而且只在训练模式下生效；base 那条路不受影响。试试 dropout = 1.0：训练模式下应剩下什么？评估模式下呢？",
     },
 )
 def test_dropout_acts_on_the_update_in_training_only(student, rng):
@@ -513,7 +513,7 @@ def test_dropout_acts_on_the_update_in_training_only(student, rng):
     hint={
         "en": "How A and B begin: A uniform in ±1/sqrt(in) (Kaiming with a = sqrt(5), the fan-in is the width of x), other "
         "values in each layer, both on the dtype of base.weight.",
-        "zh": "A、B 的初始值:A 在 ±1/sqrt(in) 内均匀分布(Kaiming,a = sqrt(5),fan-in 即 x 的宽度),各层取值不同;A、B 的 dtype 都与 base.weight 一致。",
+        "zh": "A、B 的初始值：A 在 ±1/sqrt(in) 内均匀分布（Kaiming，a = sqrt(5)，fan-in 即 x 的宽度），各层取值不同；A、B 的 dtype 都与 base.weight 一致。",
     },
 )
 def test_a_begins_kaiming_uniform_in_the_dtype_of_the_base(student, rng):
@@ -539,7 +539,7 @@ def test_a_begins_kaiming_uniform_in_the_dtype_of_the_base(student, rng):
     hint={
         "en": "Attributes as the task names them: scaling, merged, lora_A (r, in), lora_B (out, r); and a rank below 1 is "
         "refused with ValueError.",
-        "zh": "属性要和题目一致:scaling、merged、lora_A (r, in)、lora_B (out, r);秩小于 1 时抛出 ValueError。",
+        "zh": "属性要和题目一致：scaling、merged、lora_A (r, in)、lora_B (out, r)；秩小于 1 时抛出 ValueError。",
     },
 )
 def test_attributes_and_a_rank_below_one(student, rng):
@@ -563,7 +563,7 @@ def test_attributes_and_a_rank_below_one(student, rng):
     hint={
         "en": "merge() should add the whole update, scaled as in forward, to base.weight in place; a merged layer then answers "
         "from base alone, the same as before.",
-        "zh": "merge() 应把整个更新(缩放方式与 forward 一致)原地加到 base.weight 上;合并后只靠 base 就能给出与之前相同的输出。",
+        "zh": "merge() 应把整个更新（缩放方式与 forward 一致）原地加到 base.weight 上；合并后只靠 base 就能给出与之前相同的输出。",
     },
 )
 def test_merging_puts_the_update_into_the_weight(student, rng):
@@ -581,7 +581,7 @@ def test_merging_puts_the_update_into_the_weight(student, rng):
     points=2,
     hint={
         "en": "merge() on a layer that is merged already should leave it as it is.",
-        "zh": "对已经合并过的层再调用 merge(),应当什么都不变。",
+        "zh": "对已经合并过的层再调用 merge()，应当什么都不变。",
     },
 )
 def test_merging_again_changes_nothing(student, rng):
@@ -600,7 +600,7 @@ def test_merging_again_changes_nothing(student, rng):
     hint={
         "en": "unmerge() gives back the base's own weight, and the layer learns on as before; on a layer that is not merged it "
         "does nothing.",
-        "zh": "unmerge() 要还原 base 原来的权重,之后这一层照常计算、照常训练;对没有合并过的层调用它,什么也不做。",
+        "zh": "unmerge() 要还原 base 原来的权重，之后这一层照常计算、照常训练；对没有合并过的层调用它，什么也不做。",
     },
 )
 def test_unmerging_restores_the_base(student, rng):
@@ -625,7 +625,7 @@ def test_unmerging_restores_the_base(student, rng):
     hint={
         "en": "Merging is about the weight only: in every mode the merged layer answers with the merged weight, and dropout has "
         "nothing to act on any more. The base stays frozen.",
-        "zh": "合并只改变权重:合并后无论处于哪种模式,都用合并后的权重计算,dropout 不再起作用;base 仍然是冻结的。",
+        "zh": "合并只改变权重：合并后无论处于哪种模式，都用合并后的权重计算，dropout 不再起作用；base 仍然是冻结的。",
     },
 )
 def test_a_merged_layer_computes_the_same_in_every_mode(student, rng):
@@ -648,7 +648,7 @@ def test_a_merged_layer_computes_the_same_in_every_mode(student, rng):
     hint={
         "en": "merge_lora and unmerge_lora should reach every LoRALinear of a model, however deep, and the model itself if it is "
         "one; other layers stay as they are.",
-        "zh": "merge_lora 和 unmerge_lora 要处理模型里的每一个 LoRALinear,无论嵌套多深;模型本身就是 LoRALinear 时也算。其他层保持不变。",
+        "zh": "merge_lora 和 unmerge_lora 要处理模型里的每一个 LoRALinear，无论嵌套多深；模型本身就是 LoRALinear 时也算。其他层保持不变。",
     },
 )
 def test_merge_lora_reaches_every_layer(student, rng):
@@ -712,7 +712,7 @@ def named_chain(student: Student, layers: dict[str, Handle]) -> Handle:
     hint={
         "en": "Every nn.Linear whose last name part is a target becomes a LoRALinear, in every block, and no other does. The "
         "list returned names them in the order of model.named_modules().",
-        "zh": "名字最后一段在 targets 里的 nn.Linear 都要换成 LoRALinear,每个块里都要换,别的层不动。返回的列表按 model.named_modules() 的顺序给出完整的名字。",
+        "zh": "名字最后一段在 targets 里的 nn.Linear 都要换成 LoRALinear，每个块里都要换，别的层不动。返回的列表按 model.named_modules() 的顺序给出完整的名字。",
     },
 )
 def test_exactly_the_target_layers_are_replaced(student, rng):
@@ -733,7 +733,7 @@ def test_exactly_the_target_layers_are_replaced(student, rng):
     hint={
         "en": "A target is compared with the whole last part of a name, and only nn.Linear layers count: not a longer name that "
         "contains it, not a block or an embedding of that name.",
-        "zh": "target 要与名字的最后一段完全相等才算匹配,而且只看 nn.Linear:包含它的更长的名字不算,同名的模块块或嵌入层也不算。",
+        "zh": "target 要与名字的最后一段完全相等才算匹配，而且只看 nn.Linear：包含它的更长的名字不算，同名的模块块或嵌入层也不算。",
     },
 )
 def test_a_target_is_a_whole_name_of_a_linear_layer(student, rng):
@@ -764,7 +764,7 @@ def test_a_target_is_a_whole_name_of_a_linear_layer(student, rng):
     hint={
         "en": "After injection only the LoRA matrices should be trainable. List the names of the parameters that still require a "
         "gradient: embeddings, norms and the layers that were not targets are parameters too.",
-        "zh": "注入之后,只有 LoRA 的矩阵可以训练。把仍然需要梯度的参数名列出来看看:嵌入层、归一化层和没有被选中的层也有参数。",
+        "zh": "注入之后，只有 LoRA 的矩阵可以训练。把仍然需要梯度的参数名列出来看看：嵌入层、归一化层和没有被选中的层也有参数。",
     },
 )
 def test_everything_but_the_update_is_frozen(student, rng):
@@ -790,7 +790,7 @@ def test_everything_but_the_update_is_frozen(student, rng):
     hint={
         "en": "A call that finds nothing to replace raises ValueError (a misspelt target would train nothing), and a layer that "
         "has its update already is not wrapped again.",
-        "zh": "如果没有任何层可替换,要抛出 ValueError(target 写错时,否则会什么也没训练);已经包装过的层不要再包一层。",
+        "zh": "如果没有任何层可替换，要抛出 ValueError（否则 target 写错时什么也没训练到）；已经包装过的层不要再包一层。",
     },
 )
 def test_nothing_to_replace_and_nothing_twice(student, rng):
@@ -817,7 +817,7 @@ def test_nothing_to_replace_and_nothing_twice(student, rng):
     hint={
         "en": "The whole model: right after injection its logits are those of the base, and with A and B set those of PEFT's LoRA. "
         "r, alpha and dropout have to reach every layer, and a new layer is in the mode of the one it replaces.",
-        "zh": "从整个模型看:刚注入时 logits 与原模型一致;给定 A、B 后与 PEFT 的 LoRA 一致。r、alpha、dropout 要传到每一层,新层的训练/评估模式要和被替换的层相同。",
+        "zh": "从整个模型看：刚注入时 logits 与原模型一致；给定 A、B 后与 PEFT 的 LoRA 一致。r、alpha、dropout 要传到每一层，新层的训练/评估模式要和被替换的层相同。",
     },
 )
 def test_the_model_agrees_with_peft(student, rng):
@@ -868,7 +868,7 @@ def overwrite(student: Student, tensors: dict[str, Tensor]) -> None:
     hint={
         "en": "adapter.safetensors holds lora_A and lora_B of every layer under their names in model.named_parameters(), and "
         "nothing else: an adapter is small because the base stays at home.",
-        "zh": "adapter.safetensors 里只有各层的 lora_A 和 lora_B,名字与 model.named_parameters() 中一致,别的都不存:适配器之所以小,就是因为不带底座模型。",
+        "zh": "adapter.safetensors 里只有各层的 lora_A 和 lora_B，名字与 model.named_parameters() 中一致，别的都不存：适配器之所以小，就是因为不带底座模型。",
     },
 )
 def test_the_file_holds_the_update_and_nothing_else(student, rng):
@@ -891,7 +891,7 @@ def test_the_file_holds_the_update_and_nothing_else(student, rng):
     hint={
         "en": "adapter_config.json needs r, alpha and targets, enough to inject the same layers into a fresh model: targets are the "
         "last parts of the names, sorted, each once.",
-        "zh": "adapter_config.json 要有 r、alpha、targets,足以在一个全新的模型上注入同样的层;targets 是名字的最后一段,排序、不重复。",
+        "zh": "adapter_config.json 要有 r、alpha、targets，足以在一个全新的模型上注入同样的层；targets 是名字的最后一段，排序、不重复。",
     },
 )
 def test_the_configuration_is_saved(student, rng):
@@ -912,7 +912,7 @@ def test_the_configuration_is_saved(student, rng):
     hint={
         "en": "A fresh base with the adapter loaded should answer exactly as the model that was saved. Which numbers besides A and "
         "B decide that?",
-        "zh": "给全新的底座加载适配器后,输出应与保存时的模型完全一致。除了 A 和 B,还有哪些数会影响输出?",
+        "zh": "给全新的底座加载适配器后，输出应与保存时的模型完全一致。除了 A 和 B，还有哪些数会影响输出？",
     },
 )
 def test_a_fresh_model_with_the_adapter_answers_alike(student, rng):
@@ -937,7 +937,7 @@ def test_a_fresh_model_with_the_adapter_answers_alike(student, rng):
     hint={
         "en": "load_adapter should put the tensors of the file, all of them and as they are, into the model; the base keeps its "
         "weights.",
-        "zh": "load_adapter 要把文件里的张量原封不动、一个不漏地放进模型;底座的权重保持不变。",
+        "zh": "load_adapter 要把文件里的张量原封不动、一个不漏地放进模型；底座的权重保持不变。",
     },
 )
 def test_loading_takes_what_the_file_holds(student, rng):
@@ -962,7 +962,7 @@ def test_loading_takes_what_the_file_holds(student, rng):
     hint={
         "en": "An adapter that does not fit should be refused with ValueError, not loaded in part: names that the model lacks, names "
         "that the file lacks, other shapes. And a model without LoRA layers has nothing to save.",
-        "zh": "不匹配的适配器要用 ValueError 拒绝,不能只加载一部分:多出的名字、缺少的名字、形状不同都算不匹配。没有 LoRA 层的模型也没有什么可保存。",
+        "zh": "不匹配的适配器要用 ValueError 拒绝，不能只加载一部分：多出的名字、缺少的名字、形状不同都算不匹配。没有 LoRA 层的模型也没有什么可保存。",
     },
 )
 def test_an_adapter_that_does_not_fit_is_refused(student, rng):
@@ -1090,7 +1090,7 @@ def check_losses(losses: Any, expected: Sequence[float], what: str) -> None:
     hint={
         "en": "Position t predicts token t + 1, and the mean goes over the response tokens only. Write the sum out for T = 3 with "
         "one response token: which logits and which label does it use?",
-        "zh": "位置 t 预测的是第 t + 1 个 token,而且只对回答部分的 token 求平均。取 T = 3、只有一个回答 token 的例子手写一遍:用到的是哪个位置的 logits、哪个标签?",
+        "zh": "位置 t 预测的是第 t + 1 个 token，而且只对回答部分的 token 求平均。取 T = 3、只有一个回答 token 的例子手写一遍：用到的是哪个位置的 logits、哪个标签？",
     },
 )
 def test_the_loss_and_its_gradient(student, rng):
@@ -1112,7 +1112,7 @@ def test_the_loss_and_its_gradient(student, rng):
     hint={
         "en": "A batch in which every label is ignored has the loss 0 and a gradient of zeros. What is 0 / 0 in PyTorch, and what "
         "would it do to the weights?",
-        "zh": "所有标签都被忽略的批次,损失应为 0,梯度全为 0。PyTorch 里 0 / 0 等于什么?它会把权重变成什么样?",
+        "zh": "所有标签都被忽略的批次，损失应为 0，梯度全为 0。PyTorch 里 0 / 0 等于什么？它会把权重变成什么样？",
     },
 )
 def test_a_batch_with_nothing_to_learn(student, rng):
@@ -1131,7 +1131,7 @@ def test_a_batch_with_nothing_to_learn(student, rng):
     hint={
         "en": "A loss per batch, each before its own step; AdamW with PyTorch's defaults and a fresh gradient every time; the "
         "gradient is clipped to max_grad_norm, not blown up to it.",
-        "zh": "每个批次返回一个损失,是这一步更新之前的值;优化器是默认参数的 AdamW,每一步用新的梯度;梯度范数超过 max_grad_norm 才裁剪,没超过就不放大。",
+        "zh": "每个批次返回一个损失，是这一步更新之前的值；优化器是默认参数的 AdamW，每一步用新的梯度；梯度范数超过 max_grad_norm 才裁剪，没超过就不放大。",
     },
 )
 def test_training_takes_one_clipped_adamw_step_per_batch(student, rng):
@@ -1155,7 +1155,7 @@ def test_training_takes_one_clipped_adamw_step_per_batch(student, rng):
     hint={
         "en": "While it trains, the model is in train mode (dropout on), and the parameters that were frozen before stay as they were "
         "to the last bit.",
-        "zh": "训练过程中模型应处于训练模式(dropout 生效);训练前已经冻结的参数,训练后应一个比特都不变。",
+        "zh": "训练过程中模型应处于训练模式(dropout 生效)；训练前已经冻结的参数，训练后应一个比特都不变。",
     },
 )
 def test_training_is_in_train_mode_and_leaves_the_frozen_alone(student, rng):
@@ -1207,7 +1207,7 @@ def heldout_loss(model: nn.Module, batches: Sequence[Batch]) -> float:
     hint={
         "en": "Your injected model was trained with your train, and the adapter's weights were tried on answers it had never seen: "
         "they are hardly better than the base. Does the update get gradients, and is the loss the right one?",
-        "zh": "用你的 inject_lora 和 train 训练后,我们取出适配器权重,在没见过的数据上测试:结果几乎不比底座模型好。更新部分拿到梯度了吗?损失算对了吗?",
+        "zh": "用你的 inject_lora 和 train 训练后，我们取出适配器权重，在没见过的数据上测试：结果几乎不比底座模型好。更新部分拿到梯度了吗？损失算对了吗？",
     },
 )
 def test_a_trained_adapter_beats_the_base_on_unseen_answers(student, rng):
@@ -1264,7 +1264,7 @@ def check_evaluation(result: Any, model: nn.Module, batches: Sequence[Batch]) ->
     hint={
         "en": "Batches have different numbers of response tokens, and every token should weigh the same. Which tokens does "
         "sft_loss count?",
-        "zh": "各批次的回答 token 数不同,每个 token 的权重应当相同。想想 sft_loss 里到底算了哪些 token?",
+        "zh": "各批次的回答 token 数不同，每个 token 的权重应当相同。想想 sft_loss 里到底算了哪些 token?",
     },
 )
 def test_every_response_token_weighs_the_same(student, rng):
@@ -1281,7 +1281,7 @@ def test_every_response_token_weighs_the_same(student, rng):
     hint={
         "en": "Evaluate with dropout off, and give the model back in the mode in which you got it: training goes on after an "
         "evaluation.",
-        "zh": "评估时要关掉 dropout;评估完把模型恢复到原来的模式,因为后面可能还要接着训练。",
+        "zh": "评估时要关掉 dropout；评估完把模型恢复到原来的模式，因为后面可能还要接着训练。",
     },
 )
 def test_eval_mode_meanwhile_and_the_old_mode_after(student, rng):
@@ -1302,7 +1302,7 @@ def test_eval_mode_meanwhile_and_the_old_mode_after(student, rng):
     points=1,
     hint={
         "en": "Evaluation needs no gradients: do not let autograd keep the activations of every batch.",
-        "zh": "评估不需要梯度:别让 autograd 把每个批次的激活值都留在内存里。",
+        "zh": "评估不需要梯度：别让 autograd 把每个批次的激活值都留在内存里。",
     },
 )
 def test_nothing_is_kept_for_a_backward_pass(student, rng):
@@ -1321,7 +1321,7 @@ def test_nothing_is_kept_for_a_backward_pass(student, rng):
     tolerance=1e-4,
     hint={
         "en": "A batch without response tokens adds nothing; if no batch has any, there is no mean: ValueError.",
-        "zh": "没有回答 token 的批次不影响结果;如果所有批次都没有,就谈不上平均,应抛出 ValueError。",
+        "zh": "没有回答 token 的批次不影响结果；如果所有批次都没有，就谈不上平均，应抛出 ValueError。",
     },
 )
 def test_batches_without_response_tokens(student, rng):

@@ -3,7 +3,7 @@
 HINT = {
     "en": "The reloaded model has the right A and B and yet other answers: the strength of the update "
     "was not restored.",
-    "zh": "重新加载后 A、B 都对,输出却不同:更新的强度没有恢复成保存时的样子。",
+    "zh": "重新加载后 A、B 都对，输出却不同：更新的强度没有恢复成保存时的样子。",
 }
 FAILS = ["test_a_fresh_model_with_the_adapter_answers_alike"]
 

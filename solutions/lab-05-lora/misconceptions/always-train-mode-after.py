@@ -3,7 +3,7 @@
 HINT = {
     "en": "Your evaluation always ends in train mode, also for a model that came in eval mode: its "
     "next answers are random.",
-    "zh": "无论模型进来时是什么模式,评估结束后你都把它设成了训练模式:原本处于评估模式的模型,接下来的输出就变成随机的了。",
+    "zh": "无论模型进来时是什么模式，评估结束后你都把它设成了训练模式：原本处于评估模式的模型，接下来的输出就变成随机的了。",
 }
 FAILS = ["test_eval_mode_meanwhile_and_the_old_mode_after"]
 

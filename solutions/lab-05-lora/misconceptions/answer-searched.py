@@ -3,7 +3,7 @@
 HINT = {
     "en": "You look for the answer by its tokens and take the first place where they occur. When the "
     "user has said the same words before, that place is in the question.",
-    "zh": "你是按内容去搜索回答的位置,并取第一次出现的地方。如果用户之前说过同样的话,找到的就是问题里的那一处。",
+    "zh": "你是按内容去搜索回答的位置，并取第一次出现的地方。如果用户之前说过同样的话，找到的就是问题里的那一处。",
 }
 FAILS = ["test_unusual_conversations"]
 

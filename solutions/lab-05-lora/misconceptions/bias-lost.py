@@ -2,7 +2,7 @@
 
 HINT = {
     "en": "You compute with the base's weight and forget that a linear layer may have one more parameter.",
-    "zh": "你只用了 base 的权重,忘了线性层可能还有另一个参数。",
+    "zh": "你只用了 base 的权重，忘了线性层可能还有另一个参数。",
 }
 FAILS = [
     "test_a_new_layer_is_the_identity_on_the_base",

@@ -2,7 +2,7 @@
 
 HINT = {
     "en": "A and B both begin at zero. The gradient of each is multiplied by the other, so neither can ever move.",
-    "zh": "A 和 B 都从零开始。两者的梯度里都乘着对方,所以谁也动不了。",
+    "zh": "A 和 B 都从零开始。两者的梯度里都乘着对方，所以谁也动不了。",
 }
 FAILS = [
     "test_gradients_reach_x_and_a_and_b",

@@ -2,7 +2,7 @@
 
 HINT = {
     "en": "Your dropout is still on in eval mode, so that the same input gives other answers each time.",
-    "zh": "你的 dropout 在评估模式下仍然生效,同样的输入每次会得到不同的输出。",
+    "zh": "你的 dropout 在评估模式下仍然生效，同样的输入每次会得到不同的输出。",
 }
 FAILS = [
     "test_dropout_acts_on_the_update_in_training_only",

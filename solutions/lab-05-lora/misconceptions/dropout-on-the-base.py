@@ -3,7 +3,7 @@
 HINT = {
     "en": "Your dropout also drops what goes into the base. The pre-trained layer never saw such "
     "inputs; dropout is for the update alone.",
-    "zh": "你的 dropout 把送进 base 的输入也丢掉了一部分。预训练的层没见过这样的输入;dropout 只该用在更新这条支路上。",
+    "zh": "你的 dropout 把送进 base 的输入也丢掉了一部分。预训练的层没见过这样的输入；dropout 只该用在更新这条支路上。",
 }
 FAILS = [
     "test_dropout_acts_on_the_update_in_training_only",

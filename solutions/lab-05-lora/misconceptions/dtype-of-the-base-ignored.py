@@ -3,7 +3,7 @@
 HINT = {
     "en": "Your A and B are float32 whatever the base is. Models are often loaded in another "
     "precision; wrap one of those and call it.",
-    "zh": "无论 base 是什么精度,你的 A 和 B 都是 float32。模型常以别的精度加载;包装一个这样的层并调用试试。",
+    "zh": "无论 base 是什么精度，你的 A 和 B 都是 float32。模型常以别的精度加载；包装一个这样的层并调用试试。",
 }
 FAILS = ["test_a_begins_kaiming_uniform_in_the_dtype_of_the_base"]
 

@@ -3,7 +3,7 @@
 HINT = {
     "en": "The words of the answer are trained, its end is not: a model trained like this never learns "
     "when to stop talking.",
-    "zh": "回答的内容参与了训练,回答的结束却没有:这样训练出来的模型学不会什么时候该停下来。",
+    "zh": "回答的内容参与了训练，回答的结束却没有：这样训练出来的模型学不会什么时候该停下来。",
 }
 FAILS = [
     "test_the_end_of_the_turn_is_trained",

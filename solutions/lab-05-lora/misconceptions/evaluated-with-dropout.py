@@ -2,7 +2,7 @@
 
 HINT = {
     "en": "You evaluate in whatever mode the model is in: in the middle of a training, dropout blurs the result.",
-    "zh": "你在模型当前的模式下直接评估:训练中途评估时,dropout 会干扰结果。",
+    "zh": "你在模型当前的模式下直接评估：训练中途评估时，dropout 会干扰结果。",
 }
 FAILS = ["test_eval_mode_meanwhile_and_the_old_mode_after"]
 

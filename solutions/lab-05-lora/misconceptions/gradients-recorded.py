@@ -2,7 +2,7 @@
 
 HINT = {
     "en": "Autograd records your evaluation: it takes several times the memory, for gradients that nobody asks for.",
-    "zh": "评估时 autograd 仍在记录:要多占好几倍内存,而这些梯度根本没人用。",
+    "zh": "评估时 autograd 仍在记录：要多占好几倍内存，而这些梯度根本没人用。",
 }
 FAILS = ["test_nothing_is_kept_for_a_backward_pass"]
 

@@ -3,7 +3,7 @@
 HINT = {
     "en": "You also train the header of the assistant's turn. At inference the template writes that "
     "line before the model says anything; the answer begins after it.",
-    "zh": "你把助手这一轮开头的角色标记也算进了训练。推理时这一行由模板写好,模型还没开口;回答是从它后面开始的。",
+    "zh": "你把助手这一轮开头的角色标记也算进了训练。推理时这一行由模板写好，模型还没开口；回答是从它后面开始的。",
 }
 FAILS = [
     "test_the_assistants_header_is_ignored",

@@ -3,7 +3,7 @@
 HINT = {
     "en": "You ignore every label whose token is pad_id. <|im_end|> has that id too, so the model "
     "never learns to stop.",
-    "zh": "凡是 id 等于 pad_id 的位置,你都忽略了标签。<|im_end|> 也是这个 id,于是模型永远学不会停。",
+    "zh": "凡是 id 等于 pad_id 的位置，你都忽略了标签。<|im_end|> 也是这个 id，于是模型永远学不会停。",
 }
 FAILS = [
     "test_labels_are_kept_and_padding_is_ignored",

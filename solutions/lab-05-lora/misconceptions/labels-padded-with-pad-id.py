@@ -2,7 +2,7 @@
 
 HINT = {
     "en": "You pad the labels with the same id as the tokens: the model is trained to go on writing padding.",
-    "zh": "标签用了和 token 一样的填充 id:模型会被训练成一直输出填充符。",
+    "zh": "标签用了和 token 一样的填充 id：模型会被训练成一直输出填充符。",
 }
 FAILS = ["test_labels_are_kept_and_padding_is_ignored"]
 

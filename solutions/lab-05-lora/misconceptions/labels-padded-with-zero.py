@@ -3,7 +3,7 @@
 HINT = {
     "en": "You pad the labels with 0. To the loss 0 is a token id like any other; there is one value "
     "only that it skips.",
-    "zh": "标签用 0 填充。对损失函数来说 0 也是一个普通的 token id;它只会跳过一个特定的值。",
+    "zh": "标签用 0 填充。对损失函数来说 0 也是一个普通的 token id；它只会跳过一个特定的值。",
 }
 FAILS = ["test_labels_are_kept_and_padding_is_ignored"]
 

@@ -3,7 +3,7 @@
 HINT = {
     "en": "You shift the labels while you build them. sft_loss shifts by one as well, so the model "
     "would learn to predict the token after the next.",
-    "zh": "你在构造标签时就做了移位,而 sft_loss 还会再移一次,结果模型学的是预测下下个 token。",
+    "zh": "你在构造标签时就做了移位，而 sft_loss 还会再移一次，结果模型学的是预测下下个 token。",
 }
 FAILS = [
     "test_the_answer_is_trained",

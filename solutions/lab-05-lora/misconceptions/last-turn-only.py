@@ -3,7 +3,7 @@
 HINT = {
     "en": "In a conversation of several turns you train only the last answer; the earlier ones are "
     "lost, and each of them is an example too.",
-    "zh": "多轮对话里你只训练了最后一次回答,前面几次都丢掉了,而它们同样是训练样本。",
+    "zh": "多轮对话里你只训练了最后一次回答，前面几次都丢掉了，而它们同样是训练样本。",
 }
 FAILS = [
     "test_every_assistant_turn_is_trained",

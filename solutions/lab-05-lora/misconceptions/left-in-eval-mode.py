@@ -2,7 +2,7 @@
 
 HINT = {
     "en": "After your evaluation the model stays in eval mode, and the training that goes on has no dropout.",
-    "zh": "评估之后模型停留在评估模式,接下来的训练就没有 dropout 了。",
+    "zh": "评估之后模型停留在评估模式，接下来的训练就没有 dropout 了。",
 }
 FAILS = ["test_eval_mode_meanwhile_and_the_old_mode_after"]
 

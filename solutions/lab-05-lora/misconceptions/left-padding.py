@@ -3,7 +3,7 @@
 HINT = {
     "en": "You pad on the left. That is right for generating in batches; for training this lab asks "
     "for the tokens first and the padding after them.",
-    "zh": "你填充在了左边。批量生成时应当这样;而这里的训练要求 token 在前、填充在后。",
+    "zh": "你填充在了左边。批量生成时应当这样；而这里的训练要求 token 在前、填充在后。",
 }
 FAILS = [
     "test_ids_are_padded_on_the_right",

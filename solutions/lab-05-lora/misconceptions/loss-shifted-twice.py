@@ -2,7 +2,7 @@
 
 HINT = {
     "en": "Your shift moves by two positions: the model would be trained to skip a token.",
-    "zh": "你移了两位:这样训练,模型会跳过一个 token。",
+    "zh": "你移了两位：这样训练，模型会跳过一个 token。",
 }
 FAILS = [
     "test_the_loss_and_its_gradient",

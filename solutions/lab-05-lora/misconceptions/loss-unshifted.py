@@ -3,7 +3,7 @@
 HINT = {
     "en": "Your loss compares position t with the label at t, which the model can read off its input: "
     "it learns to repeat, and the loss looks wonderful.",
-    "zh": "你的损失拿位置 t 的 logits 和位置 t 的标签比,而这个 token 模型在输入里就看得到:它学会的只是复读,损失还显得特别好看。",
+    "zh": "你的损失拿位置 t 的 logits 和位置 t 的标签比，而这个 token 模型在输入里就看得到：它学会的只是复读，损失还显得特别好看。",
 }
 FAILS = [
     "test_the_loss_and_its_gradient",

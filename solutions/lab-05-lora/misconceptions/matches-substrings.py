@@ -3,7 +3,7 @@
 HINT = {
     "en": "You take every layer whose name contains a target. Longer names contain it as well, and so "
     "do the names of whole blocks around a layer.",
-    "zh": "只要名字里包含 target,你就把它当成目标。更长的名字也会包含它,外层模块的名字也会。",
+    "zh": "只要名字里包含 target，你就把它当成目标。更长的名字也会包含它，外层模块的名字也会。",
 }
 FAILS = [
     "test_a_target_is_a_whole_name_of_a_linear_layer",

@@ -3,7 +3,7 @@
 HINT = {
     "en": "Your merged layer answers differently from the one before merging: what multiplies the "
     "update in forward is missing when you merge it.",
-    "zh": "合并之后的输出和合并之前不同:forward 里更新前面乘的那个系数,合并时漏掉了。",
+    "zh": "合并之后的输出和合并之前不同：forward 里更新前面乘的那个系数，合并时漏掉了。",
 }
 FAILS = [
     "test_merging_puts_the_update_into_the_weight",

@@ -2,7 +2,7 @@
 
 HINT = {
     "en": "Each merge() adds the update once more. A layer should know whether it is merged already.",
-    "zh": "每调用一次 merge(),更新就又加了一遍。层应当知道自己是否已经合并过。",
+    "zh": "每调用一次 merge()，更新就又加了一遍。层应当知道自己是否已经合并过。",
 }
 FAILS = ["test_merging_again_changes_nothing"]
 

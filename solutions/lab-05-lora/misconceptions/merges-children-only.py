@@ -3,7 +3,7 @@
 HINT = {
     "en": "merge_lora reaches only the top of the model. In a Transformer the linear layers sit "
     "several levels down, and a LoRALinear may also be the model itself.",
-    "zh": "你的 merge_lora 只处理了最外面一层。Transformer 里的线性层藏在好几级之下,而模型本身也可能就是一个 LoRALinear。",
+    "zh": "你的 merge_lora 只处理了最外面一层。Transformer 里的线性层藏在好几级之下，而模型本身也可能就是一个 LoRALinear。",
 }
 FAILS = ["test_merge_lora_reaches_every_layer"]
 

@@ -3,7 +3,7 @@
 HINT = {
     "en": "You pass over the names that do not fit: a model with half an adapter looks healthy and "
     "answers nonsense. Check names and shapes yourself and refuse.",
-    "zh": "对不上的名字被你悄悄略过了:只装了半个适配器的模型看着正常,答的却是胡话。要自己核对名字和形状,不符就拒绝。",
+    "zh": "对不上的名字被你悄悄略过了：只装了半个适配器的模型看着正常，答的却是胡话。要自己核对名字和形状，不符就拒绝。",
 }
 FAILS = ["test_an_adapter_that_does_not_fit_is_refused"]
 

@@ -2,7 +2,7 @@
 
 HINT = {
     "en": "A new module begins in train mode. You put it into a model that is in eval mode, and its dropout is on.",
-    "zh": "新建的模块默认处于训练模式。你把它放进了处于评估模式的模型里,它的 dropout 是开着的。",
+    "zh": "新建的模块默认处于训练模式。你把它放进了处于评估模式的模型里，它的 dropout 是开着的。",
 }
 FAILS = ["test_the_model_agrees_with_peft"]
 

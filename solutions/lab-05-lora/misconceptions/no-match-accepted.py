@@ -3,7 +3,7 @@
 HINT = {
     "en": "When no layer has a target's name you return an empty list and say nothing: a misspelt "
     "target would cost a day of training.",
-    "zh": "没有任何层匹配时,你一声不响地返回了空列表:target 写错一个字母,就可能白训练一天。",
+    "zh": "没有任何层匹配时，你一声不响地返回了空列表：target 写错一个字母，就可能白训练一天。",
 }
 FAILS = ["test_nothing_to_replace_and_nothing_twice"]
 

@@ -3,7 +3,7 @@
 HINT = {
     "en": "Your labels train the whole conversation: the model also learns to write the user's "
     "questions and the system prompt. Only what the assistant says should count.",
-    "zh": "你把整段对话都拿来训练了:模型连用户的提问和系统提示也在学着写。应当只有助手说的话参与训练。",
+    "zh": "你把整段对话都拿来训练了：模型连用户的提问和系统提示也在学着写。应当只有助手说的话参与训练。",
 }
 FAILS = [
     "test_the_prompt_is_ignored",

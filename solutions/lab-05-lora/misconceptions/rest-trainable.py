@@ -3,7 +3,7 @@
 HINT = {
     "en": "You froze the layers that you wrapped and nothing else: embeddings, norms and the other "
     "layers are still trainable.",
-    "zh": "你只冻结了被包装的层:嵌入层、归一化层和其他层仍然可以训练。",
+    "zh": "你只冻结了被包装的层：嵌入层、归一化层和其他层仍然可以训练。",
 }
 FAILS = ["test_everything_but_the_update_is_frozen"]
 

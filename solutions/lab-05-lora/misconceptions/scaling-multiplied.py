@@ -2,7 +2,7 @@
 
 HINT = {
     "en": "Your update grows with the rank: r works the wrong way round in your scaling.",
-    "zh": "你的更新会随着秩的增大而变大:缩放系数里 r 的作用弄反了。",
+    "zh": "你的更新会随着秩的增大而变大：缩放系数里 r 的作用弄反了。",
 }
 FAILS = [
     "test_forward_agrees_with_the_formula",

@@ -2,7 +2,7 @@
 
 HINT = {
     "en": "Your update is B A x as it stands: alpha has no effect. Change alpha and watch the output.",
-    "zh": "你的更新就是 B A x 本身,alpha 根本没起作用。改一改 alpha,看看输出变不变。",
+    "zh": "你的更新就是 B A x 本身，alpha 根本没起作用。改一改 alpha，看看输出变不变。",
 }
 FAILS = [
     "test_forward_agrees_with_the_formula",

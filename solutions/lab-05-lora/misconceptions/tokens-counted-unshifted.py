@@ -3,7 +3,7 @@
 HINT = {
     "en": "You count every label that is not ignored. No position predicts the first token of a "
     "sequence, so it is not in the loss either.",
-    "zh": "你把所有未被忽略的标签都计了数。可是序列的第一个 token 没有位置去预测它,损失里也没有它。",
+    "zh": "你把所有未被忽略的标签都计了数。可是序列的第一个 token 没有位置去预测它，损失里也没有它。",
 }
 FAILS = ["test_every_response_token_weighs_the_same"]
 

@@ -3,7 +3,7 @@
 HINT = {
     "en": "You never put the model into train mode: after an evaluation its dropout would stay off for "
     "the rest of the training.",
-    "zh": "你没有把模型切到训练模式:评估过一次之后,后面的训练里 dropout 就一直是关着的。",
+    "zh": "你没有把模型切到训练模式：评估过一次之后，后面的训练里 dropout 就一直是关着的。",
 }
 FAILS = ["test_training_is_in_train_mode_and_leaves_the_frozen_alone"]
 

@@ -3,7 +3,7 @@
 HINT = {
     "en": "unmerge() takes the update out even when it is not in: call it on a layer that is not "
     "merged and look at its weight.",
-    "zh": "即使更新没有合并进去,unmerge() 也照减不误:对一个未合并的层调用它,看看权重。",
+    "zh": "即使更新没有合并进去，unmerge() 也照减不误：对一个未合并的层调用它，看看权重。",
 }
 FAILS = ["test_unmerging_restores_the_base"]
 

@@ -2,7 +2,7 @@
 
 HINT = {
     "en": "After merge() your layer has the update twice: once inside the weight and once more in forward.",
-    "zh": "merge() 之后,你的层把更新算了两次:权重里一次,forward 里又一次。",
+    "zh": "merge() 之后，你的层把更新算了两次：权重里一次，forward 里又一次。",
 }
 FAILS = [
     "test_merging_puts_the_update_into_the_weight",

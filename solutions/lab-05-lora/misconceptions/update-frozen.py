@@ -3,7 +3,7 @@
 HINT = {
     "en": "You freeze the model after the LoRA layers are in it, and they are frozen as well: nothing "
     "is left to train.",
-    "zh": "你是在插入 LoRA 层之后才冻结模型的,把它们也一起冻住了:没有任何参数可训练。",
+    "zh": "你是在插入 LoRA 层之后才冻结模型的，把它们也一起冻住了：没有任何参数可训练。",
 }
 FAILS = [
     "test_everything_but_the_update_is_frozen",

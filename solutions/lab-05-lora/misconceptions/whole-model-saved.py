@@ -2,7 +2,7 @@
 
 HINT = {
     "en": "Your adapter file holds the base model as well. For a 7B model that is 14 GB in the place of a few MB.",
-    "zh": "你的适配器文件把底座模型也存了进去。换成 7B 模型,就是 14 GB,而本来只要几 MB。",
+    "zh": "你的适配器文件把底座模型也存了进去。换成 7B 模型，就是 14 GB，而本来只要几 MB。",
 }
 FAILS = [
     "test_the_file_holds_the_update_and_nothing_else",

@@ -23,6 +23,7 @@ def softmax(x: Tensor, dim: int) -> Tensor:
 # %% nbgrader={"grade": true, "locked": true, "solution": false, "points": 4, "schema_version": 3, "grade_id": "softmax", "cell_type": "code"}
 labkit.check("softmax")
 
+
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "attention-solution", "cell_type": "code"}
 def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Scaled dot-product attention of q (T, D), k (S, D), v (S, D)."""
@@ -33,6 +34,7 @@ def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 # %% nbgrader={"grade": true, "locked": true, "solution": false, "points": 6, "schema_version": 3, "grade_id": "attention", "cell_type": "code"}
 labkit.check("attention")
+
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "rms-norm-solution", "cell_type": "code"}
 class RMSNorm(torch.nn.Module):
