@@ -198,22 +198,32 @@ class _Spawning:
         }
         self.answer = sandbox._order(order, [theirs.fileno()])
         theirs.close()
+        self.pid: int | None = None
+        self._settling = threading.Thread(target=self._settle, name="sandbox spare", daemon=True)
+        self._settling.start()
+
+    def _settle(self) -> None:
+        """Waits for the child's hello, whose credentials tell its pid on the host, and puts it under its limits."""
+        self.channel.settimeout(SPAWN_SECONDS)
+        try:
+            hello, ancillary, _, _ = self.channel.recvmsg(1, socket.CMSG_SPACE(12))
+        except OSError:
+            return
+        if hello:
+            (pid, _, _) = struct.unpack("3i", ancillary[0][2])
+            if self.cgroup:
+                self.cgroup.add(pid)
+            self.pid = pid
 
     def finish(self) -> "BubblewrapChild":
         """Waits for the child's hello, whose credentials tell its pid on the host, and puts it under its limits."""
         sandbox = self.sandbox
         pid_inside = sandbox._receive(self.answer, SPAWN_SECONDS)["pid"]
-        self.channel.settimeout(SPAWN_SECONDS)
-        try:
-            hello, ancillary, _, _ = self.channel.recvmsg(1, socket.CMSG_SPACE(12))
-        except TimeoutError:
-            hello, ancillary = b"", []
-        if not hello:
+        self._settling.join()
+        if self.pid is None:
             raise sandbox._dead()
+        pid = self.pid
         self.channel.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
-        (pid, _, _) = struct.unpack("3i", ancillary[0][2])
-        if self.cgroup:
-            self.cgroup.add(pid)
         watchdog = None if self.cgroup else Watchdog(pid, sandbox.limits.memory_mb * MEBIBYTE)
         return BubblewrapChild(sandbox, wire.Channel(self.channel), pid_inside, self.cgroup, watchdog)
 
@@ -261,8 +271,9 @@ def _command(preload: Sequence[str]) -> tuple[list[str], list[list[str]], list[s
             after += ["--symlink", os.readlink(link), link]
     # bubblewrap's own root and /dev are tmpfs: left writable, one child's files would be seen by the next.
     after += ["--chdir", "/home/student", "--remount-ro", "/dev", "--remount-ro", "/"]
+    # Not -I: it would ignore PYTHONHASHSEED, and a student's sets would change their order from run to run.
     start = f"import sys; sys.path.insert(0, {LIBRARY!r}); from worker.template import main; main(sys.argv[1:])"
-    after += ["--", f"{_venv()}/bin/{Path(sys.executable).name}", "-I", "-B", "-c", start, *preload]
+    after += ["--", f"{_venv()}/bin/{Path(sys.executable).name}", "-s", "-P", "-B", "-c", start, *preload]
     return before, _binds(), after
 
 

@@ -10,6 +10,7 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE = 1, 2, 4
 PR_SET_SECCOMP, PR_CAPBSET_DROP = 22, 24
 PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 36, 38
 SECCOMP_MODE_FILTER = 2
+MADV_COLLAPSE = 25
 _CAPABILITY_VERSION_3 = 0x20080522
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -57,3 +58,19 @@ def install_filter(program: bytes) -> None:
         _libc.prctl(PR_SET_SECCOMP, ctypes.c_ulong(SECCOMP_MODE_FILTER), header, ctypes.c_ulong(0), ctypes.c_ulong(0)),
         "seccomp",
     )
+
+
+def collapse_heap() -> None:
+    """Puts this process's private memory into huge pages, where the kernel can (Linux 6.1).
+
+    A fork copies the page tables, and an exit takes them down: 1 entry instead of 512.
+    """
+    size = 2 << 20
+    with open("/proc/self/maps") as file:
+        lines = file.read().splitlines()
+    for line in lines:
+        span, permissions, _, _, _, *name = line.split()
+        if permissions == "rw-p" and name in ([], ["[heap]"]):
+            start, end = (int(address, 16) for address in span.split("-"))
+            for address in range(-(-start // size) * size, end - size + 1, size):
+                _libc.madvise(ctypes.c_void_p(address), ctypes.c_size_t(size), MADV_COLLAPSE)  # refused: no matter

@@ -122,7 +122,7 @@ def reseed(seed: int) -> None:
     """Seeds random, numpy and torch: a fork would otherwise repeat the state of the process it came from."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)
 
 
 def _walk(target: Any, path: str) -> Any:

@@ -108,6 +108,7 @@ def test_an_endless_cell_costs_its_own_problem_only(grader, hand_in):
 
 def test_regrading_twenty_submissions_gives_the_same_bits_but_for_the_seconds(grader, hand_in):
     cells = [{}, {"attention-solution": WRONG_SCALE}, {"softmax-solution": "softmax = 3"},
+             {"softmax-solution": "def softmax(x, dim):\n    raise ValueError(str({'a', 'b', 'c', 'd', 'e'}))"},
              {"softmax-solution": "def softmax(x, dim):\n    return torch.randn(x.shape).softmax(dim)"}]  # fmt: skip
 
     def grade(index: int) -> dict:
