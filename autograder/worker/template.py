@@ -66,7 +66,7 @@ def _rehearse() -> None:
     objects.reseed(0)
     x = torch.ones(2, 2, requires_grad=True)
     (torch.nn.Linear(2, 2)(x) @ x).backward(torch.ones(2, 2))
-    wire.unpack(*wire.pack([x, {"a": 1.0}], str), str)
+    wire.unpack(*wire.pack([x, {"a": 1.0}], lambda value: {}), str)
     main = sys.modules["__main__"]
     cell = {"source": "def f(x):\n    return [y for y in x]", "role": "solution", "name": "f"}
     cells.load([cell, {"source": "f([1])", "role": "added", "name": "cell 2"}], {"f": "f"}, {}, lambda index: None)

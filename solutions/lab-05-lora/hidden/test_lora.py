@@ -775,8 +775,8 @@ def test_everything_but_the_update_is_frozen(student, rng):
         "head": student.new("torch.nn:Linear", 7, 5),
     }
     model = named_chain(student, layers)
-    student.inject_lora(model, ["q_proj"], 2, 4.0)
-    load_lora(model, {"q_proj.lora_A": normal(rng, 2, 7), "q_proj.lora_B": normal(rng, 7, 2)})
+    student.inject_lora(model, ["q_proj"], 1, 1.0)  # a scaling of 1: a wrong one must not hide what is trainable
+    load_lora(model, {"q_proj.lora_A": normal(rng, 1, 7), "q_proj.lora_B": normal(rng, 7, 1)})
     student.vjp(model, [torch.from_numpy(rng.integers(0, 11, (3, 7)))], normal(rng, 3, 7, 5), wrt=[])
     trained = sorted(name for name, grad in model.grads().items() if grad is not None)
     expect.equal(trained, ["q_proj.lora_A", "q_proj.lora_B"], what="the list of trainable parameters")
