@@ -18,7 +18,7 @@ import struct
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, cast
 
 import msgspec
@@ -35,6 +35,7 @@ MAX_VALUES = 250_000  # in one tree: a list of 100,000 numbers is fine, a second
 MAX_EQUAL_HASHES = 8  # among the keys of a dict; honest ones hardly ever share one
 MAX_DEPTH = 32
 MAX_INTEGER_DIGITS = 400
+MAX_PATH = 4096  # characters
 MAX_ITEMS = 10_000  # of an iterator that the student returns
 
 _LENGTHS = struct.Struct("<II")
@@ -192,7 +193,9 @@ def _pack(value: Any, tensors: dict[str, torch.Tensor], refer: Callable[[Any], d
         return {"$set": [recurse(item) for item in value]}
     if isinstance(value, torch.dtype):
         return {"$dtype": str(value).removeprefix("torch.")}
-    if isinstance(value, (torch.device, PurePath)):
+    if isinstance(value, PurePath):
+        return {"$path": str(value)[:MAX_PATH]}
+    if isinstance(value, torch.device):
         return str(value)
     return refer(value)
 
@@ -278,6 +281,8 @@ class _Unpacker:
                 return _DTYPE_NAMES[self.level(raw)]
             case "$int" if len(text := self.level(raw)) <= MAX_INTEGER_DIGITS:
                 return int(text)
+            case "$path" if len(text := self.level(raw)) <= MAX_PATH:
+                return Path(text)
             case "$handle":
                 return self.resolve(self.value(raw, depth))
         raise ProtocolError("an unknown tag")

@@ -8,6 +8,7 @@ import struct
 import threading
 import time
 from functools import cache
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -68,6 +69,12 @@ def test_views_and_arrays_come_back_by_value():
     assert torch.equal(there_and_back(matrix.T), matrix.T)
     assert torch.equal(there_and_back(matrix[:, ::2]), matrix[:, ::2])
     assert np.array_equal(there_and_back(np.arange(6)[::-2]), np.arange(6)[::-2])
+
+
+def test_a_path_comes_back_as_a_path_and_a_long_one_is_refused():
+    assert there_and_back([Path("/tmp/adapter")]) == [Path("/tmp/adapter")]
+    with pytest.raises(wire.ProtocolError):
+        unpack({"$path": "a" * 5000})
 
 
 def test_numbers_that_are_no_numbers_come_back():

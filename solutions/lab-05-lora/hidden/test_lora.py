@@ -1,8 +1,9 @@
 """Hidden tests of lab 05. The references here never come from the solution: closed formulas in float64, PyTorch's own
 operations, PEFT, and the chat template rendered turn by turn.
 
-Float32 results of the reference differ from these by at most 2e-6 (10 seeds, 1 and 2 threads), so the default 1e-5 of
-`expect.close` stands; wherever another tolerance is used, the comment beside it says what was measured.
+Tolerances were measured over 10 secrets, with 1 and 2 threads on this side: a layer's float32 results differ from float64
+by at most 6e-6, a sixth of the default of `expect.close` (1e-5 absolute plus 1e-5 relative). Where another tolerance is
+used, the comment beside it says what was measured.
 """
 
 import json
@@ -442,7 +443,7 @@ def test_gradients_reach_x_and_a_and_b(student, rng):
     grads = lora.layer.grads()
     rows, g = x.double().flatten(0, 1), cotangent.double().flatten(0, 1)
     A, B = lora.A.double(), lora.B.double()
-    # The gradients sum over 21 rows: the reference is within 8e-6.
+    # The gradients sum over 21 rows: the reference is within 2e-5, a tenth of the tolerance with its relative part.
     expect.close(grad_x, cotangent.double() @ lora.merged_weight(), what="the gradient of x", atol=1e-4)
     expect.close(grads.get("lora_A"), lora.scaling * B.T @ g.T @ rows, what="the gradient of lora_A", atol=1e-4)
     expect.close(grads.get("lora_B"), lora.scaling * g.T @ rows @ A.T, what="the gradient of lora_B", atol=1e-4)
@@ -830,7 +831,7 @@ def test_the_model_agrees_with_peft(student, rng):
     with torch.no_grad():
         base_logits = reference(ids).logits
         student.inject_lora(model, targets, r, alpha, 1.0)  # the model is in eval mode, so dropout rests
-        # Logits of the reference are within 1.5e-6 of PEFT's.
+        # Logits of the reference equal PEFT's to the bit; another order of the sums costs 1e-6.
         expect.close(logits_of(model, ids), base_logits, what="the logits right after injection")
 
         peft_model = get_peft_model(reference, LoraConfig(r=r, lora_alpha=alpha, target_modules=targets)).eval()
@@ -929,6 +930,10 @@ def test_a_fresh_model_with_the_adapter_answers_alike(student, rng):
     student.load_adapter(fresh, FOLDER)
     fresh.eval()
     expect.close(logits_of(fresh, ids), logits, what="the logits of the reloaded model")
+    fresh.train()
+    expect.close(
+        logits_of(fresh, ids), logits, what="the logits of the reloaded model in train mode (its dropout is 0)"
+    )
 
 
 @pytest.mark.problem(
@@ -1080,7 +1085,7 @@ def train_here(model: nn.Module, batches: Sequence[Batch], lr: float, max_grad_n
 def check_losses(losses: Any, expected: Sequence[float], what: str) -> None:
     floats = isinstance(losses, list) and all(isinstance(loss, float) for loss in losses)
     expect.that(floats, "train should return a list of float")
-    # Losses of the reference are within 2e-6; trained weights are compared as losses and norms only.
+    # Losses of the reference are within 1e-6; of the trained weights only the final norm's are compared.
     expect.close(torch.tensor(losses), torch.tensor(expected), what=what, atol=1e-4, rtol=0)
 
 
@@ -1144,7 +1149,7 @@ def test_training_takes_one_clipped_adamw_step_per_batch(student, rng):
         expected = train_here(here, batches, 0.03, **({"max_grad_norm": 1.0} | options))
         check_losses(losses, expected, "the list of losses")
         norm = expect.tensor(model.get("model.norm.weight"), shape=(30,), what="the final norm's weight")
-        # Six steps of 0.03, and weight decay moves it by 2e-3; the reference is within 2e-5.
+        # Six steps of 0.03, and weight decay moves it by 2e-3; the reference is within 5e-7.
         expect.close(norm, here.model.norm.weight.detach(), what="the final norm's weight after training", atol=2e-4)
 
 
@@ -1252,7 +1257,7 @@ def check_evaluation(result: Any, model: nn.Module, batches: Sequence[Batch]) ->
     )
     loss = heldout_loss(model, batches)
     expect.equal(result["tokens"], sum(count_targets(batch["labels"]) for batch in batches), what="tokens")
-    # The reference is within 1e-6; perplexity is about 101.
+    # The reference is within 5e-7; perplexity is about 101.
     expect.close(result["loss"], loss, what="loss", atol=1e-4, rtol=0)
     expect.close(result["perplexity"], math.exp(loss), what="perplexity", rtol=1e-4)
 
