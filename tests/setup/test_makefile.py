@@ -1,5 +1,6 @@
 """The Makefile: a thin layer, checked by asking make what it would do."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -7,7 +8,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True)
+    # As typed in a shell: when `make test` runs us, its own MAKEFLAGS would be in force.
+    shell = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True, env=shell)
 
 
 def test_make_alone_shows_the_menu_without_colour_in_a_pipe():
