@@ -22,7 +22,7 @@
 # - train, and judge honestly, on questions the model has not seen, whether it helped;
 # - do the same with `peft` and `trl`, and know what they do inside.
 #
-# **Time** about three hours. Running everything takes five to ten minutes on two CPU cores.
+# **Time** about three hours. Running everything takes about six minutes on two CPU cores.
 #
 # **You need** Python, tensors and `nn.Module` in PyTorch, and the Transformer of lesson 2. 5 GB of free memory, no GPU.
 #
@@ -41,7 +41,7 @@
 # - 完成训练，并用模型没见过的问题诚实地判断训练是否有效；
 # - 用 `peft` 和 `trl` 做同样的事，并且知道它们内部做了什么。
 #
-# **时间** 约三小时。全部单元格在两个 CPU 核上跑一遍需要 5 到 10 分钟。
+# **时间** 约三小时。全部单元格在两个 CPU 核上跑一遍约需 6 分钟。
 #
 # **预备知识** Python、PyTorch 的张量与 `nn.Module`、第 2 课的 Transformer。5 GB 空闲内存，不需要 GPU。
 #
