@@ -67,10 +67,7 @@ class Closed(Exception):
 
 
 class Failure(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """An exception that student code raised, as text.
-
-    `kind` is "student" for the student's own code, "argument" where the reply could not be turned into data.
-    """
+    """An exception that student code raised, as text; `line` and `text` are the student's own, in `cell`."""
 
     type: str
     message: str
