@@ -71,8 +71,11 @@ format: ## format: lay the code out
 
 lock: ## lock: pin requirements/*.in to requirements/*.txt
 	$(SETUP) dev
-	@cd requirements && for layer in lab grader dev; do \
-	  UV_CUSTOM_COMPILE_COMMAND="make lock" ../$(BIN)/uv pip compile --quiet --config-file uv.toml --universal \
+	@cd requirements && export UV_CUSTOM_COMPILE_COMMAND="make lock" && for layer in lab models framework grader dev; do \
+	  ../$(BIN)/uv pip compile --quiet --config-file uv.toml --universal \
+	    --python-version 3.11 --generate-hashes --no-emit-package torch $$layer.in -o $$layer.txt || exit; done && \
+	for layer in framework-cuda vllm unsloth; do \
+	  ../$(BIN)/uv pip compile --quiet --no-config --python-platform x86_64-manylinux_2_35 \
 	    --python-version 3.11 --generate-hashes --no-emit-package torch $$layer.in -o $$layer.txt || exit; done
 
 help: ## help: this menu

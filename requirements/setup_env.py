@@ -33,9 +33,9 @@ CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 INDEX_PROBE_SECONDS = 4
 
 STEPS = {  # what a layer consists of, in the order of installation
-    "lab": ("framework", "lab", "packages", "model"),
-    "grader": ("framework", "lab", "grader", "packages", "model"),
-    "dev": ("framework", "lab", "grader", "dev", "packages", "model"),
+    "lab": ("framework", "lab", "models", "packages", "smollm2"),
+    "grader": ("framework", "lab", "models", "grader", "packages", "smollm2"),
+    "dev": ("framework", "lab", "models", "grader", "dev", "packages", "smollm2"),
     "sandbox": ("sandbox",),
 }
 
@@ -86,7 +86,7 @@ def inputs_hash(step: str) -> str:
     inputs = {
         "framework": lambda: TORCH.encode(),
         "packages": lambda: (ROOT / "pyproject.toml").read_bytes(),
-        "model": lambda: b"1",  # labkit keeps the model; the stamp only says that it was made
+        "smollm2": lambda: b"1",  # labkit keeps the model; the stamp only says that it was made
     }.get(step, lambda: (LOCKS / f"{step}.txt").read_bytes())
     return hashlib.sha256(inputs()).hexdigest()
 
@@ -178,8 +178,8 @@ def install(step: str, count: str) -> None:
         install_torch(f"{count} PyTorch", unfinished)
     elif step == "packages":
         pip(f"{count} labkit", ["--no-deps", "--no-build-isolation", "-e", str(ROOT)], unfinished)
-    elif step == "model":
-        make_model(f"{count} SmolLM2")
+    elif step == "smollm2":
+        convert_smollm2(f"{count} SmolLM2")
     else:
         lock = ["--no-deps", "--require-hashes", "-r", str(LOCKS / f"{step}.txt")]
         pip(f"{count} packages of the {step} layer", lock, unfinished)
@@ -241,7 +241,7 @@ def pinned_versions() -> Iterator[Path]:
         yield file
 
 
-def make_model(title: str) -> None:
+def convert_smollm2(title: str) -> None:
     progress = Progress(title)
     progress.show("converting the weights (once)")
     code = "from labkit.models import smollm2_folder; smollm2_folder()"

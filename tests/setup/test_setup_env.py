@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / "requirements" / "setup_env.py"
-DEV_STEPS = ["framework", "lab", "grader", "dev", "packages", "model"]
+DEV_STEPS = ["framework", "lab", "models", "grader", "dev", "packages", "smollm2"]
 
 
 @pytest.fixture
