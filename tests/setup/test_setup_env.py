@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import re
 import subprocess
 import sys
 import time
@@ -29,7 +30,7 @@ def setup_env(tmp_path: Path) -> ModuleType:
     module.LOG = module.VENV / "setup.log"
     module.LOCKS.mkdir()
     (tmp_path / "pyproject.toml").write_text("[project]")
-    for layer in ("lab", "grader", "dev"):
+    for layer in ("start", "lab", "grader", "dev"):
         pins = (f"{layer}-package==1.0", "extra==2 ; sys_platform == 'linux'")
         lock = "".join(f"{pin} \\\n    --hash=sha256:00\n" for pin in pins)
         (module.LOCKS / f"{layer}.txt").write_text(lock)
@@ -64,6 +65,22 @@ def test_first_call_installs_the_layers_in_order_and_the_second_does_nothing(set
     assert "smollm2_folder" in model
     setup_env.main(["lab"])
     assert len(calls(venv)) == 4
+
+
+def test_a_start_needs_little_and_what_the_lab_needs_comes_on_top(setup_env, venv, monkeypatch):
+    monkeypatch.setattr(setup_env, "answers", lambda url: False)
+    setup_env.main(["start"])
+    assert [call.rpartition("/")[2] for call in calls(venv)] == ["start.txt", setup_env.ROOT.name]
+    setup_env.main(["lab"])
+    torch, lab, model = calls(venv)[2:]
+    assert "torch==" in torch and lab.endswith("/lab.txt") and "smollm2_folder" in model
+
+
+def test_a_start_and_the_lab_have_the_same_versions():
+    locks = [(SCRIPT.parent / f"{layer}.txt").read_text() for layer in ("start", "lab")]
+    start, lab = (set(re.findall(r"^[a-z0-9-]+==[^ ]+", lock, flags=re.MULTILINE)) for lock in locks)
+    assert start
+    assert start <= lab
 
 
 def test_a_layer_is_installed_again_when_its_lock_changes(setup_env, venv, monkeypatch):
