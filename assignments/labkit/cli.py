@@ -104,11 +104,10 @@ def ps() -> None:
     if not found:
         out.print(pick("No lab runs in a container.", "没有在容器中运行的实验。"))
         return
-    table = Table(*pick("Lab|Variant|State|URL", "实验|变体|状态|地址").split("|"))
-    table.columns[-1].overflow = "fold"
+    table = Table(*pick("Lab|Variant|State|URL", "实验|变体|状态|地址").split("|"), box=None)
     for running in found:
         table.add_row(running.lab, running.variant, running.state, running.url)
-    out.print(table)
+    out.print(table, width=200, crop=False, soft_wrap=True)  # an URL is for copying: it is not folded
 
 
 @app.command()
