@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from labkit import container, grading, i18n, jupyter, outline, report, runtime
-from labkit.container import Container
+from labkit.container import Container, Running
 from labkit.engine import Engine, NoContainers
 from labkit.i18n import pick
 from labkit.workspace import Lab, LabError, Submission, Workspace
@@ -107,7 +107,7 @@ def ps() -> None:
     table = Table(*pick("Lab|Variant|State|URL", "实验|变体|状态|地址").split("|"), box=None)
     for running in found:
         table.add_row(running.lab, running.variant, running.state, running.url)
-    out.print(table, width=200, crop=False, soft_wrap=True)  # an URL is for copying: it is not folded
+    Console(highlight=False, width=max(out.width, 160)).print(table)  # a URL is for copying: it is not cut
 
 
 @app.command()
@@ -125,13 +125,8 @@ def logs(number: Number) -> None:
     """Show what a lab's JupyterLab has said since its last start."""
     workspace, lab = _open(number, None)
     log = workspace.work / ".jupyter" / lab.name / "jupyter.log"
-    try:
-        Engine.find()
-        found = [running for running in container.find_all(workspace) if running.lab == lab.name]
-    except NoContainers:
-        found = []
-    if found:
-        subprocess.run(["docker", "logs", found[0].id])
+    if found := _find_container(workspace, lab):
+        subprocess.run(["docker", "logs", found.id])
     elif log.is_file():
         sys.stdout.write(log.read_text(encoding="utf-8", errors="replace"))
     else:
@@ -203,7 +198,23 @@ def status(lang: Language = None) -> None:
 def reset(number: Number) -> None:
     """Move your work on a lab aside, so that the next start begins anew. Nothing is deleted."""
     workspace, lab = _open(number, None)
-    aside = workspace.reset(lab)
+    running = _find_container(workspace, lab)
+    if running and not running.ended:  # it would go on saving to the folder under its new name
+        raise LabError(
+            pick(
+                f"Lab {lab.lesson.number} is running: `make stop` stops it, then reset.",
+                f"实验 {lab.lesson.number} 正在运行：请先运行 `make stop`，再重置。",
+            )
+        )
+    try:
+        aside = workspace.reset(lab)
+    except OSError as error:
+        raise LabError(
+            pick(
+                f"Your folder cannot be moved ({error.strerror}): inside a container, call `make reset-NN` outside.",
+                f"无法移动你的文件夹（{error.strerror}）：如果在容器内，请在容器外运行 `make reset-NN`。",
+            )
+        ) from None
     kept, anew = workspace.shown(aside), f"`make lab-{lab.lesson.number}`"
     out.print(pick(f"Your work is now in {kept}; {anew} starts anew.", f"作业已移到 {kept}；{anew} 重新开始"))
 
@@ -250,6 +261,15 @@ def _container(workspace: Workspace, lab: Lab, services: tuple[str, ...]) -> Con
         _fall_back("container" if services else asked, reason)
         return None
     return box
+
+
+def _find_container(workspace: Workspace, lab: Lab) -> Running | None:
+    """The lab's container, running or ended; None where there is none, or no engine."""
+    try:
+        Engine.find()
+    except NoContainers:
+        return None
+    return next((found for found in container.find_all(workspace) if found.lab == lab.name), None)
 
 
 def _fall_back(asked: str | None, reason: NoContainers) -> None:

@@ -109,7 +109,7 @@ class Container:
             "TENSORBOARD_PORT": str(jupyter.free_port(None)),
             "JUPYTER_TOKEN": secrets.token_hex(16),
         }
-        self._make_home()
+        self._make_folders()
         jupyter.interrupt_on_termination()
         try:
             with _status(pick("Starting the container", "正在启动容器")):
@@ -191,13 +191,14 @@ class Container:
             )
         )
 
-    def _make_home(self) -> None:
-        """The container's home, the student's like their folder; Docker would make it root's."""
-        home = self.workspace.work / ".home"
-        home.mkdir(exist_ok=True)
-        if hasattr(os, "geteuid") and os.geteuid() == 0:
-            owner = self.workspace.folder(self.lab).stat()
-            os.chown(home, owner.st_uid, owner.st_gid)
+    def _make_folders(self) -> None:
+        """What is mounted beside the student's folder, theirs as that is; Docker would make it root's."""
+        owner = self.workspace.folder(self.lab).stat()
+        for folder in (".home", ".submissions", f".submissions/{self.lab.name}"):
+            path = self.workspace.work / folder
+            path.mkdir(exist_ok=True)
+            if hasattr(os, "geteuid") and os.geteuid() == 0:
+                os.chown(path, owner.st_uid, owner.st_gid)
 
     def _compose(self, *command: str, **values: str) -> "subprocess.CompletedProcess[str]":
         """`docker compose` on this lab's project; `values` are those of a start."""

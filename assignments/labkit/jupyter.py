@@ -83,7 +83,7 @@ def become_server(folder: Path, notebook: str, *, state: Path, announce: Callabl
         token = secrets.token_hex(16)
         announce(f"http://127.0.0.1:{IMAGE_PORT}/lab/tree/{notebook}?token={token}")
     command = [*_command(folder, notebook, "0.0.0.0", IMAGE_PORT), "--ServerApp.answer_yes=True"]  # Ctrl-C just stops
-    os.dup2(1, 2)
+    os.dup2(1, 2)  # JupyterLab logs to standard error
     os.execve(command[0], command, _environment(token, state))
 
 

@@ -16,7 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from labkit.container import SERVICES
+from labkit.container import SERVICES, checkout_id
+from labkit.engine import registry
+from labkit.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDENT = 1000  # whose the work is, where root runs these tests
@@ -94,8 +96,6 @@ def start_lab(checkout: Path) -> Iterator[Callable[..., Started]]:
 
 def containers(checkout: Path) -> list[str]:
     """The names of all containers, networks included, of this checkout's labs."""
-    from labkit.container import checkout_id
-    from labkit.workspace import Workspace
 
     project = f"llm101-{checkout_id(Workspace(checkout))}"
     listed = [["ps", "--all", "--format={{.Names}}"], ["network", "ls", "--format={{.Name}}"]]
@@ -181,6 +181,20 @@ def test_it_runs_without_a_capability_on_a_system_that_cannot_be_written(checkou
     assert docker("exec", container, "sh", "-c", script).split() == ["CapBnd:", "0000000000000000", "read-only"]
 
 
+def test_what_is_handed_in_from_a_terminal_in_jupyterlab_is_kept_and_work_is_not_moved_away_beneath_it(
+    checkout: Path, start_lab
+):
+    start_lab().line("JupyterLab: ")
+    (container,) = [name for name in containers(checkout) if name.endswith("-lab-1")]
+    assert "hand in that folder" in docker("exec", container, "lab", "submit", "05")
+    (submission,) = (checkout / "work/.submissions/lab-05-lora").iterdir()
+    assert (submission / "lora.ipynb").stat().st_uid == (checkout / "work/lab-05-lora").stat().st_uid
+    outside = lab(checkout, "reset", "05")
+    assert (outside.returncode, outside.stderr) == (2, "Lab 05 is running: `make stop` stops it, then reset.\n")
+    inside = subprocess.run(["docker", "exec", container, "lab", "reset", "05"], capture_output=True, text=True)
+    assert (inside.returncode, inside.stderr.count("\n")) == (2, 1)
+
+
 def test_tensorboard_stands_beside_the_lab_and_is_stopped_with_it(checkout: Path, start_lab):
     started = start_lab("--with", "tensorboard")
     started.line("JupyterLab: ")
@@ -242,7 +256,7 @@ def test_an_empty_folder_is_filled_by_the_image_itself(tmp_path: Path):
     if os.geteuid() == 0:
         os.chown(folder, STUDENT, STUDENT)
     owner = folder.stat()
-    image = f"{os.environ.get('LLM101_REGISTRY', '')}llm101/lab-05:cpu"
+    image = f"{registry()}llm101/lab-05:cpu"
     container = docker(
         "run", "--rm", "--detach", f"--user={owner.st_uid}:{owner.st_gid}",
         f"--volume={folder}:/course/work/lab-05-lora", "--env=LLM101_LANG=zh", image,
