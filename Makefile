@@ -1,17 +1,18 @@
 # Every target is one line into a command: `lab` (student), `autograder` (teacher), or a developer's tool.
 # The first call of a target sets up what it needs; see requirements/setup_env.py.
 # Options for the command go into ARGS: make lab-05 ARGS="--lang zh --port 9000"
+# Labs run in containers where a Docker engine answers: make lab-05 LAB_RUNTIME=venv, or VARIANT=cuda, chooses.
 
 PYTHON := $(or $(wildcard .venv/bin/python),python3)
 SETUP := @$(PYTHON) -I -S requirements/setup_env.py
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup status build test test-slow bench lint format lock FORCE
+.PHONY: help setup status ps stop build images test test-slow bench lint format lock FORCE
 
 ##@ Student
 lab-%: FORCE ## lab-NN: open a lab in JupyterLab
-	$(SETUP) lab-$* lab
+	$(SETUP) lab-$* start
 	@$(BIN)/lab start $* $(ARGS)
 
 check-%: FORCE ## check-NN: run the public checks on your work
@@ -19,16 +20,28 @@ check-%: FORCE ## check-NN: run the public checks on your work
 	@$(BIN)/lab check $* $(ARGS)
 
 submit-%: FORCE ## submit-NN: hand in, with a score and hints
-	$(SETUP) lab-$* grader sandbox
+	$(SETUP) lab-$* start
 	@$(BIN)/lab submit $* $(ARGS)
 
 reset-%: FORCE ## reset-NN: move your work aside and begin anew
-	$(SETUP) lab-$* lab
+	$(SETUP) lab-$* start
 	@$(BIN)/lab reset $*
 
 status: ## status: your labs and scores
-	$(SETUP) lab
+	$(SETUP) start
 	@$(BIN)/lab status
+
+ps: ## ps: the labs that run in containers, with their URLs
+	$(SETUP) start
+	@$(BIN)/lab ps
+
+stop: ## stop: stop them all; work is kept
+	$(SETUP) start
+	@$(BIN)/lab stop
+
+logs-%: FORCE ## logs-NN: what a lab's JupyterLab has to say
+	$(SETUP) lab-$* start
+	@$(BIN)/lab logs $*
 
 setup: ## setup: install everything now
 	$(SETUP) grader
@@ -47,6 +60,12 @@ build: ## build: generate the released notebooks from solutions/
 validate-%: FORCE ## validate-NN: prove that the hidden suite separates right from wrong
 	$(SETUP) grader sandbox
 	@$(BIN)/autograder validate $* $(ARGS)
+
+images: ## images [VARIANT=cuda]: build the images of all labs
+	@$(PYTHON) images/build.py $(if $(VARIANT),--variant $(VARIANT))
+
+image-%: FORCE ## image-NN [VARIANT=cuda]: build the image of one lab
+	@$(PYTHON) images/build.py $* $(if $(VARIANT),--variant $(VARIANT))
 
 ##@ Developer
 test: ## test: the tests, but for the slow ones
@@ -71,7 +90,7 @@ format: ## format: lay the code out
 
 lock: ## lock: pin requirements/*.in to requirements/*.txt
 	$(SETUP) dev
-	@cd requirements && export UV_CUSTOM_COMPILE_COMMAND="make lock" && for layer in lab models framework grader dev; do \
+	@cd requirements && export UV_CUSTOM_COMPILE_COMMAND="make lock" && for layer in lab start models framework grader dev; do \
 	  ../$(BIN)/uv pip compile --quiet --config-file uv.toml --universal \
 	    --python-version 3.11 --generate-hashes --no-emit-package torch $$layer.in -o $$layer.txt || exit; done && \
 	for layer in framework-cuda vllm unsloth; do \

@@ -14,7 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from autograder.errors import GraderError, UserError
 from autograder.gradebook import commands
-from autograder.lab import REPOSITORY, Lab
+from autograder.lab import REPOSITORY, Lab, solutions_folder
+from autograder.secret import local_secret
 
 if TYPE_CHECKING:
     from autograder.suite import TestResult
@@ -79,10 +80,10 @@ def grade(
     known = Lab.find(lab)
     with _progress() as progress:
         task = progress.add_task("preparing the sandbox and the tests", total=None)
-        from autograder.grade import Grader, local_secret
+        from autograder.grade import Grader
         from autograder.report import table
 
-        with Grader(known, local_secret()) as grader:
+        with Grader(known, local_secret(solutions_folder())) as grader:
 
             def done(result: TestResult) -> None:
                 name = result.name.removeprefix("test_").replace("_", " ")

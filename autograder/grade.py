@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
@@ -14,7 +12,7 @@ from nbformat import NotebookNode
 
 from autograder import diagnosis, source
 from autograder.intake import SubmittedCell, Unreadable, read_submission
-from autograder.lab import Lab, solutions_folder
+from autograder.lab import Lab
 from autograder.misconception import Misconception
 from autograder.program import program, solution_names
 from autograder.report import ProblemReport, Report, SubmissionStatus, TestReport
@@ -178,18 +176,6 @@ class Grader:
             diagnosis=found,
             seconds=round(result.seconds, 3),
         )
-
-
-def local_secret() -> bytes:
-    """The secret for grading outside a cohort: made once per checkout, readable by its owner only."""
-    path = solutions_folder() / ".secret"
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
-    with open(descriptor, "wb") as file:
-        file.write(secret := secrets.token_bytes(32))
-    return secret
 
 
 def submitted_cells(notebook: NotebookNode) -> list[SubmittedCell]:

@@ -1,6 +1,7 @@
 """Bring .venv to what a target of the Makefile needs; called before each, and mostly nothing is to be done.
 
-    python3 requirements/setup_env.py lab-05 lab       for students: torch, the lab layer, labkit, the model
+    python3 requirements/setup_env.py lab-05 start     for students: labkit alone, seconds; labs run in containers
+    python3 requirements/setup_env.py lab-05 lab       labs without containers: torch, the lab layer, labkit, the model
     python3 requirements/setup_env.py grader sandbox   the same, the grader's layer, and bubblewrap
     python3 requirements/setup_env.py dev              as grader, and what working on the project needs
 
@@ -32,7 +33,9 @@ TORCH = "torch==2.13.0"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 INDEX_PROBE_SECONDS = 4
 
-STEPS = {  # what a layer consists of, in the order of installation
+ORDER = ("start", "framework", "lab", "models", "grader", "dev", "packages", "smollm2")  # of installation
+STEPS = {  # what a layer consists of
+    "start": ("start", "packages"),
     "lab": ("framework", "lab", "models", "packages", "smollm2"),
     "grader": ("framework", "lab", "models", "grader", "packages", "smollm2"),
     "dev": ("framework", "lab", "models", "grader", "dev", "packages", "smollm2"),
@@ -77,8 +80,8 @@ def ensure_lab_exists(lab: str) -> None:
 def missing(wanted: set[str]) -> list[str]:
     """The steps that are not done yet, or whose inputs have changed since, in order."""
     if not is_our_venv():
-        return [step for step in STEPS["dev"] if step in wanted]
-    return [step for step in STEPS["dev"] if step in wanted and read(STAMPS / step) != inputs_hash(step)]
+        return [step for step in ORDER if step in wanted]
+    return [step for step in ORDER if step in wanted and read(STAMPS / step) != inputs_hash(step)]
 
 
 def inputs_hash(step: str) -> str:

@@ -2,17 +2,20 @@
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
+import webbrowser
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from labkit import i18n, jupyter, outline, report
+from labkit import container, grading, i18n, jupyter, outline, report, runtime
+from labkit.container import Container, Running
+from labkit.engine import Engine, NoContainers
 from labkit.i18n import pick
 from labkit.workspace import Lab, LabError, Submission, Workspace
 
@@ -32,6 +35,14 @@ class LangOption(StrEnum):
     ZH = "zh"
 
 
+class Service(StrEnum):
+    """What --with takes."""
+
+    OLLAMA = "ollama"
+    TENSORBOARD = "tensorboard"
+    VLLM = "vllm"
+
+
 Number = Annotated[str, typer.Argument(metavar="NN", help="The lesson's number, such as 05.")]
 Language = Annotated[LangOption | None, typer.Option("--lang", help="English or Chinese.")]
 
@@ -42,31 +53,90 @@ def start(
     lang: Language = None,
     browser: Annotated[bool, typer.Option(help="Open the browser.")] = True,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Default: any free one.")] = None,
+    services: Annotated[list[Service] | None, typer.Option("--with", help="Start this beside the lab, too.")] = None,
 ) -> None:
     """Open a lab in JupyterLab. Your work stays in work/; a second start opens it as you left it."""
-    if (runtime := os.environ.get("LAB_RUNTIME", "venv")) != "venv":
-        raise LabError(
-            pick(
-                f"LAB_RUNTIME={runtime} is not there yet: labs run from the virtual environment (LAB_RUNTIME=venv).",
-                f"暂不支持 LAB_RUNTIME={runtime}：目前实验在虚拟环境中运行（LAB_RUNTIME=venv）。",
-            )
-        )
     workspace, lab = _open(number, lang)
+    box = _container(workspace, lab, tuple(service.value for service in services or ()))
+    if box is not None and _show_running(box, browser):
+        return
+    if box is None:
+        runtime.set_up_venv(workspace.root, f"lab-{lab.lesson.number}", "lab")
     fresh = not workspace.folder(lab).is_dir()
     folder = workspace.start(lab, i18n.current())
     out.print(pick("Starting" if fresh else "Opening", "正在打开"), workspace.shown(folder))
     notebook = workspace.notebooks(lab)[0]
-    stops = pick("Ctrl-C here stops it; your work is kept.", "在此按 Ctrl-C 停止；作业会保留。")
-    jupyter.serve(
-        folder,
-        notebook.name,
-        state=workspace.work / ".jupyter" / lab.name,
-        port=port,
-        browser=browser,
-        announce=lambda url: out.print(f"JupyterLab: {url}\n{stops}", soft_wrap=True),
+    if box is not None:
+        box.serve(port=port, browser=browser, announce=_announce)
+    else:
+        jupyter.serve(
+            folder,
+            notebook.name,
+            state=workspace.work / ".jupyter" / lab.name,
+            port=port,
+            browser=browser,
+            announce=lambda url: _announce({"JupyterLab": url}),
+        )
+    kept, again = workspace.shown(folder), f"`make lab-{lab.lesson.number}`"
+    out.print(
+        pick(f"Stopped. Your work is in {kept}; {again} opens it again.", f"已停止。作业在 {kept}；再次打开：{again}")
     )
-    again = f"`make lab-{lab.lesson.number}`"
-    out.print(pick(f"Stopped. {again} opens it again.", f"已停止。再次打开：{again}"))
+
+
+@app.command()
+def serve(number: Number, lang: Language = None) -> None:
+    """What a lab's image runs: JupyterLab in the foreground on port 8888, with the token in JUPYTER_TOKEN."""
+    workspace, lab = _open(number, lang)
+    folder = workspace.start(lab, i18n.current())
+    jupyter.become_server(
+        folder,
+        workspace.notebooks(lab)[0].name,
+        state=workspace.work / ".jupyter" / lab.name,
+        announce=lambda url: print(f"JupyterLab: {url}", flush=True),
+    )
+
+
+@app.command()
+def ps() -> None:
+    """Show the labs that run in containers, with their URLs."""
+    Engine.find()
+    found = [running for running in container.find_all(Workspace()) if not running.ended]
+    if not found:
+        out.print(pick("No lab runs in a container.", "没有在容器中运行的实验。"))
+        return
+    table = Table(*pick("Lab|Variant|State|URL", "实验|变体|状态|地址").split("|"), box=None)
+    for running in found:
+        table.add_row(running.lab, running.variant, running.state, running.url)
+    Console(highlight=False, width=max(out.width, 160)).print(table)  # a URL is for copying: it is not cut
+
+
+@app.command()
+def stop() -> None:
+    """Stop every lab of this checkout that runs in a container. Your work is kept."""
+    workspace, engine = Workspace(), Engine.find()
+    labs = {lab.name: lab for lab in workspace.labs()}
+    for running in container.find_all(workspace):
+        Container(workspace, labs[running.lab], engine, running.variant).remove()
+        out.print(pick(f"Stopped {running.lab}.", f"已停止 {running.lab}。"))
+
+
+@app.command()
+def logs(number: Number) -> None:
+    """Show what a lab's JupyterLab has said since its last start."""
+    workspace, lab = _open(number, None)
+    log = workspace.work / ".jupyter" / lab.name / "jupyter.log"
+    if found := _find_container(workspace, lab):
+        subprocess.run(["docker", "logs", found.id])
+    elif log.is_file():
+        sys.stdout.write(log.read_text(encoding="utf-8", errors="replace"))
+    else:
+        start = f"`make lab-{lab.lesson.number}`"
+        raise LabError(
+            pick(
+                f"Lab {lab.lesson.number} has no log yet: {start} starts it.",
+                f"实验 {lab.lesson.number} 还没有日志：请运行 {start}。",
+            )
+        )
 
 
 @app.command()
@@ -106,7 +176,7 @@ def submit(number: Number, lang: Language = None) -> None:
             )
         )
         return
-    _grade(lab, submission)
+    _grade(workspace, lab, submission)
 
 
 @app.command()
@@ -128,7 +198,23 @@ def status(lang: Language = None) -> None:
 def reset(number: Number) -> None:
     """Move your work on a lab aside, so that the next start begins anew. Nothing is deleted."""
     workspace, lab = _open(number, None)
-    aside = workspace.reset(lab)
+    running = _find_container(workspace, lab)
+    if running and not running.ended:  # it would go on saving to the folder under its new name
+        raise LabError(
+            pick(
+                f"Lab {lab.lesson.number} is running: `make stop` stops it, then reset.",
+                f"实验 {lab.lesson.number} 正在运行：请先运行 `make stop`，再重置。",
+            )
+        )
+    try:
+        aside = workspace.reset(lab)
+    except OSError as error:
+        raise LabError(
+            pick(
+                f"Your folder cannot be moved ({error.strerror}): inside a container, call `make reset-NN` outside.",
+                f"无法移动你的文件夹（{error.strerror}）：如果在容器内，请在容器外运行 `make reset-NN`。",
+            )
+        ) from None
     kept, anew = workspace.shown(aside), f"`make lab-{lab.lesson.number}`"
     out.print(pick(f"Your work is now in {kept}; {anew} starts anew.", f"作业已移到 {kept}；{anew} 重新开始"))
 
@@ -153,11 +239,72 @@ def _open(number: str, lang: LangOption | None) -> tuple[Workspace, Lab]:
     return workspace, lab
 
 
-def _grade(lab: Lab, submission: Submission) -> None:
+def _container(workspace: Workspace, lab: Lab, services: tuple[str, ...]) -> Container | None:
+    """The lab's container, its images at hand; None when the lab is to run in the virtual environment.
+
+    Raises:
+        LabError: containers were asked for and cannot be had, or they can and something else is in the way.
+    """
+    asked = runtime.asked()
+    if asked == "venv" and services:
+        raise LabError(
+            pick("--with needs containers: leave LAB_RUNTIME=venv out.", "--with 需要容器：请去掉 LAB_RUNTIME=venv。")
+        )
+    if asked == "venv":
+        return None
+    try:
+        box = Container(workspace, lab, Engine.find(), container.choose_variant(), services)
+        known = box.find()
+        if known is None or known.ended:
+            box.ensure_images()
+    except NoContainers as reason:
+        _fall_back("container" if services else asked, reason)
+        return None
+    return box
+
+
+def _find_container(workspace: Workspace, lab: Lab) -> Running | None:
+    """The lab's container, running or ended; None where there is none, or no engine."""
+    try:
+        Engine.find()
+    except NoContainers:
+        return None
+    return next((found for found in container.find_all(workspace) if found.lab == lab.name), None)
+
+
+def _fall_back(asked: str | None, reason: NoContainers) -> None:
+    """Go on without containers, in a word where Docker is there; raises `reason` when they were asked for."""
+    if asked == "container":
+        raise reason
+    if shutil.which("docker"):
+        out.print(pick(f"{reason.why}: using the virtual environment.", f"{reason.why}：改用虚拟环境。"))
+
+
+def _show_running(box: Container, browser: bool) -> bool:
+    """Whether the lab runs already; then it is shown, and whoever started it goes on following it."""
+    known = box.find()
+    if known is None or known.ended:
+        return False
+    running = box.wait_until_up()
+    out.print(pick(f"Lab {box.lab.lesson.number} is running already.", f"实验 {box.lab.lesson.number} 已在运行。"))
+    out.print(f"JupyterLab: {running.url}", soft_wrap=True)
+    if browser:
+        webbrowser.open(str(running.url))
+    return True
+
+
+def _announce(urls: dict[str, str]) -> None:
+    for name, url in urls.items():
+        out.print(f"{name}: {url}", soft_wrap=True)
+    out.print(pick("Ctrl-C here stops it; your work is kept.", "在此按 Ctrl-C 停止；作业会保留。"))
+
+
+def _grade(workspace: Workspace, lab: Lab, submission: Submission) -> None:
     """Have the autograder grade the saved copy, keep its report beside it, and show it."""
-    grader = Path(sys.executable).with_name("autograder")
-    call = ["grade", lab.lesson.number, str(submission.folder), "--lang", i18n.current(), "--json"]
-    done = subprocess.run([grader, *call], stdout=subprocess.PIPE)
+    done = _grade_in_container(workspace, lab, submission)
+    if done is None:
+        runtime.set_up_venv(workspace.root, f"lab-{lab.lesson.number}", "grader", "sandbox")
+        done = grading.here(lab, submission)
     if done.returncode:
         raise LabError(
             pick(
@@ -167,6 +314,21 @@ def _grade(lab: Lab, submission: Submission) -> None:
         )
     graded = submission.keep_report(done.stdout)
     out.print(report.render(graded))
+
+
+def _grade_in_container(
+    workspace: Workspace, lab: Lab, submission: Submission
+) -> "subprocess.CompletedProcess[bytes] | None":
+    """What the grader's container answers; None when grading is to run in the virtual environment."""
+    asked = runtime.asked()
+    sources = grading.sources(workspace) / lab.name
+    if asked == "venv" or not sources.is_dir() or not grading.seccomp_profile(workspace).is_file():
+        return None
+    try:
+        return grading.in_container(workspace, lab, submission, Engine.find())
+    except NoContainers as reason:
+        _fall_back(asked, reason)
+        return None
 
 
 def _status(workspace: Workspace, lab: Lab) -> tuple[str, str, str]:

@@ -12,12 +12,14 @@ import urllib.request
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from labkit import i18n
 from labkit.workspace import LabError
 
 START_SECONDS = 60
 STOP_SECONDS = 10
+IMAGE_PORT = 8888  # in a lab's container; the port on the host is chosen there
 
 
 def serve(
@@ -39,7 +41,7 @@ def serve(
     Raises:
         LabError: the port is taken, or JupyterLab does not come up.
     """
-    port = _free_port(port)
+    port = free_port(port)
     token = secrets.token_hex(16)
     state.mkdir(parents=True, exist_ok=True)
     log = state / "jupyter.log"
@@ -47,14 +49,14 @@ def serve(
     # In a session of its own, so that Ctrl-C reaches only us and Jupyter does not ask whether to stop.
     with log.open("wb") as output:
         server = subprocess.Popen(
-            _command(folder, notebook, port),
+            _command(folder, notebook, "127.0.0.1", port),
             env=_environment(token, state),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    _interrupt_on_termination()
+    interrupt_on_termination()
     try:
         _wait_until_up(server, f"{base}/api/status?token={token}", log)
         url = f"{base}/lab/tree/{notebook}?token={token}"
@@ -69,10 +71,26 @@ def serve(
         _stop(server)
 
 
-def _command(folder: Path, notebook: str, port: int) -> list[str]:
+def become_server(folder: Path, notebook: str, *, state: Path, announce: Callable[[str], None]) -> NoReturn:
+    """Turn this process into JupyterLab for `folder`, for every address: what a lab's image runs.
+
+    Its log goes to standard output, signals reach it directly. The token is JUPYTER_TOKEN; where there is none,
+    one is made and `announce` is called with the URL.
+    """
+    state.mkdir(parents=True, exist_ok=True)
+    token = os.environ.get("JUPYTER_TOKEN")
+    if not token:
+        token = secrets.token_hex(16)
+        announce(f"http://127.0.0.1:{IMAGE_PORT}/lab/tree/{notebook}?token={token}")
+    command = [*_command(folder, notebook, "0.0.0.0", IMAGE_PORT), "--ServerApp.answer_yes=True"]  # Ctrl-C just stops
+    os.dup2(1, 2)  # JupyterLab logs to standard error
+    os.execve(command[0], command, _environment(token, state))
+
+
+def _command(folder: Path, notebook: str, address: str, port: int) -> list[str]:
     settings = {
         "ServerApp.root_dir": str(folder),
-        "ServerApp.ip": "127.0.0.1",
+        "ServerApp.ip": address,
         "ServerApp.port": port,
         "ServerApp.port_retries": 0,
         "ServerApp.open_browser": False,
@@ -101,7 +119,7 @@ def _environment(token: str, state: Path) -> dict[str, str]:
     }
 
 
-def _free_port(wanted: int | None) -> int:
+def free_port(wanted: int | None) -> int:
     """`wanted` if it is free, or any free port when None."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -113,18 +131,25 @@ def _free_port(wanted: int | None) -> int:
 
 
 def _wait_until_up(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy does not know our loopback
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
-        try:
-            with direct.open(url, timeout=2):
-                return
-        except OSError:
-            time.sleep(0.1)
+        if answers(url):
+            return
+        time.sleep(0.1)
     raise LabError(f"JupyterLab did not start: {_last_line(log)} (the log is {log})")
 
 
-def _interrupt_on_termination() -> None:
+def answers(url: str) -> bool:
+    """Whether a server on this machine answers `url` with a page."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy does not know our loopback
+    try:
+        with direct.open(url, timeout=2):
+            return True
+    except OSError:
+        return False
+
+
+def interrupt_on_termination() -> None:
     """Being terminated, or losing the terminal, stops the server like Ctrl-C does."""
 
     def interrupt(*_: object) -> None:

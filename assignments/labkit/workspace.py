@@ -123,6 +123,9 @@ class Workspace:
             shutil.copytree(self.release(lab, lang), unfinished)
             (unfinished / _LANGUAGE_FILE).write_text(lang)
             unfinished.rename(folder)  # all of it is there, or nothing
+        elif not any(folder.iterdir()):  # mounted empty into a container: it can be filled, but not replaced
+            shutil.copytree(self.release(lab, lang), folder, dirs_exist_ok=True)
+            (folder / _LANGUAGE_FILE).write_text(lang)
         return folder
 
     def reset(self, lab: Lab) -> Path:

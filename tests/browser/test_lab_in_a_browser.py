@@ -40,8 +40,9 @@ def start(tmp_path: Path) -> Iterator:
     servers = []
 
     def run(lang: str) -> str:
+        environment = {**os.environ, "COLUMNS": "300", "LAB_RUNTIME": "venv"}
         command = [sys.executable, "-c", START, str(tmp_path), "start", "05", "--no-browser", "--lang", lang]
-        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "300"})
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         servers.append(server)
         return _url(server)
 

@@ -41,6 +41,12 @@ def english(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLM101_LANG", "en")
 
 
+@pytest.fixture(autouse=True)
+def virtual_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run labs in the virtual environment, whatever this machine has; test_container.py asks for more."""
+    monkeypatch.setenv("LAB_RUNTIME", "venv")
+
+
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     """A course with lab 05 released in both languages, and nothing begun."""

@@ -140,4 +140,5 @@ def test_start_serves_the_students_copy(lab, workspace, monkeypatch):
     assert code == 0
     assert served["folder"] == workspace.root / "work" / "lab-05-lora"
     assert (served["port"], served["browser"]) == (9123, False)
-    assert output.splitlines() == ["Starting work/lab-05-lora", "Stopped. `make lab-05` opens it again."]
+    stopped = "Stopped. Your work is in work/lab-05-lora; `make lab-05` opens it again."
+    assert output.splitlines() == ["Starting work/lab-05-lora", stopped]

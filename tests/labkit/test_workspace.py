@@ -30,6 +30,15 @@ def test_a_start_that_was_killed_is_made_good(workspace: Workspace):
     assert sorted(file.name for file in folder.iterdir()) == [".language", "lora.ipynb"]
 
 
+def test_a_folder_that_was_mounted_empty_is_filled_in_its_place(workspace: Workspace):
+    folder = workspace.work / "lab-05-lora"
+    folder.mkdir(parents=True)
+    place = folder.stat().st_ino
+    workspace.start(workspace.find("05"), "zh")
+    assert folder.stat().st_ino == place
+    assert sorted(file.name for file in folder.iterdir()) == [".language", "lora.ipynb"]
+
+
 def test_reset_moves_the_work_aside_every_time(workspace: Workspace):
     lab = workspace.find("05")
     kept = []

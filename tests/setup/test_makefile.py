@@ -15,7 +15,8 @@ def make(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_make_alone_shows_the_menu_without_colour_in_a_pipe():
     menu = make().stdout
-    for target in ("lab-NN", "submit-NN", "grade-NN SUBMISSION=path", "validate-NN", "test"):
+    targets = ("lab-NN", "submit-NN", "ps", "stop", "logs-NN", "grade-NN SUBMISSION=path", "validate-NN", "test")
+    for target in (*targets, "images [VARIANT=cuda]", "image-NN [VARIANT=cuda]"):
         assert f"make {target} " in menu
     assert "\033" not in menu
 
@@ -35,4 +36,16 @@ def test_only_what_grades_asks_for_the_sandbox():
         target: "sandbox" in make("-n", target, "SUBMISSION=x").stdout
         for target in ("lab-05", "check-05", "status", "build", "submit-05", "grade-05", "validate-05", "test")
     }
-    assert [target for target, asked in asks.items() if asked] == ["submit-05", "grade-05", "validate-05", "test"]
+    assert [target for target, asked in asks.items() if asked] == ["grade-05", "validate-05", "test"]
+
+
+def test_what_can_do_with_containers_installs_no_torch():
+    for target in ("lab-05", "submit-05", "reset-05", "logs-05", "status", "ps", "stop"):
+        setup, call = make("-n", target).stdout.splitlines()
+        assert setup.endswith(("setup_env.py lab-05 start", "setup_env.py start"))
+        assert call.startswith(".venv/bin/lab ")
+
+
+def test_images_are_built_for_the_variant_that_is_asked_for():
+    assert make("-n", "images").stdout.strip().endswith("images/build.py")
+    assert make("-n", "image-05", "VARIANT=cuda").stdout.strip().endswith("images/build.py 05 --variant cuda")

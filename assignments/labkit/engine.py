@@ -1,0 +1,170 @@
+"""The Docker engine of this machine, through the `docker` command: whether it answers, and which images it has."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labkit.i18n import pick
+from labkit.workspace import LabError
+
+ANSWER_SECONDS = 5
+NEEDED_GB = 8  # to pull or build an image with all that is below it
+NEEDED_GB_CUDA = 30
+
+
+class NoContainers(LabError):
+    """Labs cannot run in containers here: `why` not, and the cure."""
+
+    def __init__(self, why: str, cure: str) -> None:
+        super().__init__(f"{why}: {cure}")
+        self.why = why
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A Docker engine that answers on this machine and has the compose plugin."""
+
+    root: Path  # where it keeps its images; on this host, or in a virtual machine of Docker Desktop's
+    rootless: bool
+
+    @classmethod
+    def find(cls) -> "Engine":
+        """The engine that the `docker` command talks to; NoContainers, within seconds, where labs cannot use one."""
+        if shutil.which("docker") is None:
+            raise NoContainers(
+                pick("Docker is not installed", "没有安装 Docker"),
+                pick("install it, or use LAB_RUNTIME=venv.", "请先安装，或使用 LAB_RUNTIME=venv。"),
+            )
+        try:
+            done = docker("info", "--format", "{{json .}}", timeout=ANSWER_SECONDS)
+            endpoint = docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}", timeout=ANSWER_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise _silent() from None
+        info = _json(done.stdout)
+        if not info.get("DockerRootDir"):
+            raise _forbidden() if "permission denied" in done.stderr + str(info.get("ServerErrors")) else _silent()
+        if endpoint.stdout.startswith(("tcp:", "ssh:")):
+            raise NoContainers(
+                pick("The Docker engine is on another machine", "Docker 引擎在另一台机器上"),
+                pick(
+                    "your folder cannot be mounted there. Unset DOCKER_HOST, or use LAB_RUNTIME=venv.",
+                    "无法挂载你的文件夹。请取消 DOCKER_HOST，或使用 LAB_RUNTIME=venv。",
+                ),
+            )
+        if "compose" not in [plugin["Name"] for plugin in info["ClientInfo"].get("Plugins") or []]:
+            raise NoContainers(
+                pick("Docker lacks its compose plugin", "Docker 缺少 compose 插件"),
+                pick(
+                    "install docker-compose-plugin (or docker-compose-v2), or use LAB_RUNTIME=venv.",
+                    "请安装 docker-compose-plugin（或 docker-compose-v2），或使用 LAB_RUNTIME=venv。",
+                ),
+            )
+        return cls(Path(info["DockerRootDir"]), "name=rootless" in (info.get("SecurityOptions") or []))
+
+    def ensure_image(self, image: str, repository: Path) -> None:
+        """See that `image` is here: pulled where LLM101_REGISTRY names a registry, else built from images/.
+
+        Raises:
+            NoContainers: there is nothing that it could be made from.
+            LabError: the disk is too small for it, or pulling or building failed.
+        """
+        if docker("image", "inspect", image).returncode == 0:
+            return
+        build = repository / "images" / "build.py"
+        name, _, tag = image.rpartition("/")[2].partition(":")
+        if registry() or "llm101/" not in image:
+            command = ["docker", "pull", image]
+            failed = pick("could not be pulled", "拉取失败")
+        elif build.is_file():
+            command = [sys.executable, str(build), name.removeprefix("lab-"), "--variant", tag]
+            failed = pick("could not be built", "构建失败")
+        else:
+            raise NoContainers(
+                pick(f"The image {image} is not here", f"这里没有镜像 {image}"),
+                pick(
+                    "set LLM101_REGISTRY to the registry that has it, or use LAB_RUNTIME=venv.",
+                    "请用 LLM101_REGISTRY 指定镜像仓库，或使用 LAB_RUNTIME=venv。",
+                ),
+            )
+        self._ensure_room(image)
+        if subprocess.run(command, cwd=repository).returncode:  # its progress is the user's to see
+            raise LabError(
+                pick(
+                    f"The image {image} {failed}: see above, or use LAB_RUNTIME=venv.",
+                    f"镜像 {image} {failed}：请看上面的输出，或使用 LAB_RUNTIME=venv。",
+                )
+            )
+
+    def _ensure_room(self, image: str) -> None:
+        """LabError when the engine's disk is too small; what is in a virtual machine cannot be seen from here."""
+        if not self.root.exists():
+            return
+        needed = NEEDED_GB_CUDA if image.endswith(":cuda") else NEEDED_GB
+        free = shutil.disk_usage(self.root).free // 10**9
+        if free < needed:
+            raise LabError(
+                pick(
+                    f"{image} needs {needed} GB and {self.root} has {free} GB free: make room "
+                    "(`docker system prune` removes what nothing uses), or use LAB_RUNTIME=venv.",
+                    f"{image} 需要 {needed} GB，而 {self.root} 只剩 {free} GB：请腾出空间"
+                    "（`docker system prune` 会删除无用的数据），或使用 LAB_RUNTIME=venv。",
+                )
+            )
+
+
+def docker(*arguments: str, timeout: float | None = None, **options: Any) -> "subprocess.CompletedProcess[str]":
+    """Run `docker` and keep what it says. In a session of its own: a Ctrl-C is for us, and we tell docker."""
+    return subprocess.run(
+        ["docker", *arguments], capture_output=True, text=True, timeout=timeout, start_new_session=True, **options
+    )
+
+
+def inspect(*labels: str) -> list[dict[str, Any]]:
+    """What the engine knows about the containers with all these labels ("key" or "key=value")."""
+    found = docker("ps", "--all", "--quiet", "--no-trunc", *(f"--filter=label={label}" for label in labels))
+    ids = found.stdout.split()
+    # One that has gone since leaves the others in the answer.
+    return json.loads(docker("inspect", *ids).stdout) if ids else []
+
+
+def registry() -> str:
+    """What stands before the names of our images: LLM101_REGISTRY with a slash at its end, or nothing."""
+    name = os.environ.get("LLM101_REGISTRY", "").rstrip("/")
+    return f"{name}/" if name else ""
+
+
+def last_line(text: str) -> str:
+    """The last line of what a command said."""
+    return text.strip().rpartition("\n")[2].strip()
+
+
+def _json(text: str) -> dict[str, Any]:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {}
+
+
+def _silent() -> NoContainers:
+    return NoContainers(
+        pick("No Docker engine answers", "没有正在运行的 Docker 引擎"),
+        pick(
+            "start Docker Desktop, or `sudo systemctl start docker`, or use LAB_RUNTIME=venv.",
+            "请启动 Docker Desktop，或运行 `sudo systemctl start docker`，或使用 LAB_RUNTIME=venv。",
+        ),
+    )
+
+
+def _forbidden() -> NoContainers:
+    return NoContainers(
+        pick("You may not use the Docker engine", "你没有使用 Docker 引擎的权限"),
+        pick(
+            "`sudo usermod -aG docker $USER` and log in again, or use LAB_RUNTIME=venv.",
+            "请运行 `sudo usermod -aG docker $USER` 后重新登录，或使用 LAB_RUNTIME=venv。",
+        ),
+    )
