@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 import torch
 
-from autograder.errors import UserError
+from autograder.errors import GraderError, UserError
 from autograder.expect import Mismatch
 from autograder.lab import Lab
 from autograder.report import Outcome
@@ -135,6 +135,7 @@ class _Loop:
         self.error: Exception | None = None
         self.run: Pass | None = None
         self.result: TestResult | None = None
+        self.broken: GraderError | None = None  # the sandbox, say: no fault of the student's
 
     def pytest_configure(self, config: pytest.Config) -> None:
         config.addinivalue_line("markers", "problem(id, points, hint, tolerance): what a hidden test is worth")
@@ -172,9 +173,13 @@ class _Loop:
     def _run_items(self, run: Pass, items: Sequence[pytest.Item]) -> None:
         self.run = run
         items = [item for item in items if run.only is None or item.name in run.only]
-        for item, following in zip(items, [*items[1:], None], strict=True):
-            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-        self.run = None
+        try:
+            for item, following in zip(items, [*items[1:], None], strict=True):
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+                if self.broken:
+                    raise self.broken
+        finally:
+            self.run, self.broken = None, None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -192,6 +197,8 @@ class _Loop:
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport:
         """Takes down the verdict; without pytest's own traceback, which costs time and would show the hidden test."""
         assert self.run is not None
+        if call.excinfo and isinstance(call.excinfo.value, GraderError):
+            self.broken = call.excinfo.value
         if call.when == "setup":
             self.result = TestResult(item.name, self.suite.marks[item.name])
         assert self.result is not None

@@ -3,7 +3,11 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from autograder.errors import GraderError
 from autograder.report import Report
+from autograder.sandbox.bubblewrap import Bubblewrap
 
 WRONG_SCALE = "def attention(q, k, v):\n    return softmax(q @ k.T, -1) @ v"
 
@@ -121,3 +125,16 @@ def test_regrading_twenty_submissions_gives_the_same_bits_but_for_the_seconds(gr
 
     first = [grade(index) for index in range(20)]
     assert [grade(index) for index in range(20)] == first
+
+
+def test_a_sandbox_that_fails_costs_no_student_a_point(grader, hand_in, monkeypatch):
+    """It ends the grading of this submission, and the next one is graded as ever."""
+
+    def fail(self):
+        raise GraderError("the sandbox could not start a child")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Bubblewrap, "spawn", fail)
+        with pytest.raises(GraderError, match="could not start a child"):
+            grader.grade(hand_in())
+    assert grader.grade(hand_in()).score == 16
