@@ -8,7 +8,7 @@ SETUP := @$(PYTHON) -I -S requirements/setup_env.py
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup status ps stop build images test test-slow bench lint format lock FORCE
+.PHONY: help setup status ps stop build images publish test test-slow test-containers bench lint format lock FORCE
 
 ##@ Student
 lab-%: FORCE ## lab-NN: open a lab in JupyterLab
@@ -67,14 +67,22 @@ images: ## images [VARIANT=cuda]: build the images of all labs
 image-%: FORCE ## image-NN [VARIANT=cuda]: build the image of one lab
 	@$(PYTHON) images/build.py $* $(if $(VARIANT),--variant $(VARIANT))
 
+publish: ## publish REGISTRY=host: push the images that are here, and join amd64 and arm64
+	@$(if $(REGISTRY),,echo "Say where to: make publish REGISTRY=registry.example.edu" >&2; exit 2)
+	@$(PYTHON) images/publish.py $(REGISTRY) $(ARGS)
+
 ##@ Developer
 test: ## test: the tests, but for the slow ones
 	$(SETUP) dev sandbox
-	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -m "not slow" --ignore=tests/containers $(ARGS)
 
 test-slow: ## test-slow: the slow ones: attacks, real model, browser
 	$(SETUP) dev sandbox
-	@$(BIN)/python -m pytest -m slow $(ARGS)
+	@$(BIN)/python -m pytest -m slow --ignore=tests/containers $(ARGS)
+
+test-containers: ## test-containers: images built and run, the docker sandbox; needs an engine, or root on Debian
+	$(SETUP) dev sandbox
+	@$(BIN)/python -m pytest tests/containers $(ARGS)
 
 bench: ## bench: grading speed, against peers
 	$(SETUP) dev sandbox
