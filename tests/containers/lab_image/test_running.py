@@ -49,7 +49,7 @@ def test_it_stops_at_once_when_told_to(start, image):
 def test_nothing_runs_as_root(start, image):
     container = start(image, environment={"JUPYTER_TOKEN": "t"})
     wait_until_healthy(container)
-    assert {row[0] for row in container.top(ps_args="-eo uid,comm")["Processes"]} == {"1000"}
+    assert {row[1] for row in container.top(ps_args="-eo pid,uid,comm")["Processes"]} == {"1000"}
 
 
 def test_student_code_cannot_change_what_it_runs_on(output, image):
