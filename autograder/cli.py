@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from autograder.errors import GraderError, UserError
 from autograder.gradebook import commands
 from autograder.lab import REPOSITORY, Lab
+from autograder.sandbox import choose
 
 if TYPE_CHECKING:
     from autograder.suite import TestResult
@@ -70,6 +71,7 @@ def grade(
     submission: Annotated[Path, typer.Argument(metavar="SUBMISSION", help="A notebook, or a folder with the lab's.")],
     json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     lang: Annotated[str, typer.Option(help="Language of hints: en or zh.")] = "en",
+    sandbox: choose.Option = choose.DEFAULT,
 ) -> None:
     """Grade one submission. Exits 0 when grading worked, whatever the score."""
     if lang not in ("en", "zh"):
@@ -82,7 +84,7 @@ def grade(
         from autograder.grade import Grader, local_secret
         from autograder.report import table
 
-        with Grader(known, local_secret()) as grader:
+        with Grader(known, local_secret(), sandbox) as grader:
 
             def done(result: TestResult) -> None:
                 name = result.name.removeprefix("test_").replace("_", " ")
@@ -99,6 +101,7 @@ def grade(
 def validate(
     lab: LabName,
     seeds: Annotated[int, typer.Option(min=1, help="Secrets under which everything is tried.")] = 2,
+    sandbox: choose.Option = choose.DEFAULT,
 ) -> None:
     """Prove that a lab's hidden suite separates right from wrong. Exits 1 when it does not."""
     known = Lab.find(lab)
@@ -112,7 +115,7 @@ def validate(
                 progress.console.print(f"[red]✗[/] {where}: {escape(fault)}", soft_wrap=True)
             progress.update(task, description=finding.target, total=validation.count(known, seeds), advance=1)
 
-        findings = validation.validate(known, seeds, done)
+        findings = validation.validate(known, seeds, done, sandbox)
     wrong = [finding for finding in findings if finding.faults]
     console.print(
         f"{known.id}: {len(findings) - len(wrong)} passed, {len(wrong)} failed "
