@@ -23,7 +23,7 @@ from typing import Any
 import msgspec
 
 from autograder.errors import GraderError
-from autograder.sandbox import Limits, interior, launch
+from autograder.sandbox import Limits, interior, launch, leftovers
 from autograder.sandbox.cgroup import Cgroup
 from autograder.sandbox.memory import Watchdog
 from autograder.worker import wire
@@ -31,6 +31,7 @@ from autograder.worker import wire
 SYSTEM_LINKS = ("/bin", "/sbin", "/lib", "/lib64")  # links into /usr on most systems, folders on some
 BOOT_SECONDS = 180.0
 SPAWN_SECONDS = 30.0
+STAGES = Path("/tmp")  # not TMPDIR, which may be root's own
 ELSE = "or, with Docker on this machine, grade with `--sandbox docker`"
 
 
@@ -57,9 +58,11 @@ class Bubblewrap:
     def _start(self, control: socket.socket, preload: Sequence[str]) -> "subprocess.Popen[bytes]":
         if shutil.which("bwrap") is None:
             raise GraderError(f"bubblewrap is missing: install it, e.g. with `apt-get install bubblewrap`; {ELSE}")
+        leftovers.sweep([STAGES])
+        Cgroup.sweep()
         before, binds, after = _command(preload)
         if os.geteuid() == 0:
-            self._stage = tempfile.mkdtemp(prefix="llm101-", dir="/tmp")  # TMPDIR may be root's own
+            self._stage = tempfile.mkdtemp(prefix=leftovers.prefix(), dir=STAGES)
             plan = {"before": before, "binds": binds, "after": after, "stage": self._stage}
             command = [sys.executable, "-m", launch.__name__, json.dumps(plan)]
         else:

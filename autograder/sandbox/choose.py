@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 VARIABLE = "LLM101_SANDBOX"
 DEFAULT = "bubblewrap"
 IMAGE = "llm101/requirements-{layer}:{variant}"  # images/docker-bake.hcl makes it
-Option = Annotated[
-    str, typer.Option("--sandbox", envvar=VARIABLE, help="bubblewrap, docker, or docker:RUNTIME (docker:runsc, say).")
-]
 
 
 def start(choice: str, lab: Lab) -> Sandbox:
@@ -26,14 +24,31 @@ def start(choice: str, lab: Lab) -> Sandbox:
 
     Raises UserError for any other, GraderError where it cannot run.
     """
-    kind, colon, runtime = choice.partition(":")
-    if choice == "bubblewrap":
+    kind, _, runtime = check(choice).partition(":")
+    if kind == "bubblewrap":
         from autograder.sandbox.bubblewrap import Bubblewrap
 
         return Bubblewrap(lab.preload, lab.limits)
-    if kind == "docker" and bool(colon) == bool(runtime):
-        from autograder.sandbox.docker import Docker
+    from autograder.sandbox.docker import Docker
 
-        image = IMAGE.format(layer=lab.requirements, variant="arm64" if platform.machine() == "aarch64" else "cpu")
-        return Docker(lab.preload, lab.limits, image, f"make image-{lab.lesson}", runtime)
-    raise UserError(f"--sandbox (or {VARIABLE}) takes bubblewrap, docker or docker:RUNTIME, not {choice!r}")
+    return Docker(lab.preload, lab.limits, image(lab), f"make image-{lab.lesson}", runtime)
+
+
+def check(choice: str) -> str:
+    """`choice`, if it is one. Raises UserError."""
+    if not re.fullmatch(r"bubblewrap|docker(:.+)?", choice):
+        raise UserError(f"--sandbox (or {VARIABLE}) takes bubblewrap, docker or docker:RUNTIME, not {choice!r}")
+    return choice
+
+
+def image(lab: Lab) -> str:
+    """The image in which a lab's submissions run: the one with its requirement layer, for this machine's CPU."""
+    return IMAGE.format(layer=lab.requirements, variant="arm64" if platform.machine() == "aarch64" else "cpu")
+
+
+Option = Annotated[
+    str,
+    typer.Option(
+        "--sandbox", envvar=VARIABLE, callback=check, help="bubblewrap, docker, or docker:RUNTIME (docker:runsc, say)."
+    ),
+]

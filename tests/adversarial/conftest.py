@@ -126,6 +126,13 @@ def forge(blob=b"", **fields):
 
 def reply(value, blob=b""):
     forge(blob, id=request_id(), value=value)
+
+def strangers():
+    others, pid = {name for name in os.listdir("/proc") if name.isdigit()}, os.getpid()
+    while pid:  # ourselves, and those we come from: the keeper, in a container pid 1 before it
+        others.remove(str(pid))
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return others
 """
 
 

@@ -21,7 +21,7 @@ TRACES = {
     ),
     "a process": (
         "os.fork() or (os.setsid(), os.fork() or time.sleep(60))",
-        "len([p for p in os.listdir('/proc') if p.isdigit()]) > 2",
+        "strangers()",
     ),
     "an abstract socket": (
         "keep = socket.socket(socket.AF_UNIX); keep.bind('\\0trace'); keep.listen(); os.fork() or time.sleep(60)",

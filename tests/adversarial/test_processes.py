@@ -18,8 +18,7 @@ MINI = Path(__file__).parent.parent / "labs" / "lab-90-mini"
 
 def test_a_submission_sees_no_process_but_its_own(probe):
     assert probe("return sorted(os.listdir('/proc'), key=len)[:3], os.getppid()") is not None
-    pids = probe("return sorted(int(name) for name in os.listdir('/proc') if name.isdigit())")
-    assert pids in ([1, 2], [1, 2, 3])  # the keeper and the worker; in a container there is pid 1 before them
+    assert probe("return strangers()") == set()
 
 
 def test_it_has_no_capabilities_and_cannot_get_any(probe):
