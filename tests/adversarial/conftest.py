@@ -189,7 +189,7 @@ def arena(grader: Grader, honest: Path, tmp_path: Path) -> Iterator[Arena]:
     assert report.score == 16, report
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def probe(grader: Grader) -> Callable[..., Any]:
     """probe(body, *args): what a function of that body (its arguments: `args`) returns in the sandbox."""
 

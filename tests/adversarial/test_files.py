@@ -11,6 +11,7 @@ import autograder
 from autograder import source
 from autograder.lab import REPOSITORY
 
+pytestmark = pytest.mark.isolation
 WRITABLE = {"/tmp", "/home/student", "/dev/shm"}
 
 

@@ -92,6 +92,7 @@ def test_the_next_problem_finds_no_trace(arena, trace):
     assert {problem.id: problem.score for problem in report.problems}["attention"] == 6, report
 
 
+@pytest.mark.isolation
 def test_random_numbers_are_not_those_of_the_submission_before(probe):
     numbers = "import random\nreturn random.random(), numpy.random.rand(), torch.rand(1).item(), os.urandom(8)"
     first, second = probe(numbers), probe(numbers)
@@ -99,6 +100,7 @@ def test_random_numbers_are_not_those_of_the_submission_before(probe):
     assert first[3] != second[3]
 
 
+@pytest.mark.isolation
 def test_a_submission_does_not_see_another_s_channel(probe):
     assert probe("return sorted(int(name) for name in os.listdir('/proc/self/fd'))[:4]") == [0, 1, 2, 3]
     links = probe("return [os.readlink(f'/proc/self/fd/{n}') for n in range(4)]")

@@ -16,11 +16,13 @@ import pytest
 MINI = Path(__file__).parent.parent / "labs" / "lab-90-mini"
 
 
+@pytest.mark.isolation
 def test_a_submission_sees_no_process_but_its_own(probe):
     assert probe("return sorted(os.listdir('/proc'), key=len)[:3], os.getppid()") is not None
     assert probe("return strangers()") == set()
 
 
+@pytest.mark.isolation
 def test_it_has_no_capabilities_and_cannot_get_any(probe):
     status = probe("return dict(line.split(':\\t', 1) for line in Path('/proc/self/status').read_text().splitlines())")
     assert {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
@@ -56,10 +58,19 @@ SYSTEM_CALLS = {
 }
 
 
+@pytest.fixture(scope="module")
+def answers(probe) -> dict[str, int]:
+    """What the system calls return, all in one submission."""
+    each = "\n".join(f"answers[{call!r}] = {code}" for call, code in SYSTEM_CALLS.items())
+    return probe(
+        f"libc, answers = ctypes.CDLL(None, use_errno=True), {{}}\nsocket_number = libc.socket\n{each}\nreturn answers"
+    )
+
+
+@pytest.mark.isolation
 @pytest.mark.parametrize("call", SYSTEM_CALLS)
-def test_a_system_call_that_reaches_the_kernel_without_need_is_refused(probe, call):
-    prelude = "libc = ctypes.CDLL(None, use_errno=True)\nsocket_number = libc.socket\n"
-    assert probe(f"{prelude}return {SYSTEM_CALLS[call]}") == -1
+def test_a_system_call_that_reaches_the_kernel_without_need_is_refused(answers, call):
+    assert answers[call] == -1
 
 
 def test_the_32_bit_system_calls_are_no_way_around(arena):
@@ -73,6 +84,7 @@ ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(code))
     assert arena.outcomes(arena.disrupt(body)) == {"crashed"}
 
 
+@pytest.mark.isolation
 def test_no_network_not_even_the_host_s_loopback(probe):
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.1)
@@ -95,6 +107,7 @@ return reached, [line.split(":")[0].strip() for line in Path("/proc/net/dev").re
             server.accept()
 
 
+@pytest.mark.isolation
 def test_no_abstract_or_named_socket_of_the_host(probe, tmp_path):
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("\0llm101-adversarial")
