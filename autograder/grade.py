@@ -19,7 +19,7 @@ from autograder.misconception import Misconception
 from autograder.program import program, solution_names
 from autograder.report import ProblemReport, Report, SubmissionStatus, TestReport
 from autograder.sandbox import choose
-from autograder.student import Program, Session
+from autograder.session import Program, Session
 from autograder.suite import NOT_WRITTEN, Suite, TestResult
 from autograder.traces import Traces
 

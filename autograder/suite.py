@@ -27,7 +27,8 @@ from autograder.errors import UserError
 from autograder.expect import Mismatch
 from autograder.lab import Lab
 from autograder.report import Outcome
-from autograder.student import Ended, Event, Session, Student, StudentError
+from autograder.session import Ended, Event, Session
+from autograder.student import Student, StudentError
 
 DEFAULT_TOLERANCE = 1e-5
 UNUSED_PLUGINS = (  # of pytest's own: they cost a third of the time of a short test

@@ -21,7 +21,7 @@ from autograder.grade import Grader, submitted_cells
 from autograder.lab import Lab
 from autograder.misconception import Misconception
 from autograder.sandbox import choose
-from autograder.student import Program
+from autograder.session import Program
 from autograder.suite import TestResult
 
 SEEDS = 2  # secrets that everything is tried under

@@ -23,7 +23,7 @@ from autograder.lab import Lab
 from autograder.report import Report
 from autograder.sandbox import choose
 from autograder.sandbox.bubblewrap import Bubblewrap
-from autograder.student import Session
+from autograder.session import Session
 
 SECRET = b"the cohort's own secret, 32 long"
 MINI = Path(__file__).parent.parent / "labs" / "lab-90-mini"

@@ -26,7 +26,7 @@ from autograder.report import Report
 from autograder.sandbox import Limits, choose
 from autograder.sandbox import docker as docker_sandbox
 from autograder.sandbox.docker import DEADLINE, OWNER, Docker, Pump
-from autograder.student import Session
+from autograder.session import Session
 
 MINI = Path(__file__).parent.parent / "labs" / "lab-90-mini"
 SECRET = b"a secret of thirty-two bytes ..."
@@ -149,7 +149,7 @@ from autograder.intake import SubmittedCell
     from autograder.intake import SubmittedCell
     from autograder.lab import Lab
     from autograder.sandbox import choose
-    from autograder.student import Session
+    from autograder.session import Session
     choose.IMAGE = sys.argv[1]
     with Grader(Lab.load(Path({str(MINI)!r})), b"x" * 32, "docker") as grader:
         text = "import os, signal\\nfor s in (1, 2, 15): signal.signal(s, signal.SIG_IGN)\\n"
