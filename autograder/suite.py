@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 import torch
 
-from autograder.errors import UserError
+from autograder.errors import GraderError, UserError
 from autograder.expect import Mismatch
 from autograder.lab import Lab
 from autograder.report import Outcome
@@ -135,6 +135,7 @@ class _Loop:
         self.suite = suite
         self.error: Exception | None = None
         self.run: Pass | None = None
+        self.fault: GraderError | None = None  # the sandbox's own, in this run: no verdict on anybody
         self.result: TestResult | None = None
 
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -171,16 +172,20 @@ class _Loop:
         return True
 
     def _run_items(self, run: Pass, items: Sequence[pytest.Item]) -> None:
-        self.run = run
+        self.run, self.fault = run, None
         items = [item for item in items if run.only is None or item.name in run.only]
         for item, following in zip(items, [*items[1:], None], strict=True):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         self.run = None
+        if self.fault:
+            raise self.fault
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Makes the sandbox ready, before any fixture of the test's own uses it."""
         assert self.run is not None
+        if self.fault:
+            raise self.fault  # pytest goes through the other tests all the same, to leave nothing set up
         mark = self.suite.marks[item.name]
         seed = self._seed(item.name, "sandbox")
         random.seed(seed)
@@ -198,6 +203,8 @@ class _Loop:
         assert self.result is not None
         if call.when == "call" or (call.when == "setup" and call.excinfo):
             if call.excinfo:
+                if isinstance(call.excinfo.value, GraderError):
+                    self.fault = call.excinfo.value
                 self.result.outcome, self.result.message = _verdict(call.excinfo.value)
             self.result.trace, self.result.used = self.run.session.trace, self.run.session.used
             self.run.results.append(self.result)

@@ -52,7 +52,7 @@ class Docker:
     name = "docker"
 
     def __init__(
-        self, preload: Sequence[str], limits: Limits, image: str, made_by: str, runtime: str = "", spares: int = 1
+        self, preload: Sequence[str], limits: Limits, image: str, made_by: str, runtime: str = "", spares: int = 2
     ) -> None:
         self._image, self._runtime = image, runtime
         self._limits = limits

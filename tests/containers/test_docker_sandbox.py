@@ -53,11 +53,11 @@ def image(client) -> str:
 
 @pytest.fixture
 def start(image) -> Iterator[Callable[..., Docker]]:
-    """start(spares=...): a sandbox that has to import little more than torch."""
+    """start(spares=1): a sandbox that has to import little more than torch."""
     started = []
 
-    def start(**options) -> Docker:
-        started.append(Docker(["torch"], Limits(memory_mb=256), image, "make image-05", **options))
+    def start(spares: int = 1) -> Docker:
+        started.append(Docker(["torch"], Limits(memory_mb=256), image, "make image-05", spares=spares))
         return started[-1]
 
     yield start
@@ -166,7 +166,7 @@ def test_when_the_grader_is_killed_its_containers_end_whatever_student_code_does
     with subprocess.Popen(command, stdout=subprocess.PIPE) as grader:
         assert grader.stdout is not None
         assert grader.stdout.readline() == b"started\n"
-        assert eventually(lambda: len(containers(client, grader.pid)) == 2)  # the submission's, and the spare
+        assert eventually(lambda: len(containers(client, grader.pid)) > 1)  # the submission's, and the spares
         time.sleep(1)
         grader.send_signal(signal.SIGKILL)
     assert eventually(lambda: containers(client, grader.pid) == set(), 10)
