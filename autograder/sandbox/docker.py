@@ -62,6 +62,8 @@ class Docker:
         ).decode()
         with _engine_errors():
             self._client = docker.from_env()
+            # The SDK would keep one open for each of the last 25 paths, and each container has paths of its own.
+            self._client.api.headers["Connection"] = "close"
             _check(self._client, image, made_by, runtime)
             _reap(self._client)
         self._running: dict[str, Container] = {}
@@ -304,7 +306,9 @@ def _is_gone(owner: str) -> bool:
 
 
 def _socket_of(stream: Any) -> socket.socket:
-    """The socket under what the SDK gives to read an attach stream from."""
-    sock: socket.socket = getattr(stream, "_sock", stream)
-    sock.settimeout(None)  # the SDK's is for answers
+    """The socket under what the SDK gives to read an attach stream from, in our own hands: the SDK's response and it
+    refer to each other, and so would stay open until the next garbage collection."""
+    sock = socket.socket(fileno=os.dup(stream.fileno()))
+    sock.setblocking(True)  # the SDK's timeout is for answers
+    stream._response.close()
     return sock

@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -142,27 +141,32 @@ def test_what_killed_graders_left_is_removed_and_what_others_use_is_not(client, 
 
 
 KILLED = f"""
-    import sys
-    from pathlib import Path
-    from autograder.grade import Grader
+import sys
+from pathlib import Path
+from autograder.grade import Grader
 from autograder.intake import SubmittedCell
-    from autograder.intake import SubmittedCell
-    from autograder.lab import Lab
-    from autograder.sandbox import choose
-    from autograder.session import Session
-    choose.IMAGE = sys.argv[1]
-    with Grader(Lab.load(Path({str(MINI)!r})), b"x" * 32, "docker") as grader:
-        text = "import os, signal\\nfor s in (1, 2, 15): signal.signal(s, signal.SIG_IGN)\\n"
-        text += "os.fork()\\nwhile True: pass"
-        cell = SubmittedCell(text, "softmax-solution", True, 1)
-        session = Session(grader.sandbox, {{"mini": grader.program("mini", [cell])}}, 60, 60)
-        print("started", flush=True)
-        session.start_test("mini", "softmax", 1, 60)
+from autograder.lab import Lab
+from autograder.sandbox import choose
+from autograder.session import Session
+
+choose.IMAGE = sys.argv[1]
+with Grader(Lab.load(Path({str(MINI)!r})), b"x" * 32, "docker") as grader:
+    cell = SubmittedCell(sys.argv[2], "softmax-solution", True, 1)
+    session = Session(grader.sandbox, {{"mini": grader.program("mini", [cell])}}, 60, 60)
+    print("started", flush=True)
+    session.start_test("mini", "softmax", 1, 60)
+"""
+STUBBORN = """
+import os, signal
+for number in (1, 2, 15):
+    signal.signal(number, signal.SIG_IGN)
+os.fork()
+while True: pass
 """
 
 
 def test_when_the_grader_is_killed_its_containers_end_whatever_student_code_does(client, image):
-    command = [sys.executable, "-c", textwrap.dedent(KILLED), image]
+    command = [sys.executable, "-c", KILLED, image, STUBBORN]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as grader:
         assert grader.stdout is not None
         assert grader.stdout.readline() == b"started\n"
