@@ -9,6 +9,7 @@ same grader must give an honest notebook full marks. `probe` runs a function in 
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import wait
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from autograder.lab import Lab
 from autograder.report import Report
 from autograder.sandbox import choose
 from autograder.sandbox.bubblewrap import Bubblewrap
+from autograder.sandbox.docker import Docker
 from autograder.session import Session
 
 SECRET = b"the cohort's own secret, 32 long"
@@ -171,6 +173,18 @@ def bubblewrap(grader: Grader) -> Bubblewrap:
     if not isinstance(grader.sandbox, Bubblewrap):
         pytest.skip("looks at bubblewrap's own processes")
     return grader.sandbox
+
+
+@pytest.fixture
+def settle(grader: Grader) -> Callable[[], None]:
+    """Waits until the sandbox has made its spares and buried its dead; bubblewrap takes no time for it."""
+
+    def settle() -> None:
+        if isinstance(grader.sandbox, Docker):
+            wait([*grader.sandbox._spares, *grader.sandbox._dying])
+            time.sleep(0.5)  # until the pumps have noticed
+
+    return settle
 
 
 @pytest.fixture(scope="session")

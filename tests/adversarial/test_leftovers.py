@@ -1,8 +1,6 @@
 """One submission leaves nothing for the next, nor one problem for the next: what the first plants the second misses."""
 
 import os
-import time
-from concurrent.futures import wait
 
 import pytest
 
@@ -110,11 +108,9 @@ def test_a_submission_does_not_see_another_s_channel(probe):
     assert links[3].startswith("socket:")
 
 
-def test_the_grader_s_descriptors_and_files_do_not_pile_up(arena, grader):
+def test_the_grader_s_descriptors_and_files_do_not_pile_up(arena, settle):
     def held():
-        if grader.sandbox.name == "docker":
-            wait([*grader.sandbox._spares, *grader.sandbox._dying])
-            time.sleep(0.5)  # until the pumps have noticed
+        settle()
         return len(os.listdir("/proc/self/fd"))
 
     arena.disrupt("os._exit(0)")
