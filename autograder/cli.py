@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from autograder.errors import GraderError, UserError
 from autograder.gradebook import commands
 from autograder.lab import REPOSITORY, Lab, solutions_folder
+from autograder.sandbox import choose
 from autograder.secret import local_secret
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ LabName = Annotated[str, typer.Argument(metavar="NN", help="Lesson number or lab
 
 def main() -> None:
     """The entry point: one clear line and exit 2 for a bad call, exit 3 when grading itself cannot run."""
+    warnings.filterwarnings("ignore", category=FutureWarning)  # of the libraries, about their own next versions
     try:
         app(standalone_mode=True)
     except GraderError as error:
@@ -71,6 +74,7 @@ def grade(
     submission: Annotated[Path, typer.Argument(metavar="SUBMISSION", help="A notebook, or a folder with the lab's.")],
     json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     lang: Annotated[str, typer.Option(help="Language of hints: en or zh.")] = "en",
+    sandbox: choose.Option = choose.DEFAULT,
 ) -> None:
     """Grade one submission. Exits 0 when grading worked, whatever the score."""
     if lang not in ("en", "zh"):
@@ -83,7 +87,7 @@ def grade(
         from autograder.grade import Grader
         from autograder.report import table
 
-        with Grader(known, local_secret(solutions_folder())) as grader:
+        with Grader(known, local_secret(solutions_folder()), sandbox) as grader:
 
             def done(result: TestResult) -> None:
                 name = result.name.removeprefix("test_").replace("_", " ")
@@ -100,6 +104,7 @@ def grade(
 def validate(
     lab: LabName,
     seeds: Annotated[int, typer.Option(min=1, help="Secrets under which everything is tried.")] = 2,
+    sandbox: choose.Option = choose.DEFAULT,
 ) -> None:
     """Prove that a lab's hidden suite separates right from wrong. Exits 1 when it does not."""
     known = Lab.find(lab)
@@ -113,7 +118,7 @@ def validate(
                 progress.console.print(f"[red]✗[/] {where}: {escape(fault)}", soft_wrap=True)
             progress.update(task, description=finding.target, total=validation.count(known, seeds), advance=1)
 
-        findings = validation.validate(known, seeds, done)
+        findings = validation.validate(known, seeds, done, sandbox)
     wrong = [finding for finding in findings if finding.faults]
     console.print(
         f"{known.id}: {len(findings) - len(wrong)} passed, {len(wrong)} failed "

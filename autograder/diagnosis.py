@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from autograder.student import Event, Handle
+from autograder.session import Event
+from autograder.student import Handle
 
 Trace = Sequence[Event]
 

@@ -16,9 +16,8 @@ from autograder.lab import Lab
 from autograder.misconception import Misconception
 from autograder.program import program, solution_names
 from autograder.report import ProblemReport, Report, SubmissionStatus, TestReport
-from autograder.sandbox import Sandbox
-from autograder.sandbox.bubblewrap import Bubblewrap
-from autograder.student import Program, Session
+from autograder.sandbox import choose
+from autograder.session import Program, Session
 from autograder.suite import NOT_WRITTEN, Suite, TestResult
 from autograder.traces import Traces
 
@@ -28,20 +27,20 @@ PATIENCE = 20  # a test may take this many times what the reference takes here
 class Grader:
     """Grades any number of submissions of one lab. Use as a context manager.
 
-    `secret` seeds the tests' inputs: the same secret gives the same score. `sandbox` defaults to warm bubblewrap.
-    Raises UserError where no sandbox can run: there is no grading without one.
+    `secret` seeds the tests' inputs: the same secret gives the same score. `sandbox` is a choice of sandbox/choose.py.
+    Raises UserError where that cannot run: there is no grading without one.
     """
 
-    def __init__(self, lab: Lab, secret: bytes, sandbox: Sandbox | None = None) -> None:
+    def __init__(self, lab: Lab, secret: bytes, sandbox: str = choose.DEFAULT) -> None:
         self.lab = lab
         self.secret = secret
-        self._given = sandbox
+        self._choice = sandbox
         self._stack = ExitStack()
 
     def __enter__(self) -> Grader:
         with ExitStack() as stack:
-            self.sandbox = self._given or stack.enter_context(Bubblewrap(self.lab.preload, self.lab.limits))
-            # The template imports its libraries while we import the tests.
+            self.sandbox = stack.enter_context(choose.start(self._choice, self.lab))
+            # The sandbox imports its libraries while we import the tests.
             self._release = {name: source.release_cells(self.lab, name) for name in self.lab.notebooks}
             self.suite = stack.enter_context(Suite(self.lab, self._problems()))
             self._stack = stack.pop_all()

@@ -27,7 +27,8 @@ from autograder.errors import GraderError, UserError
 from autograder.expect import Mismatch
 from autograder.lab import Lab
 from autograder.report import Outcome
-from autograder.student import Ended, Event, Session, Student, StudentError
+from autograder.session import Ended, Event, Session
+from autograder.student import Student, StudentError
 
 DEFAULT_TOLERANCE = 1e-5
 UNUSED_PLUGINS = (  # of pytest's own: they cost a third of the time of a short test
@@ -134,8 +135,8 @@ class _Loop:
         self.suite = suite
         self.error: Exception | None = None
         self.run: Pass | None = None
+        self.fault: GraderError | None = None  # the sandbox's own, in this run: no verdict on anybody
         self.result: TestResult | None = None
-        self.broken: GraderError | None = None  # the sandbox, say: no fault of the student's
 
     def pytest_configure(self, config: pytest.Config) -> None:
         config.addinivalue_line("markers", "problem(id, points, hint, tolerance): what a hidden test is worth")
@@ -171,20 +172,20 @@ class _Loop:
         return True
 
     def _run_items(self, run: Pass, items: Sequence[pytest.Item]) -> None:
-        self.run = run
+        self.run, self.fault = run, None
         items = [item for item in items if run.only is None or item.name in run.only]
-        try:
-            for item, following in zip(items, [*items[1:], None], strict=True):
-                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-                if self.broken:
-                    raise self.broken
-        finally:
-            self.run, self.broken = None, None
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        self.run = None
+        if self.fault:
+            raise self.fault
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Makes the sandbox ready, before any fixture of the test's own uses it."""
         assert self.run is not None
+        if self.fault:
+            raise self.fault  # pytest goes through the other tests all the same, to leave nothing set up
         mark = self.suite.marks[item.name]
         seed = self._seed(item.name, "sandbox")
         random.seed(seed)
@@ -197,13 +198,13 @@ class _Loop:
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport:
         """Takes down the verdict; without pytest's own traceback, which costs time and would show the hidden test."""
         assert self.run is not None
-        if call.excinfo and isinstance(call.excinfo.value, GraderError):
-            self.broken = call.excinfo.value
         if call.when == "setup":
             self.result = TestResult(item.name, self.suite.marks[item.name])
         assert self.result is not None
         if call.when == "call" or (call.when == "setup" and call.excinfo):
             if call.excinfo:
+                if isinstance(call.excinfo.value, GraderError):
+                    self.fault = call.excinfo.value
                 self.result.outcome, self.result.message = _verdict(call.excinfo.value)
             self.result.trace, self.result.used = self.run.session.trace, self.run.session.used
             self.run.results.append(self.result)

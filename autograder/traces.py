@@ -19,7 +19,8 @@ import torch
 from autograder.errors import GraderError
 from autograder.lab import Lab
 from autograder.misconception import Misconception
-from autograder.student import Event, Handle
+from autograder.session import Event
+from autograder.student import Handle
 from autograder.suite import TestResult
 from autograder.worker import wire
 

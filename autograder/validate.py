@@ -20,7 +20,8 @@ from autograder.errors import GraderError, UserError
 from autograder.grade import Grader, submitted_cells
 from autograder.lab import Lab
 from autograder.misconception import Misconception
-from autograder.student import Program
+from autograder.sandbox import choose
+from autograder.session import Program
 from autograder.suite import TestResult
 
 SEEDS = 2  # secrets that everything is tried under
@@ -36,14 +37,19 @@ class Finding:
     faults: list[str]
 
 
-def validate(lab: Lab, seeds: int = SEEDS, done: Callable[[Finding], None] = lambda finding: None) -> list[Finding]:
+def validate(
+    lab: Lab,
+    seeds: int = SEEDS,
+    done: Callable[[Finding], None] = lambda finding: None,
+    sandbox: str = choose.DEFAULT,
+) -> list[Finding]:
     """Grades every target of a lab under `seeds` fixed secrets, each secret in a process of its own.
 
     `done` is told each finding as it comes. Raises UserError where grading cannot run.
     """
     context = multiprocessing.get_context("spawn")  # a fork of a process that has torch's threads may hang
     queue: multiprocessing.Queue[Finding | Exception | None] = context.Queue()
-    processes = [context.Process(target=_under_seed, args=(lab.folder, seed, queue)) for seed in range(seeds)]
+    processes = [context.Process(target=_under_seed, args=(lab.folder, seed, sandbox, queue)) for seed in range(seeds)]
     for process in processes:
         process.start()
     findings = []
@@ -65,12 +71,14 @@ def validate(lab: Lab, seeds: int = SEEDS, done: Callable[[Finding], None] = lam
     return findings
 
 
-def _under_seed(folder: Path, seed: int, queue: multiprocessing.Queue[Finding | Exception | None]) -> None:
+def _under_seed(
+    folder: Path, seed: int, sandbox: str, queue: multiprocessing.Queue[Finding | Exception | None]
+) -> None:
     """The targets under one secret, into the queue; None when all are done."""
     lab = Lab.load(folder)
     secret = hashlib.sha256(f"validate/{lab.id}/{seed}".encode()).digest()
     try:
-        with Grader(lab, secret) as grader:
+        with Grader(lab, secret, sandbox) as grader:
             for finding in _targets(grader, seed):
                 queue.put(finding)
         queue.put(None)

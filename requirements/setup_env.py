@@ -357,7 +357,7 @@ def has_sandbox_tools() -> bool:
         ctypes.CDLL("libseccomp.so.2")
     except OSError:
         return False
-    return shutil.which("bwrap") is not None
+    return shutil.which("bwrap") is not None or os.environ.get("LLM101_SANDBOX", "").startswith("docker")
 
 
 # ---- words ---------------------------------------------------------------------------------------------

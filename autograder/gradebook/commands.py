@@ -14,6 +14,7 @@ from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColum
 
 from autograder.errors import UserError
 from autograder.lab import Lab
+from autograder.sandbox import choose
 
 COHORTS = Path("cohorts")  # in the folder where the command runs: the repository, or any other
 
@@ -81,6 +82,7 @@ def grade_all(
     lab: LabName,
     cohort: CohortName,
     every: Annotated[bool, typer.Option("--all", help="Also what is graded already and did not change.")] = False,
+    sandbox: choose.Option = choose.DEFAULT,
 ) -> None:
     """Grade the new submissions of a lab into the gradebook. Exits with 3 when the grader failed on any."""
     from autograder.grade import Grader
@@ -96,7 +98,7 @@ def grade_all(
     if not todo:
         console.print(f"nothing new: {len(students)} submissions, all graded")
         return
-    with _progress() as progress, Grader(found, secret=opened.secret) as grader:
+    with _progress() as progress, Grader(found, opened.secret, sandbox) as grader:
         results = []
         for student in progress.track(todo, description=f"grading {found.id}"):
             results.append(grading.grade_student(opened, found, student, grader))

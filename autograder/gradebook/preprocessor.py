@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from autograder.gradebook import grading, notebook, reports
 from autograder.gradebook.cohort import Cohort
 from autograder.lab import Lab
 from autograder.report import ProblemReport, Report, outcome_word
+from autograder.sandbox import choose
 
 Processed = tuple[NotebookNode, dict[str, Any]]
 
@@ -72,7 +74,8 @@ def _report(cohort: Cohort, lab: Lab, student: str) -> Report:
         return kept
     from autograder.grade import Grader  # starts a sandbox: only when there is something to grade
 
-    with Grader(lab, secret=cohort.secret) as grader:
+    # nbgrader and formgrader pass no option on.
+    with Grader(lab, cohort.secret, os.environ.get(choose.VARIABLE, choose.DEFAULT)) as grader:
         return grading.make_report(cohort, lab, student, grader)
 
 

@@ -1,10 +1,13 @@
 """Where student code runs. The grader talks to it over a channel (`autograder.worker.wire`) and nothing else."""
 
-from typing import Protocol
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, Self
 
 import msgspec
 
-from autograder.worker import wire
+if TYPE_CHECKING:
+    from autograder.worker import wire  # imports torch, for which launch.py has no use
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,9 +35,13 @@ class Child(Protocol):
 
 
 class Sandbox(Protocol):
-    """A maker of children that share nothing with each other."""
+    """A maker of children that share nothing with each other. A context manager, or call `close`."""
 
     name: str
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
 
     def spawn(self) -> Child:
         """A fresh child that has said hello and waits for `load`."""

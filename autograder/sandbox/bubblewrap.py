@@ -22,28 +22,17 @@ from typing import Any
 
 import msgspec
 
-import autograder.worker
-import labkit
 from autograder.errors import GraderError
-from autograder.sandbox import Limits, launch, seccomp
+from autograder.sandbox import Limits, interior, launch, leftovers
 from autograder.sandbox.cgroup import Cgroup
 from autograder.sandbox.memory import Watchdog
 from autograder.worker import wire
 
-LIBRARY = "/llm101"  # where the worker and labkit appear inside
 SYSTEM_LINKS = ("/bin", "/sbin", "/lib", "/lib64")  # links into /usr on most systems, folders on some
 BOOT_SECONDS = 180.0
 SPAWN_SECONDS = 30.0
-CPU_SECONDS = 600  # a backstop per process; the deadlines of calls are the limit that students meet
-FILE_SIZE = 64 << 20
-MEBIBYTE = 1 << 20
-
-_ENVIRONMENT = {
-    "PATH": "/usr/bin:/bin", "HOME": "/home/student", "LANG": "C.UTF-8", "TMPDIR": "/tmp", "PYTHONHASHSEED": "0",
-    # A child of a template that has run threads hangs, and one thread gives the same bits on every machine.
-    "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false",
-    "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-}  # fmt: skip
+STAGES = Path("/tmp")  # not TMPDIR, which may be root's own
+ELSE = "or, with Docker on this machine, grade with `--sandbox docker`"
 
 
 class Bubblewrap:
@@ -68,10 +57,12 @@ class Bubblewrap:
 
     def _start(self, control: socket.socket, preload: Sequence[str]) -> "subprocess.Popen[bytes]":
         if shutil.which("bwrap") is None:
-            raise GraderError("bubblewrap is missing: install it, e.g. with `apt-get install bubblewrap`")
+            raise GraderError(f"bubblewrap is missing: install it, e.g. with `apt-get install bubblewrap`; {ELSE}")
+        leftovers.sweep([STAGES])
+        Cgroup.sweep()
         before, binds, after = _command(preload)
         if os.geteuid() == 0:
-            self._stage = tempfile.mkdtemp(prefix="llm101-", dir="/tmp")  # TMPDIR may be root's own
+            self._stage = tempfile.mkdtemp(prefix=leftovers.prefix(), dir=STAGES)
             plan = {"before": before, "binds": binds, "after": after, "stage": self._stage}
             command = [sys.executable, "-m", launch.__name__, json.dumps(plan)]
         else:
@@ -166,7 +157,8 @@ class Bubblewrap:
         why = lines[-1] if lines else f"exit code {self._process.poll()}"
         hint = ""
         if "namespace" in why or "uid map" in why or "Operation not permitted" in why:
-            hint = "; this host forbids user namespaces: see docs/architecture.md, 'Where the sandbox does not start'"
+            where = "docs/architecture.md, 'Where the sandbox does not start'"
+            hint = f"; this host forbids user namespaces: see {where}; {ELSE}"
         return GraderError(f"the bubblewrap sandbox does not run: {why}{hint}")
 
 
@@ -182,20 +174,11 @@ class _Spawning:
     def __init__(self, sandbox: Bubblewrap) -> None:
         self.sandbox = sandbox
         limits = sandbox.limits
-        self.cgroup = Cgroup.create(limits.memory_mb * MEBIBYTE, limits.processes)
+        self.cgroup = Cgroup.create(limits.memory_mb * interior.MEBIBYTE, limits.processes)
         self.channel, theirs = socket.socketpair()
         self.channel.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        order = {
-            "op": "spawn",
-            "limits": {
-                "address_space": 0 if self.cgroup else limits.memory_mb * MEBIBYTE,
-                "processes": limits.processes,
-                "cpu_seconds": CPU_SECONDS,
-                "scratch": limits.scratch_mb * MEBIBYTE,
-                "file_size": FILE_SIZE,
-                "filter": seccomp.program(),
-            },
-        }
+        address_space = 0 if self.cgroup else limits.memory_mb * interior.MEBIBYTE
+        order = {"op": "spawn", "limits": interior.child_limits(limits, address_space, limits.processes)}
         self.answer = sandbox._order(order, [theirs.fileno()])
         theirs.close()
         self.pid: int | None = None
@@ -224,7 +207,7 @@ class _Spawning:
             raise sandbox._dead()
         pid = self.pid
         self.channel.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
-        watchdog = None if self.cgroup else Watchdog(pid, sandbox.limits.memory_mb * MEBIBYTE)
+        watchdog = None if self.cgroup else Watchdog(pid, sandbox.limits.memory_mb * interior.MEBIBYTE)
         return BubblewrapChild(sandbox, wire.Channel(self.channel), pid_inside, self.cgroup, watchdog)
 
     def discard(self) -> None:
@@ -265,21 +248,19 @@ def _command(preload: Sequence[str]) -> tuple[list[str], list[list[str]], list[s
         "--uid", "1000", "--gid", "1000", "--hostname", "sandbox", "--cap-drop", "ALL",
         "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--dir", "/home/student",
     ]  # fmt: skip
-    after = [word for name, value in _ENVIRONMENT.items() for word in ("--setenv", name, value)]
+    after = [word for name, value in interior.ENVIRONMENT.items() for word in ("--setenv", name, value)]
     for link in SYSTEM_LINKS:
         if os.path.islink(link):
             after += ["--symlink", os.readlink(link), link]
     # bubblewrap's own root and /dev are tmpfs: left writable, one child's files would be seen by the next.
     after += ["--chdir", "/home/student", "--remount-ro", "/dev", "--remount-ro", "/"]
-    # Not -I: it would ignore PYTHONHASHSEED, and a student's sets would change their order from run to run.
-    start = f"import sys; sys.path.insert(0, {LIBRARY!r}); from worker.template import main; main(sys.argv[1:])"
-    after += ["--", f"{_venv()}/bin/{Path(sys.executable).name}", "-s", "-P", "-B", "-c", start, *preload]
+    after += ["--", f"{_venv()}/bin/{Path(sys.executable).name}", *interior.python_options("template"), *preload]
     return before, _binds(), after
 
 
 def _venv() -> str:
     """Where this process's Python environment appears inside: not under /tmp, which the child's own /tmp would hide."""
-    return sys.prefix if sys.prefix == sys.base_prefix else f"{LIBRARY}/.venv"
+    return sys.prefix if sys.prefix == sys.base_prefix else f"{interior.LIBRARY}/.venv"
 
 
 def _binds() -> list[list[str]]:
@@ -291,7 +272,5 @@ def _binds() -> list[list[str]]:
     binds = [[path, path] for path in outermost]
     if sys.prefix != _venv():
         binds.append([sys.prefix, _venv()])
-    for package in (autograder.worker, labkit):
-        folder = Path(package.__path__[0]).resolve()
-        binds.append([str(folder), f"{LIBRARY}/{folder.name}"])
+    binds += [[folder, inside] for folder, inside in interior.packages().items()]
     return binds

@@ -2,9 +2,10 @@
 
 import contextlib
 import itertools
-import os
 import time
 from pathlib import Path
+
+from autograder.sandbox import leftovers
 
 ROOT = Path("/sys/fs/cgroup")
 _numbers = itertools.count(1)
@@ -20,16 +21,22 @@ class Cgroup:
     @classmethod
     def create(cls, memory: int, processes: int) -> "Cgroup | None":
         """A fresh group with these limits (bytes, tasks), or None where groups cannot be written here."""
-        name = f"llm101-{os.getpid()}-{next(_numbers)}"
+        name = f"{leftovers.prefix()}{next(_numbers)}"
         with contextlib.suppress(OSError):
-            if (ROOT / "cgroup.controllers").exists():
-                return cls._version_2(name, memory, processes)
-            return cls._version_1(name, memory, processes)
+            folders = {kind: parent / name for kind, parent in _parents().items()}
+            make = cls._version_2 if len(folders) == 1 else cls._version_1
+            return make(folders, memory, processes)
         return None
 
+    @staticmethod
+    def sweep() -> None:
+        """Removes the groups that processes which were killed have left beside ours."""
+        with contextlib.suppress(OSError):
+            leftovers.sweep(_parents().values())
+
     @classmethod
-    def _version_1(cls, name: str, memory: int, processes: int) -> "Cgroup":
-        group = cls({kind: ROOT / kind / _own_group(kind) / name for kind in ("memory", "pids")}, 1)
+    def _version_1(cls, folders: dict[str, Path], memory: int, processes: int) -> "Cgroup":
+        group = cls(folders, 1)
         try:
             for folder in group.folders.values():
                 folder.mkdir()
@@ -41,10 +48,9 @@ class Cgroup:
         return group
 
     @classmethod
-    def _version_2(cls, name: str, memory: int, processes: int) -> "Cgroup":
-        # Beside our own group: a group that holds processes cannot hand controllers to groups below it.
-        folder = (ROOT / _own_group("")).parent / name
-        group = cls({"memory": folder}, 2)
+    def _version_2(cls, folders: dict[str, Path], memory: int, processes: int) -> "Cgroup":
+        folder = folders["memory"]
+        group = cls(folders, 2)
         try:
             folder.mkdir()
             (folder / "memory.max").write_text(str(memory))
@@ -81,6 +87,14 @@ class Cgroup:
                     break
                 except OSError:
                     time.sleep(0.002)
+
+
+def _parents() -> dict[str, Path]:
+    """Where the folders of groups are made. Raises OSError where this process is in no group that counts."""
+    if (ROOT / "cgroup.controllers").exists():
+        # Beside our own group: a group that holds processes cannot hand controllers to groups below it.
+        return {"memory": (ROOT / _own_group("")).parent}
+    return {kind: ROOT / kind / _own_group(kind) for kind in ("memory", "pids")}
 
 
 def _own_group(controller: str) -> str:

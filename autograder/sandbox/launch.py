@@ -11,9 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from autograder.sandbox import interior
 from autograder.worker import kernel
-
-SANDBOX_ID = 64101  # uid and gid on the host; no account has it
 
 
 def main(plan: dict[str, Any]) -> None:
@@ -29,8 +28,8 @@ def main(plan: dict[str, Any]) -> None:
         kernel.mount(source, str(staged), flags=kernel.MS_BIND | kernel.MS_REC)
         arguments += ["--ro-bind", str(staged), target]
     os.setgroups([])
-    os.setresgid(SANDBOX_ID, SANDBOX_ID, SANDBOX_ID)
-    os.setresuid(SANDBOX_ID, SANDBOX_ID, SANDBOX_ID)
+    os.setresgid(interior.USER_ID, interior.USER_ID, interior.USER_ID)
+    os.setresuid(interior.USER_ID, interior.USER_ID, interior.USER_ID)
     os.execvp(arguments[0], arguments + plan["after"])
 
 

@@ -1,9 +1,9 @@
 """One submission's process: it shuts itself in, loads the student's cells, and forks a worker per problem.
 
-    template ── fork ──> keeper (pid 1 of its own namespaces; loads the cells once)
-                            └── fork ──> worker of problem 1 (objects.py), then of problem 2, ...
+    template.py or container.py ── fork ──> keeper (loads the cells once)
+                                               └── fork ──> worker of problem 1 (objects.py), then of problem 2, ...
 
-Every step of `shut_in` happens before the first byte of the submission is read.
+Every step of shutting it in happens before the first byte of the submission is read.
 """
 
 import contextlib
@@ -12,6 +12,7 @@ import resource
 import shutil
 import signal
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -23,51 +24,41 @@ from .objects import Objects, reseed
 CHANNEL_FD = 3
 HOME = Path("/home/student")
 SCRATCH = (Path("/tmp"), HOME, Path("/dev/shm"))
+INODE = 4096  # bytes of a scratch folder for each file in it
 
 
 class Limits(msgspec.Struct, frozen=True):
     """What one submission may use."""
 
     address_space: int  # bytes that a process may map beyond what the template has; 0: no limit, a cgroup counts
-    processes: int
+    processes: int  # of this user's, wherever they run; 0: no limit, a cgroup counts
     cpu_seconds: int  # per process: the keeper (loading) and each problem's worker
-    scratch: int  # bytes, and one inode per 4 KiB of them, on each of /tmp, the home and /dev/shm
+    scratch: int  # bytes, and one inode per INODE of them, on each of /tmp, the home and /dev/shm
     file_size: int  # bytes
     filter: bytes  # compiled seccomp program
 
 
-def main(channel: int, limits: Limits) -> None:
-    """The life of one submission's process. Does not return."""
+def main(channel: int, limits: Limits, isolate: Callable[[Limits], None]) -> None:
+    """The life of one submission's process. Does not return.
+
+    `isolate` takes away what the sandbox at hand has left of the world outside; what follows is alike in all.
+    """
     os.dup2(channel, CHANNEL_FD)
-    shut_in(limits)
-    sock = socket.socket(fileno=CHANNEL_FD)
-    sock.sendall(b"!")  # hello: its credentials tell the grader our pid on the host
-    with contextlib.suppress(wire.Closed):
-        Keeper(wire.Channel(sock)).serve()
-    os._exit(0)
-
-
-def shut_in(limits: Limits) -> None:
-    """Leaves this process with an empty world of its own: files, devices, limits, capabilities, system calls."""
     null = os.open("/dev/null", os.O_RDWR)
     for descriptor in range(3):
         os.dup2(null, descriptor)
     os.closerange(CHANNEL_FD + 1, 1 << 16)
     os.setsid()
-
-    kernel.mount("", "/", flags=kernel.MS_REC | kernel.MS_PRIVATE)
-    options = f"size={limits.scratch},nr_inodes={limits.scratch // 4096},mode=0700"
-    for folder in SCRATCH:
-        kernel.mount("tmpfs", str(folder), "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, options)
-    kernel.mount("/dev/null", "/dev/zero", flags=kernel.MS_BIND)  # mapped shared, it is memory that nobody counts
-    kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
-    Path("/proc/sys/user/max_user_namespaces").write_text("0")
+    isolate(limits)
     os.chdir(HOME)
-
     _set_limits(limits)
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-    kernel.drop_capabilities()
     kernel.install_filter(limits.filter)
+    sock = socket.socket(fileno=CHANNEL_FD)
+    sock.sendall(b"!")  # hello: its credentials tell the grader our pid on the host
+    with contextlib.suppress(wire.Closed):
+        Keeper(wire.Channel(sock)).serve()
+    os._exit(0)
 
 
 def _set_limits(limits: Limits) -> None:
@@ -76,10 +67,11 @@ def _set_limits(limits: Limits) -> None:
         resource.RLIMIT_NOFILE: 256,
         resource.RLIMIT_MEMLOCK: 0,
         resource.RLIMIT_MSGQUEUE: 0,
-        resource.RLIMIT_NPROC: limits.processes,
         resource.RLIMIT_FSIZE: limits.file_size,
         resource.RLIMIT_CPU: limits.cpu_seconds,
     }
+    if limits.processes:
+        bounds[resource.RLIMIT_NPROC] = limits.processes
     if limits.address_space:
         mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         bounds[resource.RLIMIT_AS] = mapped + limits.address_space
@@ -88,7 +80,7 @@ def _set_limits(limits: Limits) -> None:
 
 
 class Keeper:
-    """Pid 1 of the submission: loads the cells, then lends the channel to one worker after another."""
+    """Of the submission's processes the first: loads the cells, then lends the channel to one worker after another."""
 
     def __init__(self, channel: wire.Channel) -> None:
         self.channel = channel
@@ -136,7 +128,7 @@ class Keeper:
     def _clean_up(self) -> None:
         """Leaves nothing of the worker behind: no process, no file."""
         with contextlib.suppress(ProcessLookupError):
-            os.kill(-1, signal.SIGKILL)  # all in this PID namespace but ourselves
+            os.kill(-1, signal.SIGKILL)  # all in this PID namespace but ourselves and pid 1
         with contextlib.suppress(ChildProcessError):
             while True:
                 os.wait()

@@ -12,41 +12,27 @@ process of the sandbox, everything in it.
 
 import array
 import contextlib
-import gc
-import importlib
 import os
 import signal
 import socket
 import sys
 import traceback
-from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
-import torch
 
-from . import cells, child, kernel, objects, wire
+from . import child, kernel, libraries
 
 CONTROL_FD = 3
 STUDENT_ID = 1000  # uid and gid of student code, inside its own user namespace
 
 
-def main(preload: Sequence[str]) -> None:
-    """Imports what `preload` names, says so, and serves orders until the control socket closes.
-
-    An entry is a module, or `module:function` for something worth doing once (loading a tokenizer, say).
-    """
+def main(*preload: str) -> None:
+    """Imports what `preload` names (libraries.py), says so, and serves orders until the control socket closes."""
     kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
     control = socket.socket(fileno=CONTROL_FD)
-    for name in preload:
-        module, _, function = name.partition(":")
-        loaded = importlib.import_module(module)
-        if function:
-            getattr(loaded, function)()
-    _rehearse()
-    gc.collect()
-    gc.freeze()  # the collector would otherwise touch, and so copy, every page in every child
-    kernel.collapse_heap()
+    libraries.preload(preload)
     control.send(msgspec.json.encode({"ready": True}))
     while order := _receive(control):
         message, descriptors = order
@@ -58,20 +44,6 @@ def main(preload: Sequence[str]) -> None:
             for descriptor in descriptors:
                 os.close(descriptor)
         control.send(msgspec.json.encode(answer))
-
-
-def _rehearse() -> None:
-    """Does once what every child does: what torch, numpy and Python import or build on first use is then shared."""
-    torch.set_num_threads(1)
-    objects.reseed(0)
-    x = torch.ones(2, 2, requires_grad=True)
-    (torch.nn.Linear(2, 2)(x) @ x).backward(torch.ones(2, 2))
-    wire.unpack(*wire.pack([x, {"a": 1.0}], lambda value: {}), str)
-    main = sys.modules["__main__"]
-    cell = {"source": "def f(x):\n    return [y for y in x]", "role": "solution", "name": "f"}
-    cells.load([cell, {"source": "f([1])", "role": "added", "name": "cell 2"}], {"f": "f"}, {}, lambda index: None)
-    sys.modules["__main__"] = main
-    cells._cell_names.clear()
 
 
 def _receive(control: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
@@ -111,7 +83,7 @@ def _spawn(control: socket.socket, channel: int, limits: child.Limits) -> dict[s
                 os.write(write_end, str(inner).encode())
                 os._exit(0)
             os.close(write_end)
-            child.main(channel, limits)
+            child.main(channel, limits, _isolate)
         except BaseException:
             with contextlib.suppress(OSError):  # once the pid is known the pipe is closed: the channel's end tells
                 os.write(write_end, traceback.format_exc().encode()[-4096:])
@@ -137,3 +109,15 @@ def _enter_namespaces() -> None:
     ):
         with open(f"/proc/self/{name}", "w") as file:
             file.write(content)
+
+
+def _isolate(limits: child.Limits) -> None:
+    """Gives a child, in its new namespaces, files, devices and a /proc of its own, and takes its capabilities."""
+    kernel.mount("", "/", flags=kernel.MS_REC | kernel.MS_PRIVATE)
+    options = f"size={limits.scratch},nr_inodes={limits.scratch // child.INODE},mode=0700"
+    for folder in child.SCRATCH:
+        kernel.mount("tmpfs", str(folder), "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, options)
+    kernel.mount("/dev/null", "/dev/zero", flags=kernel.MS_BIND)  # mapped shared, it is memory that nobody counts
+    kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
+    Path("/proc/sys/user/max_user_namespaces").write_text("0")
+    kernel.drop_capabilities()

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from autograder import student
+from autograder import session
 
 # Body of a call, and the outcomes it may have. The honest reply still follows, where nothing ends the process.
 REPLIES = {
@@ -140,7 +140,7 @@ def test_a_closed_channel_ends_the_test_at_once(arena, act, at_load):
 
 
 def test_what_all_replies_together_may_take_is_bounded(arena, monkeypatch):
-    monkeypatch.setattr(student, "MAX_RECEIVED", 1 << 20)
+    monkeypatch.setattr(session, "MAX_RECEIVED", 1 << 20)
     flood = "import torch\ndef softmax(x, dim):\n    return torch.ones(1 << 17)"
     report = arena.grade(arena.notebook(solved=True, cells={"softmax-solution": flood}))
     assert arena.outcomes(report) == {"failed", "output_limit"}

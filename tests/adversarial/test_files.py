@@ -11,6 +11,7 @@ import autograder
 from autograder import source
 from autograder.lab import REPOSITORY
 
+pytestmark = pytest.mark.isolation
 WRITABLE = {"/tmp", "/home/student", "/dev/shm"}
 
 
@@ -18,11 +19,24 @@ def test_nothing_of_the_repository_can_be_opened(probe, grader):
     ours = [
         source.source_path(grader.lab, "mini"), *grader.lab.hidden.glob("*.py"), *grader.lab.misconceptions.values(),
         grader.lab.folder / ".traces", Path(autograder.__file__), REPOSITORY / "pyproject.toml", REPOSITORY / ".git",
-        REPOSITORY / "solutions", REPOSITORY / "assignments", REPOSITORY / "work", REPOSITORY / "cohorts", Path.home(),
-        Path("/etc/passwd"), Path("/root"), Path("/var"), Path("/run"), Path("/sys"), Path(tempfile.gettempdir()) / "x",
+        REPOSITORY / "solutions", REPOSITORY / "assignments", REPOSITORY / "work", REPOSITORY / "cohorts",
     ]  # fmt: skip
-    seen = probe("return [path for path in args[0] if os.path.lexists(path)]", [str(path) for path in ours])
-    assert set(seen) <= {str(Path.home()), "/root"}  # folders on the way to the interpreter, empty but for it
+    assert probe("return [path for path in args[0] if os.path.lexists(path)]", [str(path) for path in ours]) == []
+
+
+HOST = [str(Path.home()), "/root", "/etc/passwd", "/var", "/run", "/sys", tempfile.gettempdir()]
+
+
+def test_no_folder_of_the_host_is_there_under_its_name(probe):
+    """An image has folders of the same names: they are others."""
+    inside = probe("return {p: (os.stat(p).st_dev, os.stat(p).st_ino) for p in args[0] if os.path.lexists(p)}", HOST)
+    outside = {path: (os.stat(path).st_dev, os.stat(path).st_ino) for path in HOST}
+    assert not inside.items() & outside.items()
+
+
+def test_bubblewrap_shows_no_other_folders_at_all(bubblewrap, probe):
+    seen = set(probe("return [path for path in args[0] if os.path.lexists(path)]", HOST)) - {tempfile.gettempdir()}
+    assert seen <= {str(Path.home()), "/root"}  # folders on the way to the interpreter, empty but for it
     for path in seen:
         (only,) = probe("return os.listdir(args[0])", path)
         assert only in sys.base_prefix.split("/")

@@ -21,7 +21,7 @@ TRACES = {
     ),
     "a process": (
         "os.fork() or (os.setsid(), os.fork() or time.sleep(60))",
-        "len([p for p in os.listdir('/proc') if p.isdigit()]) > 2",
+        "strangers()",
     ),
     "an abstract socket": (
         "keep = socket.socket(socket.AF_UNIX); keep.bind('\\0trace'); keep.listen(); os.fork() or time.sleep(60)",
@@ -92,6 +92,7 @@ def test_the_next_problem_finds_no_trace(arena, trace):
     assert {problem.id: problem.score for problem in report.problems}["attention"] == 6, report
 
 
+@pytest.mark.isolation
 def test_random_numbers_are_not_those_of_the_submission_before(probe):
     numbers = "import random\nreturn random.random(), numpy.random.rand(), torch.rand(1).item(), os.urandom(8)"
     first, second = probe(numbers), probe(numbers)
@@ -99,6 +100,7 @@ def test_random_numbers_are_not_those_of_the_submission_before(probe):
     assert first[3] != second[3]
 
 
+@pytest.mark.isolation
 def test_a_submission_does_not_see_another_s_channel(probe):
     assert probe("return sorted(int(name) for name in os.listdir('/proc/self/fd'))[:4]") == [0, 1, 2, 3]
     links = probe("return [os.readlink(f'/proc/self/fd/{n}') for n in range(4)]")
@@ -106,8 +108,9 @@ def test_a_submission_does_not_see_another_s_channel(probe):
     assert links[3].startswith("socket:")
 
 
-def test_the_grader_s_descriptors_and_files_do_not_pile_up(arena, tmp_path):
+def test_the_grader_s_descriptors_and_files_do_not_pile_up(arena, settle):
     def held():
+        settle()
         return len(os.listdir("/proc/self/fd"))
 
     arena.disrupt("os._exit(0)")

@@ -16,18 +16,19 @@ import pytest
 MINI = Path(__file__).parent.parent / "labs" / "lab-90-mini"
 
 
+@pytest.mark.isolation
 def test_a_submission_sees_no_process_but_its_own(probe):
     assert probe("return sorted(os.listdir('/proc'), key=len)[:3], os.getppid()") is not None
-    pids = probe("return sorted(int(name) for name in os.listdir('/proc') if name.isdigit())")
-    assert pids == [1, 2]
+    assert probe("return strangers()") == set()
 
 
+@pytest.mark.isolation
 def test_it_has_no_capabilities_and_cannot_get_any(probe):
     status = probe("return dict(line.split(':\\t', 1) for line in Path('/proc/self/status').read_text().splitlines())")
     assert {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
     assert status["NoNewPrivs"] == "1"
     assert status["Seccomp"] == "2"
-    assert set(status["Uid"].split()) == {"1000"}
+    assert set(status["Uid"].split()) <= {"1000", "64101"}
 
 
 SYSTEM_CALLS = {
@@ -57,10 +58,19 @@ SYSTEM_CALLS = {
 }
 
 
+@pytest.fixture(scope="module")
+def answers(probe) -> dict[str, int]:
+    """What the system calls return, all in one submission."""
+    each = "\n".join(f"answers[{call!r}] = {code}" for call, code in SYSTEM_CALLS.items())
+    return probe(
+        f"libc, answers = ctypes.CDLL(None, use_errno=True), {{}}\nsocket_number = libc.socket\n{each}\nreturn answers"
+    )
+
+
+@pytest.mark.isolation
 @pytest.mark.parametrize("call", SYSTEM_CALLS)
-def test_a_system_call_that_reaches_the_kernel_without_need_is_refused(probe, call):
-    prelude = "libc = ctypes.CDLL(None, use_errno=True)\nsocket_number = libc.socket\n"
-    assert probe(f"{prelude}return {SYSTEM_CALLS[call]}") == -1
+def test_a_system_call_that_reaches_the_kernel_without_need_is_refused(answers, call):
+    assert answers[call] == -1
 
 
 def test_the_32_bit_system_calls_are_no_way_around(arena):
@@ -74,6 +84,7 @@ ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(code))
     assert arena.outcomes(arena.disrupt(body)) == {"crashed"}
 
 
+@pytest.mark.isolation
 def test_no_network_not_even_the_host_s_loopback(probe):
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.1)
@@ -96,6 +107,7 @@ return reached, [line.split(":")[0].strip() for line in Path("/proc/net/dev").re
             server.accept()
 
 
+@pytest.mark.isolation
 def test_no_abstract_or_named_socket_of_the_host(probe, tmp_path):
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("\0llm101-adversarial")
@@ -196,26 +208,26 @@ def test_a_changed_keeper_gains_nothing(arena, keeper):
     arena.cheat(KEEPERS[keeper])
 
 
-def test_no_process_and_no_group_outlives_its_submission(arena, grader):
+def test_no_process_and_no_group_outlives_its_submission(arena, bubblewrap):
     def processes():
-        template = psutil.Process(grader.sandbox._process.pid)
+        template = psutil.Process(bubblewrap._process.pid)
         return {process.pid for process in template.children(recursive=True)}
 
     arena.disrupt("for _ in range(10):\n    if os.fork() == 0:\n        os.setsid()\n        time.sleep(1000)")
-    grader.sandbox._bury()
+    bubblewrap._bury()
     time.sleep(0.1)
     assert len(processes()) <= 3  # the template and the spare child, at most while it is being made
     assert len(list(Path("/sys/fs/cgroup").glob(f"**/llm101-{os.getpid()}-*"))) <= 2  # of the spare child
 
 
-def test_when_the_grader_is_killed_everything_ends():
+def test_when_the_grader_is_killed_everything_ends(bubblewrap):
     script = f"""
         import nbformat, sys
         from pathlib import Path
         from autograder.grade import Grader
         from autograder.intake import SubmittedCell
         from autograder.lab import Lab
-        from autograder.student import Session
+        from autograder.session import Session
         with Grader(Lab.load(Path({str(MINI)!r})), b"x" * 32) as grader:
             text = "import os\\ndef loop():\\n    os.fork()\\n    while True: pass"
             cell = SubmittedCell(text, "softmax-solution", True, 1)
@@ -234,8 +246,12 @@ def test_when_the_grader_is_killed_everything_ends():
         assert not alive
 
 
-def test_the_grader_s_own_threads_do_not_pile_up(arena):
-    before = threading.active_count()
+def test_the_grader_s_own_threads_do_not_pile_up(arena, settle):
+    def running():
+        settle()
+        return sum(not thread.name.startswith("docker sandbox") for thread in threading.enumerate())  # a pool of six
+
+    before = running()
     for _ in range(3):
         arena.disrupt("os._exit(0)")
-    assert threading.active_count() <= before + 1
+    assert running() <= before + 1

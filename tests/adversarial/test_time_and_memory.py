@@ -140,6 +140,7 @@ def test_a_memory_bomb_at_load_costs_what_needs_the_cell(arena):
     assert arena.outcomes(report) <= {"memory", "error"}
 
 
+@pytest.mark.isolation
 def test_output_costs_nothing(arena):
     body = "for _ in range(200):\n    print('x' * (1 << 19))\n    os.write(2, b'x' * (1 << 19))"
     assert arena.disrupt(body).score == 16

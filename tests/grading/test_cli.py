@@ -40,6 +40,7 @@ def test_grade_prints_a_table_with_hints_in_chinese(hand_in):
         (["grade", "nonsense", "x.ipynb"], "There is no lab 'nonsense'"),
         (["grade", "90", "absent.ipynb"], "absent.ipynb does not exist"),
         (["grade", "90", ".", "--lang", "fr"], "--lang takes en or zh"),
+        (["grade", "90", ".", "--sandbox", "vm"], "takes bubblewrap, docker or docker:RUNTIME, not 'vm'"),
     ],
 )
 def test_a_bad_call_gets_one_line_and_exits_2(words: list[str], line: str, tmp_path: Path):
@@ -55,6 +56,14 @@ def test_without_a_sandbox_grading_refuses_and_exits_3(hand_in):
     done = autograder("grade", "90", hand_in(), env={"PATH": "/nowhere"})
     assert done.returncode == 3
     assert "bubblewrap is missing" in done.stderr
+    assert "`--sandbox docker`" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_environment_may_name_the_sandbox(hand_in):
+    done = autograder("grade", "90", hand_in(), env={"LLM101_SANDBOX": "docker", "DOCKER_HOST": "unix:///nowhere.sock"})
+    assert done.returncode == 3
+    assert "no Docker engine answers" in done.stderr
     assert "Traceback" not in done.stderr
 
 

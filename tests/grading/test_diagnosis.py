@@ -4,7 +4,8 @@ import numpy as np
 import torch
 
 from autograder.diagnosis import Known, diagnose, same
-from autograder.student import Event, Handle
+from autograder.session import Event
+from autograder.student import Handle
 
 TOLERANCE = 1e-5
 

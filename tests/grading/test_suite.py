@@ -72,3 +72,14 @@ def test_nothing_is_graded_where_the_reference_itself_fails(hand_in, tmp_path: P
     with Grader(Lab.load(folder), b"secret") as own, pytest.raises(GraderError, match="fails test_attention_values"):
         own.grade(hand_in())
     assert not list(folder.glob(".traces/*"))
+
+
+def test_a_sandbox_that_breaks_is_no_verdict_on_the_submission(grader, hand_in, monkeypatch):
+    def broken():
+        raise GraderError("the engine is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(grader.sandbox, "spawn", broken)
+        with pytest.raises(GraderError, match="the engine is gone"):
+            grader.grade(hand_in())
+    assert grader.grade(hand_in()).score == 16

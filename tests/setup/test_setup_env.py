@@ -189,6 +189,13 @@ def test_an_ordinary_user_reads_the_command_that_installs_bubblewrap(setup_env, 
     assert str(stop.value).endswith(command)
 
 
+def test_whoever_grades_in_docker_needs_no_bubblewrap(setup_env, monkeypatch):
+    monkeypatch.setattr(setup_env.shutil, "which", lambda name: None)
+    assert not setup_env.has_sandbox_tools()
+    monkeypatch.setenv("LLM101_SANDBOX", "docker:runsc")
+    assert setup_env.has_sandbox_tools()
+
+
 def test_grading_off_linux_is_refused_before_anything_is_installed(setup_env, venv, monkeypatch):
     monkeypatch.setattr(sys, "platform", "darwin")
     with pytest.raises(setup_env.Stop, match="Grading needs Linux"):

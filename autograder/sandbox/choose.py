@@ -1,0 +1,54 @@
+"""Which sandbox to grade in: the value of `--sandbox`, or of the environment's LLM101_SANDBOX."""
+
+from __future__ import annotations
+
+import platform
+import re
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autograder.errors import UserError
+
+if TYPE_CHECKING:
+    from autograder.lab import Lab
+    from autograder.sandbox import Sandbox
+
+VARIABLE = "LLM101_SANDBOX"
+DEFAULT = "bubblewrap"
+IMAGE = "llm101/requirements-{layer}:{variant}"  # images/docker-bake.hcl makes it
+
+
+def start(choice: str, lab: Lab) -> Sandbox:
+    """Starts the sandbox that `choice` names: `bubblewrap`, `docker`, or `docker:RUNTIME`.
+
+    Raises UserError for any other, GraderError where it cannot run.
+    """
+    kind, _, runtime = check(choice).partition(":")
+    if kind == "bubblewrap":
+        from autograder.sandbox.bubblewrap import Bubblewrap
+
+        return Bubblewrap(lab.preload, lab.limits)
+    from autograder.sandbox.docker import Docker
+
+    return Docker(lab.preload, lab.limits, image(lab), f"make image-{lab.lesson}", runtime)
+
+
+def check(choice: str) -> str:
+    """`choice`, if it is one. Raises UserError."""
+    if not re.fullmatch(r"bubblewrap|docker(:.+)?", choice):
+        raise UserError(f"--sandbox (or {VARIABLE}) takes bubblewrap, docker or docker:RUNTIME, not {choice!r}")
+    return choice
+
+
+def image(lab: Lab) -> str:
+    """The image in which a lab's submissions run: the one with its requirement layer, for this machine's CPU."""
+    return IMAGE.format(layer=lab.requirements, variant="arm64" if platform.machine() == "aarch64" else "cpu")
+
+
+Option = Annotated[
+    str,
+    typer.Option(
+        "--sandbox", envvar=VARIABLE, callback=check, help="bubblewrap, docker, or docker:RUNTIME (docker:runsc, say)."
+    ),
+]

@@ -1,0 +1,85 @@
+"""The first process of a submission's container (the docker sandbox): it passes bytes on, and ends in time.
+
+    grader ── attach stream ──> pid 1, here ── socket pair ──> keeper (child.py) ── fork ──> workers
+
+It imports the libraries, forks the keeper and never reads a line of student code, to which the kernel gives no way to
+kill, stop or look into it. So the container ends when the grader has gone, when nobody is left on the other end of
+the channel, and when its time is up, whatever student code does.
+"""
+
+import os
+import select
+import signal
+import socket
+import time
+import traceback
+
+import msgspec
+
+from . import child, kernel, libraries
+
+STDIN, STDOUT = 0, 1
+PIECE = 1 << 16  # bytes in flight in each direction, at most
+GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What the grader wants; the one argument on the command line, as JSON."""
+
+    preload: list[str]
+    limits: child.Limits
+    seconds: float  # that the container may live
+
+
+def main(plan: str) -> None:
+    """The life of a container. Does not return."""
+    order = msgspec.json.decode(plan, type=Plan)
+    end = time.monotonic() + order.seconds
+    libraries.preload(order.preload)
+    ours, theirs = socket.socketpair()
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)  # closes /proc/1 to the student's processes, which are the same user's
+    if os.fork() == 0:
+        _become_keeper(theirs, order.limits)
+    theirs.close()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # signals without a handler do not reach pid 1 from inside
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for orphans of a keeper that was killed
+    relay(ours, end)
+    os._exit(0)
+
+
+def _become_keeper(channel: socket.socket, limits: child.Limits) -> None:
+    try:
+        kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
+        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)  # orphans are the keeper's to end, as if it were pid 1
+        child.main(channel.fileno(), limits, isolate=lambda limits: None)  # the engine has seen to that
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(1)
+
+
+def relay(sock: socket.socket, end: float) -> None:
+    """Passes bytes between stdin, stdout and the keeper's socket until one of them has gone, or `end` (monotonic)."""
+    sock.setblocking(False)
+    os.set_blocking(STDOUT, False)
+    inward = outward = b""
+    while (left := end - time.monotonic()) > 0:
+        poll = select.poll()
+        poll.register(STDIN, 0 if inward else select.POLLIN)
+        poll.register(STDOUT, select.POLLOUT if outward else 0)
+        if wanted := (select.POLLOUT if inward else 0) | (0 if outward else select.POLLIN):
+            poll.register(sock, wanted)
+        ready = dict(poll.poll(left * 1000))
+        if (ready.get(STDIN, 0) | ready.get(STDOUT, 0)) & GONE:
+            return
+        try:
+            if STDIN in ready and not (inward := os.read(STDIN, PIECE)):
+                return
+            if STDOUT in ready:
+                outward = outward[os.write(STDOUT, outward) :]
+            if ready.get(sock.fileno(), 0) & select.POLLOUT:
+                inward = inward[sock.send(inward) :]
+            elif sock.fileno() in ready and not (outward := sock.recv(PIECE)):
+                return
+        except ConnectionError:
+            return
