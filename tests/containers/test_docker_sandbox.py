@@ -14,7 +14,6 @@ import docker
 import msgspec
 import nbformat
 import pytest
-from docker.errors import DockerException
 
 from autograder import source
 from autograder.errors import GraderError
@@ -32,22 +31,13 @@ SECRET = b"a secret of thirty-two bytes ..."
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[docker.DockerClient]:
-    try:
-        client = docker.from_env()
-        client.ping()
-    except DockerException as error:
-        pytest.skip(f"no Docker engine answers: {error}")
-    yield client
-    client.close()
+def client(images: docker.DockerClient) -> docker.DockerClient:
+    return images
 
 
 @pytest.fixture(scope="module")
-def image(client) -> str:
-    name = choose.image(Lab.load(MINI))
-    if not client.images.list(name):
-        pytest.skip(f"the image {name} is not built: `make image-05` builds it")
-    return name
+def image(images: docker.DockerClient) -> str:
+    return choose.image(Lab.load(MINI))
 
 
 @pytest.fixture
@@ -314,3 +304,11 @@ def test_a_process_that_hoards_is_ended_for_its_memory(graders, tmp_path):
     report = grade(graders[0], tmp_path, SUBMISSIONS["hoards"])
     outcomes = {test.outcome for problem in report.problems for test in problem.tests if problem.id == "softmax"}
     assert outcomes == {"memory"}
+
+
+def test_the_core_of_the_attacks_is_held_in_it(image):
+    """What a sandbox must withhold; the whole of tests/adversarial runs by hand with LLM101_SANDBOX=docker."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "isolation", "tests/adversarial"]
+    environment = {**os.environ, choose.VARIABLE: "docker"}
+    done = subprocess.run(command, cwd=MINI.parents[2], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:]

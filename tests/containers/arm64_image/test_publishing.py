@@ -55,6 +55,9 @@ def test_latest_is_one_tag_for_amd64_and_arm64(engine, images, arm64_parent, reg
     assert done.returncode == 0, done.stderr
     shown = ["docker", "buildx", "imagetools", "inspect", "--raw", f"{registry}/llm101/published:latest"]
     manifest = json.loads(subprocess.run(shown, capture_output=True, check=True).stdout)
+    for tag in ("llm101/published", f"{registry}/llm101/published"):
+        for variant in ("cpu", "arm64"):
+            engine.images.remove(f"{tag}:{variant}")
     assert {entry["platform"]["architecture"] for entry in manifest["manifests"]} == {"amd64", "arm64"}
 
 

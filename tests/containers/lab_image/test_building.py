@@ -3,19 +3,22 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
+import docker
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
-def context(tmp_path: Path) -> Path:
+def context(images: docker.DockerClient, tmp_path: Path) -> Iterator[Path]:
     """A copy of what a lab's image is made of."""
     for part in ("assignments", "images/lab"):
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
-    return tmp_path
+    yield tmp_path
+    images.images.remove("llm101-test/lab")
 
 
 def build(context: Path, lab, **environment: str) -> None:

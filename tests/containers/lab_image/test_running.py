@@ -78,7 +78,8 @@ def test_the_notebooks_run_top_to_bottom_with_the_reference(output, lab, image, 
     command = ["jupyter", "nbconvert", "--to=notebook", "--execute", "--inplace", "--ExecutePreprocessor.timeout=1200"]
     command += [f"{name}.ipynb" for name in lab.notebooks]
     mount = {str(solved): {"bind": folder, "mode": "rw"}}
-    output(image, command, working_dir=folder, volumes=mount)
+    owner = f"{solved.stat().st_uid}:{solved.stat().st_gid}"  # as compose has it
+    output(image, command, working_dir=folder, volumes=mount, user=owner)
     for name in lab.notebooks:
         assert '"output_type": "error"' not in (solved / f"{name}.ipynb").read_text()
 
