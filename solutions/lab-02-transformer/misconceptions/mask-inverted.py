@@ -14,6 +14,13 @@ FAILS = [
     "test_gradients_reach_both_inputs_and_all_projections",
     "test_mask_base_and_positions_are_used",
     "test_gradients_of_grouped_attention",
+    "test_post_norm_encoder_layer",
+    "test_pre_norm_encoder_layer",
+    "test_decoder_layer",
+    "test_logits_of_the_whole",
+    "test_the_target_does_not_see_its_future",
+    "test_padding_of_the_source_does_not_matter",
+    "test_gradients_reach_every_parameter",
 ]
 
 

@@ -18,6 +18,11 @@ FAILS = [
     "test_grouped_heads_agree_with_a_loop_over_heads",
     "test_mask_base_and_positions_are_used",
     "test_gradients_of_grouped_attention",
+    "test_post_norm_encoder_layer",
+    "test_pre_norm_encoder_layer",
+    "test_decoder_layer",
+    "test_logits_of_the_whole",
+    "test_gradients_reach_every_parameter",
 ]
 
 
