@@ -8,12 +8,13 @@ from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
 from nbformat import NotebookNode
 
 from autograder import diagnosis, source
 from autograder.intake import SubmittedCell, Unreadable, read_submission
 from autograder.lab import Lab
-from autograder.misconception import Misconception
+from autograder.misconception import Extra, Misconception
 from autograder.program import program, solution_names
 from autograder.report import ProblemReport, Report, SubmissionStatus, TestReport
 from autograder.sandbox import choose
@@ -67,7 +68,7 @@ class Grader:
     def program(self, notebook: str, cells: Sequence[SubmittedCell]) -> Program:
         """What the sandbox executes of a submission's notebook."""
         release = self._release[notebook]
-        return Program(program(release, cells), solution_names(release))
+        return Program(program(release, cells), solution_names(release), self.lab.before(notebook))
 
     def run(
         self,
@@ -88,7 +89,7 @@ class Grader:
     @cached_property
     def misconceptions(self) -> dict[str, Misconception]:
         """The lab's misconceptions by id."""
-        return {name: Misconception.load(path) for name, path in self.lab.misconceptions.items()}
+        return {name: Misconception.load(path, self.lab.notebooks) for name, path in self.lab.misconceptions.items()}
 
     @cached_property
     def reference(self) -> dict[str, Program]:
@@ -97,18 +98,22 @@ class Grader:
             name: self.program(name, submitted_cells(source.reference(self.lab, name))) for name in self.lab.notebooks
         }
 
-    def with_cells(self, *sources: str) -> dict[str, Program]:
-        """The reference with more cells after it, in every notebook: a misconception, or several."""
-        added = [{"source": text, "role": "solution", "name": f"added-{i}"} for i, text in enumerate(sources)]
-        return {name: Program([*known.cells, *added], known.wanted) for name, known in self.reference.items()}
+    def with_cells(self, *extras: Extra) -> dict[str, Program]:
+        """The reference with more cells after it, each in its own notebook: a misconception, or several."""
+        programs = dict(self.reference)
+        for index, extra in enumerate(extras):
+            cell = {"source": extra.source, "role": "solution", "name": f"added-{index}"}
+            known = programs[extra.notebook]
+            programs[extra.notebook] = msgspec.structs.replace(known, cells=[*known.cells, cell])
+        return programs
 
     @cached_property
     def traces(self) -> Traces:
         """The traces under this secret; made, or read from where an earlier grader kept them."""
 
         def run(misconception: str | None, tests: Collection[str] | None) -> list[TestResult]:
-            sources = [] if misconception is None else [self.misconceptions[misconception].source]
-            return self.run(self.with_cells(*sources), tests)[0]
+            extras = [] if misconception is None else [self.misconceptions[misconception]]
+            return self.run(self.with_cells(*extras), tests)[0]
 
         return Traces(self.lab, self.secret, self.misconceptions, run)
 

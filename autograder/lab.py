@@ -28,6 +28,7 @@ class Lab(msgspec.Struct, forbid_unknown_fields=True, dict=True):
     notebooks: list[str]
     requirements: str
     title: dict[str, str]
+    uses: dict[str, list[str]] = msgspec.field(default_factory=dict)  # notebook -> those whose names it builds on
     limits: Limits = Limits()
     # What the sandbox imports once, ahead of every submission: modules, or module:function to call.
     preload: list[str] = msgspec.field(default_factory=lambda: ["torch"])
@@ -45,6 +46,11 @@ class Lab(msgspec.Struct, forbid_unknown_fields=True, dict=True):
         except msgspec.DecodeError as error:
             raise UserError(f"{path}: {error}") from None
         lab.folder = folder
+        for name, used in lab.uses.items():
+            if unknown := {name, *used} - set(lab.notebooks):
+                raise UserError(f"{path}: [uses] names {', '.join(sorted(unknown))}, which `notebooks` does not have")
+            if late := [other for other in used if other not in lab.notebooks[: lab.notebooks.index(name)]]:
+                raise UserError(f"{path}: {name} uses {', '.join(late)}: list what a notebook uses before it")
         return lab
 
     @classmethod
@@ -72,6 +78,11 @@ class Lab(msgspec.Struct, forbid_unknown_fields=True, dict=True):
         if not folder.is_dir():
             raise UserError(f"{folder} is missing: LLM101_SOLUTIONS must name the folder with the labs' sources")
         return [cls.load(path.parent) for path in sorted(folder.glob("lab-*/lab.toml"))]
+
+    def before(self, notebook: str) -> list[str]:
+        """The notebooks that `notebook` uses, also by way of others, in the lab's order."""
+        used = {name for other in self.uses.get(notebook, ()) for name in (*self.before(other), other)}
+        return [name for name in self.notebooks if name in used]
 
     @property
     def hidden(self) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NoReturn
 
@@ -39,6 +40,7 @@ class Program(msgspec.Struct, frozen=True):
 
     cells: Sequence[Mapping[str, Any]]
     wanted: Mapping[str, str]  # name -> the solution cell that should define it
+    uses: Sequence[str] = ()  # the notebooks that are loaded before it
 
 
 class Session:
@@ -114,12 +116,15 @@ class Session:
         raise wire.ProtocolError("a malformed handle")
 
     def _ensure_loaded(self, notebook: str) -> None:
-        attempts = 0
+        """Loads the notebooks that `notebook` uses, then itself; all of them again where one ended the process."""
+        attempts: Counter[str] = Counter()
         while self._child is None or notebook not in self._loaded:
             if self._child is None:
                 self._child, self._loaded = self.sandbox.spawn(), set()
-            attempts += 1
-            self._load(notebook, last=attempts == LOAD_ATTEMPTS)
+            order = (*self.programs[notebook].uses, notebook)
+            following = next(name for name in order if name not in self._loaded)
+            attempts[following] += 1
+            self._load(following, last=attempts[following] == LOAD_ATTEMPTS)
 
     def _load(self, notebook: str, last: bool) -> None:
         """Loads a notebook's cells; a cell that ends the process is left out from the next attempt on."""

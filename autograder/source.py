@@ -98,7 +98,9 @@ def reference(lab: Lab, notebook: str, lang: str = "en") -> NotebookNode:
             cell.metadata["tags"] = tags
         else:
             cell.metadata.pop("tags", None)
-    node.metadata["llm101"] = NotebookNode(lab=lab.id, notebook=notebook, lang=lang)
+    node.metadata["llm101"] = NotebookNode(
+        lab=lab.id, notebook=notebook, position=lab.notebooks.index(notebook) + 1, lang=lang
+    )
     return node
 
 

@@ -19,7 +19,7 @@ from autograder import source
 from autograder.errors import GraderError, UserError
 from autograder.grade import Grader, submitted_cells
 from autograder.lab import Lab
-from autograder.misconception import Misconception
+from autograder.misconception import Extra, Misconception
 from autograder.sandbox import choose
 from autograder.session import Program
 from autograder.suite import TestResult
@@ -107,7 +107,8 @@ def _targets(grader: Grader, seed: int) -> Iterator[Finding]:
     yield _full_marks(grader, "reference", grader.reference, seed)
     yield _starter(grader, seed)
     for name, path in grader.lab.variants.items():
-        yield _full_marks(grader, f"variant {name}", grader.with_cells(path.read_text(encoding="utf-8")), seed)
+        variant = Extra.load(path, grader.lab.notebooks)
+        yield _full_marks(grader, f"variant {name}", grader.with_cells(variant), seed)
     for known in grader.misconceptions.values():
         yield _misconception(grader, known, seed)
     for known in grader.misconceptions.values():
@@ -136,7 +137,7 @@ def _starter(grader: Grader, seed: int) -> Finding:
 
 
 def _misconception(grader: Grader, known: Misconception, seed: int) -> Finding:
-    results, _ = grader.run(grader.with_cells(known.source))
+    results, _ = grader.run(grader.with_cells(known))
     failed = {result.name for result in results if result.outcome != "passed"}
     faults = [f"passes {name}, which it should fail" for name in sorted(set(known.fails) - failed)]
     faults += [f"fails {name}, which it should pass" for name in sorted(failed - set(known.fails))]
@@ -160,7 +161,7 @@ def _with_second_mistake(grader: Grader, known: Misconception, seed: int) -> Fin
     )
     if second is None:
         return Finding(f"{known.id} + nothing", seed, 0.0, ["no unrelated second misconception to combine it with"])
-    results, _ = grader.run(grader.with_cells(known.source, second.source), {*known.fails, *second.fails})
+    results, _ = grader.run(grader.with_cells(known, second), {*known.fails, *second.fails})
     mine = [result for result in results if result.name in known.fails]
     return Finding(f"{known.id} + {second.id}", seed, _score(results), _undiagnosed(grader, known, mine, results))
 

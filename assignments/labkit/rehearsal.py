@@ -41,7 +41,8 @@ def main(arguments: list[str]) -> int:
         Console(stderr=True).print(f"{work.name} is not a readable notebook: {error}", markup=False)
         return 2
     with console.status(pick("Running the cells", "正在运行单元格")) as status:
-        namespace, broken = load(cells)
+        namespace: dict[str, Any] = {"__name__": "__main__"}
+        broken = load(cells, namespace)
         results = {}
         for problem in problems_of(release):
             status.update(problem)
@@ -71,20 +72,20 @@ def problems_of(release: Path) -> list[str]:
     return [mark["grade_id"] for mark in marks if mark.get("grade")]
 
 
-def load(cells: list[Cell]) -> tuple[dict[str, Any], list[str]]:
-    """Run what grading would run; the names it defines, and a line for each cell that raised."""
-    namespace: dict[str, Any] = {"__name__": "__main__", "get_ipython": _NoMagics}
+def load(cells: list[Cell], namespace: dict[str, Any], notebook: str = "") -> list[str]:
+    """Run in `namespace` what grading would run; a line for each cell that raised. Tracebacks name the `notebook`."""
+    namespace["get_ipython"] = _NoMagics
     broken = []
     helpers = _Helpers(cells)
     for cell in cells:
-        file = f"<cell {cell.number}>"
+        file = f"<{notebook} cell {cell.number}>" if notebook else f"<cell {cell.number}>"
         source = cell.source if cell.exported else helpers.used_from(cell)
         linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
         try:
             exec(compile(source, file, "exec"), namespace)
         except (Exception, SystemExit) as error:
             broken.append(f"Cell {cell.number}: {traceback.format_exception_only(error)[-1].strip()}")
-    return namespace, broken
+    return broken
 
 
 class _Helpers:

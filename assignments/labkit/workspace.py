@@ -141,9 +141,9 @@ class Workspace:
         return i18n.current()
 
     def notebooks(self, lab: Lab) -> list[Path]:
-        """The lab's notebooks in the student's folder; LabError when one is missing."""
-        names = sorted(file.name for file in self.release(lab, "en").glob("*.ipynb"))
-        notebooks = [self.started(lab) / name for name in names]
+        """The lab's notebooks in the student's folder, in the lab's order; LabError when one is missing."""
+        released = sorted(self.release(lab, "en").glob("*.ipynb"), key=_position)
+        notebooks = [self.started(lab) / file.name for file in released]
         for notebook in notebooks:
             if not notebook.is_file():
                 raise LabError(
@@ -176,6 +176,12 @@ class Workspace:
 
 _STAMP = "%Y%m%d-%H%M%S"
 _LANGUAGE_FILE = ".language"
+
+
+def _position(release: Path) -> int:
+    """Which of its lab's notebooks a released one is."""
+    metadata = json.loads(release.read_text(encoding="utf-8"))["metadata"]
+    return int(metadata.get("llm101", {}).get("position", 0))
 
 
 def _stamp() -> str:

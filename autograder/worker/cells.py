@@ -17,7 +17,7 @@ import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from .magics import Python, to_python
 from .slicing import Statement, Whole, names_of_cell, needed, statements
@@ -86,6 +86,10 @@ class Loaded:
             return f"`{name}` is not defined: {_called(cell)} does not define it"
         return f"`{name}` is not defined: the notebook has no {_called(cell)}"
 
+    def missing(self, name: str) -> NoReturn:
+        """The module's `__getattr__`: a notebook that uses this one asks for a name that is not there."""
+        raise AttributeError(self.explain(name), name=name, obj=self.module)
+
     def summary(self) -> list[str]:
         """What the student should know about the loading: what was not run, and what raised."""
         errors = [str(result.error) for result in self.results if result.status == "raised"]
@@ -141,6 +145,7 @@ def load(
                 asyncio.run(value)
         except BaseException as error:
             result.status, result.error = "raised", _error(error)
+    loaded.namespace["__getattr__"] = loaded.missing
     return loaded
 
 

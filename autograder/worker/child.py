@@ -12,6 +12,7 @@ import resource
 import shutil
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -108,6 +109,7 @@ class Keeper:
 
         program = cells.load(order["cells"], order["wanted"], order["skip"], tell)
         self.programs[order["notebook"]] = program
+        sys.modules["notebook:" + order["notebook"]] = program.module  # labkit.notebook gives it to those that use it
         self.channel.send(wire.Reply(id=request.id, value=wire.pack(program.summary(), _nothing)[0]))
 
     def _run_worker(self, request: wire.Request) -> None:

@@ -46,7 +46,7 @@ def test_a_misconception_is_read_without_running_it(tmp_path: Path):
         '"""Not scaled."""\nHINT = {"en": "e", "zh": "z"}\nFAILS = ["test_a"]\n\n\n'
         "def f():\n    pass\n\n\nclass C:\n    pass\n\n\nraise SystemExit\n"
     )
-    known = Misconception.load(path)
+    known = Misconception.load(path, ["mini"])
     assert (known.id, known.title, known.fails) == ("no-scale", "Not scaled.", ["test_a"])
     assert known.defines == {"f", "C"}
 
@@ -56,4 +56,4 @@ def test_a_bad_head_of_a_misconception_names_the_file(tmp_path: Path, head: str)
     path = tmp_path / "bad.py"
     path.write_text(head)
     with pytest.raises(UserError, match=r"bad\.py: HINT and FAILS"):
-        Misconception.load(path)
+        Misconception.load(path, ["mini"])

@@ -15,7 +15,9 @@ def load(tmp_path: Path, *cells: tuple[str, bool]) -> tuple[dict[str, Any], list
         for source, exported in cells
     ]
     file.write_text(json.dumps({"cells": stored}))
-    return rehearsal.load(list(rehearsal.read_cells(file)))
+    names: dict[str, Any] = {}
+    broken = rehearsal.load(list(rehearsal.read_cells(file)), names)
+    return names, broken
 
 
 def test_exploration_cells_are_not_run(tmp_path):

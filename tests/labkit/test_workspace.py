@@ -1,5 +1,7 @@
 """The student's folders: nothing of theirs is ever overwritten or lost."""
 
+import json
+
 import pytest
 
 from labkit import outline
@@ -112,3 +114,12 @@ def test_a_missing_notebook_is_named(workspace: Workspace):
 def test_the_outline_has_no_lessons_6_and_7():
     numbers = [lesson.number for lesson in outline.LESSONS]
     assert numbers == ["00", "01", "02", "03", "04", "05", "08", "09", "10", "11", "12", "13"]
+
+
+def test_the_notebooks_come_in_the_order_of_the_lab(workspace: Workspace):
+    lab = workspace.find("05")
+    for position, name in enumerate(["second", "first"]):
+        cells = {"cells": [], "metadata": {"llm101": {"position": 3 - position}}, "nbformat": 4, "nbformat_minor": 5}
+        (workspace.release(lab, "en") / f"{name}.ipynb").write_text(json.dumps(cells))
+    workspace.start(lab, "en")
+    assert [file.stem for file in workspace.notebooks(lab)] == ["lora", "first", "second"]

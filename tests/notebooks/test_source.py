@@ -22,9 +22,9 @@ def test_the_language_tag_is_dropped_and_the_export_tag_is_kept(lab):
     assert node.cells[1].metadata.tags == ["export"]
 
 
-def test_the_notebook_says_which_lab_and_language_it_is(lab):
+def test_the_notebook_says_which_lab_and_language_it_is_and_its_place_there(lab):
     metadata = source.release(lab, "double", "zh").metadata
-    assert metadata.llm101 == {"lab": "lab-99-double", "notebook": "double", "lang": "zh"}
+    assert metadata.llm101 == {"lab": "lab-99-double", "notebook": "double", "position": 1, "lang": "zh"}
     assert metadata.kernelspec.name == "python3"
 
 

@@ -1,0 +1,50 @@
+"""Several notebooks in one lab: a later one builds on what the student wrote in an earlier one.
+
+    attention = labkit.notebook("attention")
+    layer = attention.MultiHeadAttention(12, 3)
+
+In Jupyter the other notebook is read from its file, and of it runs what grading would run. In grading there is no
+file: the grader has loaded the submission's own notebook before, and left it where `notebook` finds it.
+"""
+
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from labkit.i18n import pick
+
+LOADED = "notebook:"  # sys.modules[LOADED + name]: where the grader's worker (autograder/worker/child.py) leaves it
+
+_modules: dict[Path, tuple[int, ModuleType]] = {}  # file -> when it was written, what it defines
+
+
+def notebook(name: str) -> ModuleType:
+    """The names that another notebook of this lab defines, as a module: its imports, definitions and solutions.
+
+    It is read from the file beside this notebook as it was last saved, and once only as long as it does not change.
+    What one of its cells raises is printed, and costs the names of that cell only.
+
+    Raises:
+        FileNotFoundError: there is no `name`.ipynb beside this notebook.
+    """
+    if loaded := sys.modules.get(LOADED + name):
+        return loaded
+    file = Path(f"{name}.ipynb").resolve()
+    if not file.is_file():
+        raise FileNotFoundError(
+            pick(f"there is no {name}.ipynb beside this notebook", f"同一文件夹里没有 {name}.ipynb")
+        )
+    written = file.stat().st_mtime_ns
+    if file not in _modules or _modules[file][0] != written:
+        module = ModuleType(name)
+        _modules[file] = written, module  # before it runs, so that a notebook that uses itself ends
+        _run(file, module)
+    return _modules[file][1]
+
+
+def _run(file: Path, module: ModuleType) -> None:
+    from labkit import rehearsal
+
+    broken = rehearsal.load(list(rehearsal.read_cells(file)), module.__dict__, file.stem)
+    for line in broken:
+        print(f"{file.name}: {line}", file=sys.stderr)

@@ -1,0 +1,13 @@
+"""The activation is always ReLU."""
+
+NOTEBOOK = "transformer"
+HINT = {
+    "en": "Your feed-forward network is ReLU, whatever activation it is given.",
+    "zh": "无论传入什么激活函数，你的前馈网络都用 ReLU。",
+}
+FAILS = ["test_pre_norm_encoder_layer"]
+
+
+class FeedForward(FeedForward):
+    def forward(self, x):
+        return self.down_proj(F.relu(self.up_proj(x)))

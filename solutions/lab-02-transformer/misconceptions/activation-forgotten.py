@@ -1,0 +1,19 @@
+"""The feed-forward network has no nonlinearity: two linear maps are one."""
+
+NOTEBOOK = "transformer"
+HINT = {
+    "en": "Your feed-forward network is linear. Two matrices in a row are one matrix.",
+    "zh": "你的前馈网络是线性的。两个矩阵连乘，还是一个矩阵。",
+}
+FAILS = [
+    "test_post_norm_encoder_layer",
+    "test_pre_norm_encoder_layer",
+    "test_decoder_layer",
+    "test_logits_of_the_whole",
+    "test_gradients_reach_every_parameter",
+]
+
+
+class FeedForward(FeedForward):
+    def forward(self, x):
+        return self.down_proj(self.up_proj(x))

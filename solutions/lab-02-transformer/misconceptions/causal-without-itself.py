@@ -1,0 +1,16 @@
+"""A token does not see itself."""
+
+NOTEBOOK = "attention"
+HINT = {
+    "en": "Your tokens may not see themselves, and the first sees nothing. It is the NEXT token that must stay hidden.",
+    "zh": "在你的掩码里，token 看不到自己，第一个 token 更是什么都看不到。要藏起来的是*下一个* token。",
+}
+FAILS = [
+    "test_the_causal_mask_lines_up_at_the_bottom_right",
+    "test_logits_of_the_whole",
+    "test_gradients_reach_every_parameter",
+]
+
+
+def causal_mask(n_queries, n_keys):
+    return torch.ones(n_queries, n_keys, dtype=torch.bool).tril(n_keys - n_queries - 1)

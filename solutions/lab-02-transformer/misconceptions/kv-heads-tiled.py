@@ -1,0 +1,17 @@
+"""The key heads come 0, 1, 2, 0, 1, 2, ... (repeat) instead of 0, 0, 0, 1, 1, 1, ..."""
+
+NOTEBOOK = "attention"
+HINT = {
+    "en": "Your key heads come round in turn: 0, 1, 2, 0, 1, 2. Which query heads share one, neighbours or every third?",
+    "zh": "你的 key 头是轮流出现的：0、1、2、0、1、2。共用同一个的是相邻的 query 头，还是每隔几个？",
+}
+FAILS = [
+    "test_neighbouring_heads_share_keys",
+    "test_grouped_heads_agree_with_a_loop_over_heads",
+    "test_mask_base_and_positions_are_used",
+    "test_gradients_of_grouped_attention",
+]
+
+
+def repeat_kv(x, n):
+    return x.repeat(1, n, 1, 1)

@@ -1,0 +1,29 @@
+"""Hidden keys are set to zero after the softmax, so that the rest no longer sums to 1."""
+
+NOTEBOOK = "attention"
+HINT = {
+    "en": "You hide keys when the softmax has already given them their share. What do the rows of your weights sum to, with a mask and without?",
+    "zh": "softmax 已经把份额分给了被屏蔽的 key，你才把它们抹掉。带掩码和不带掩码时，你的权重每行之和各是多少？",
+}
+FAILS = [
+    "test_hidden_keys_get_nothing_and_the_others_share_it",
+    "test_a_query_that_may_see_nothing_gets_zeros",
+    "test_gradients_reach_queries_keys_and_values",
+    "test_the_mask_reaches_every_head",
+    "test_the_past_does_not_feel_a_change_of_the_future",
+    "test_gradients_reach_both_inputs_and_all_projections",
+    "test_mask_base_and_positions_are_used",
+    "test_gradients_of_grouped_attention",
+    "test_post_norm_encoder_layer",
+    "test_pre_norm_encoder_layer",
+    "test_decoder_layer",
+    "test_logits_of_the_whole",
+    "test_the_target_does_not_see_its_future",
+    "test_padding_of_the_source_does_not_matter",
+    "test_gradients_reach_every_parameter",
+]
+
+
+def attention_weights(q, k, mask=None):
+    weights = (q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])).softmax(-1)
+    return weights if mask is None else weights.masked_fill(~mask, 0.0)

@@ -1,0 +1,29 @@
+"""(mask - 1) is added to the scores instead of minus infinity: hidden keys are only pushed down by 1."""
+
+NOTEBOOK = "attention"
+HINT = {
+    "en": "You add the mask to the scores as a small number. A hidden key then gets less, but how much less would make it nothing?",
+    "zh": "你把掩码当作一个小数加到分数上。被屏蔽的 key 只是分到少一点；要少多少才等于没有？",
+}
+FAILS = [
+    "test_hidden_keys_get_nothing_and_the_others_share_it",
+    "test_a_query_that_may_see_nothing_gets_zeros",
+    "test_gradients_reach_queries_keys_and_values",
+    "test_the_mask_reaches_every_head",
+    "test_the_past_does_not_feel_a_change_of_the_future",
+    "test_gradients_reach_both_inputs_and_all_projections",
+    "test_mask_base_and_positions_are_used",
+    "test_gradients_of_grouped_attention",
+    "test_post_norm_encoder_layer",
+    "test_pre_norm_encoder_layer",
+    "test_decoder_layer",
+    "test_logits_of_the_whole",
+    "test_the_target_does_not_see_its_future",
+    "test_padding_of_the_source_does_not_matter",
+    "test_gradients_reach_every_parameter",
+]
+
+
+def attention_weights(q, k, mask=None):
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+    return (scores if mask is None else scores + mask.to(scores.dtype) - 1.0).softmax(-1)

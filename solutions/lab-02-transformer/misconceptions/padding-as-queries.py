@@ -1,0 +1,18 @@
+"""The padding mask hides the rows of padded queries instead of the columns of padded keys."""
+
+NOTEBOOK = "attention"
+HINT = {
+    "en": "You take the padding out as queries; as keys, everybody still looks at it.",
+    "zh": "你把填充从 query 里去掉了；但作为 key，大家仍然看得到它。",
+}
+FAILS = [
+    "test_padding_is_hidden_as_a_key",
+    "test_logits_of_the_whole",
+    "test_the_target_does_not_see_its_future",
+    "test_padding_of_the_source_does_not_matter",
+    "test_gradients_reach_every_parameter",
+]
+
+
+def padding_mask(attention_mask):
+    return attention_mask.bool()[:, None, :, None]

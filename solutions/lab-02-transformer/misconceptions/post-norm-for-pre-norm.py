@@ -1,0 +1,14 @@
+"""The norm always stands after the part, whatever pre_norm says."""
+
+NOTEBOOK = "transformer"
+HINT = {
+    "en": "Your layer normalises the sum, also with pre_norm=True: then the stream does not go through untouched.",
+    "zh": "pre_norm=True 时，你的层仍然对和做归一化：主干没能原封不动地穿过去。",
+}
+FAILS = ["test_pre_norm_encoder_layer"]
+
+
+class EncoderLayer(EncoderLayer):
+    def forward(self, x, mask=None):
+        x = self.attention_norm(x + self.attention(x, mask=mask))
+        return self.feed_forward_norm(x + self.feed_forward(x))

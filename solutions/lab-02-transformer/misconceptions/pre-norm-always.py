@@ -1,0 +1,14 @@
+"""The norm always stands before the part, whatever pre_norm says."""
+
+NOTEBOOK = "transformer"
+HINT = {
+    "en": "Your layer is pre-norm, also when nobody asked for it.",
+    "zh": "即使没有要求，你的层也总是 pre-norm。",
+}
+FAILS = ["test_post_norm_encoder_layer", "test_logits_of_the_whole", "test_gradients_reach_every_parameter"]
+
+
+class EncoderLayer(EncoderLayer):
+    def forward(self, x, mask=None):
+        x = x + self.attention(self.attention_norm(x), mask=mask)
+        return x + self.feed_forward(self.feed_forward_norm(x))

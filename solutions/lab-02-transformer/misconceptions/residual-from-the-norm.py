@@ -1,0 +1,18 @@
+"""In pre-norm the residual is the normalised vector instead of x itself."""
+
+NOTEBOOK = "transformer"
+HINT = {
+    "en": "With pre_norm you add the part to the NORMALISED x. The stream itself has to go through.",
+    "zh": "pre_norm 时，你把部件的输出加到了*归一化后*的 x 上。穿过去的应当是主干本身。",
+}
+FAILS = ["test_pre_norm_encoder_layer"]
+
+
+class EncoderLayer(EncoderLayer):
+    def forward(self, x, mask=None):
+        if not self.pre_norm:
+            return super().forward(x, mask)
+        x = self.attention_norm(x)
+        x = x + self.attention(x, mask=mask)
+        x = self.feed_forward_norm(x)
+        return x + self.feed_forward(x)

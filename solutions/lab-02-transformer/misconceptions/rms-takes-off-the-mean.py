@@ -1,0 +1,19 @@
+"""RMSNorm takes off the mean, like LayerNorm."""
+
+NOTEBOOK = "transformer"
+HINT = {
+    "en": "Your RMSNorm takes off the mean. That is what it was made to do without.",
+    "zh": "你的 RMSNorm 减去了均值。它正是为了省掉这一步而设计的。",
+}
+FAILS = [
+    "test_rms_norm_agrees_with_pytorch",
+    "test_epsilon_stands_inside_the_root",
+    "test_rms_norm_in_half_precision",
+    "test_gradients_through_the_norms",
+]
+
+
+class RMSNorm(RMSNorm):
+    def forward(self, x):
+        wide = x.float() - x.float().mean(-1, keepdim=True)
+        return (self.weight * wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.eps)).to(x.dtype)

@@ -1,0 +1,26 @@
+"""The exponent is -i/D instead of -2i/D."""
+
+NOTEBOOK = "attention"
+HINT = {
+    "en": "Your frequencies fall half as fast as they should. i counts pairs, of which there are D/2: what is the exponent of the last?",
+    "zh": "你的频率下降速度只有应有的一半。i 数的是“对”，共有 D/2 对：最后一对的指数是多少？",
+}
+FAILS = [
+    "test_pairs_of_halves_are_turned",
+    "test_positions_are_those_given",
+    "test_far_positions_in_bfloat16",
+    "test_grouped_heads_agree_with_a_loop_over_heads",
+    "test_mask_base_and_positions_are_used",
+    "test_gradients_of_grouped_attention",
+]
+
+
+def apply_rope(x, positions, base=10_000.0):
+    half = x.shape[-1] // 2
+    frequencies = base ** (-torch.arange(half, dtype=torch.float32) / x.shape[-1])
+    angles = positions[..., None] * frequencies
+    if positions.dim() == 2:
+        angles = angles[:, None]
+    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    first, second = x[..., :half], x[..., half:]
+    return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)

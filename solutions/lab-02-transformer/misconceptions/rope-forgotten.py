@@ -1,0 +1,24 @@
+"""Grouped attention without positions."""
+
+NOTEBOOK = "attention"
+HINT = {
+    "en": "Shuffle the tokens of your layer's input: it does not notice. Where do the positions come in?",
+    "zh": "把输入的 token 打乱，你的层毫无察觉。位置是从哪里进来的？",
+}
+FAILS = [
+    "test_grouped_heads_agree_with_a_loop_over_heads",
+    "test_mask_base_and_positions_are_used",
+    "test_gradients_of_grouped_attention",
+]
+
+
+class GroupedQueryAttention(GroupedQueryAttention):
+    def forward(self, x, mask=None, positions=None):
+        if positions is None:
+            positions = torch.arange(x.shape[1])
+        n = self.n_heads // self.n_kv_heads
+        q = self.q_proj(x).unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
+        k = self.k_proj(x).unflatten(-1, (self.n_kv_heads, -1)).transpose(1, 2)
+        v = self.v_proj(x).unflatten(-1, (self.n_kv_heads, -1)).transpose(1, 2)
+        heads = scaled_dot_product_attention(q, repeat_kv(k, n), repeat_kv(v, n), mask)
+        return self.o_proj(heads.transpose(1, 2).flatten(2))

@@ -1,0 +1,33 @@
+"""The scores are divided by D instead of sqrt(D)."""
+
+NOTEBOOK = "attention"
+HINT = {
+    "en": "You divide by the size of the head itself. The variance of a sum of D terms is D; what is its standard deviation?",
+    "zh": "你除以的是头的大小本身。D 项之和的方差是 D，那么标准差是多少？",
+}
+FAILS = [
+    "test_weights_are_the_softmax_of_scaled_scores",
+    "test_output_agrees_with_pytorch_in_float64",
+    "test_hidden_keys_get_nothing_and_the_others_share_it",
+    "test_a_query_that_may_see_nothing_gets_zeros",
+    "test_gradients_reach_queries_keys_and_values",
+    "test_self_attention_is_that_of_each_head",
+    "test_cross_attention_reads_the_context",
+    "test_the_mask_reaches_every_head",
+    "test_gradients_reach_both_inputs_and_all_projections",
+    "test_grouped_heads_agree_with_a_loop_over_heads",
+    "test_mask_base_and_positions_are_used",
+    "test_gradients_of_grouped_attention",
+    "test_post_norm_encoder_layer",
+    "test_pre_norm_encoder_layer",
+    "test_decoder_layer",
+    "test_logits_of_the_whole",
+    "test_gradients_reach_every_parameter",
+]
+
+
+def attention_weights(q, k, mask=None):
+    scores = q @ k.transpose(-2, -1) / q.shape[-1]
+    if mask is None:
+        return scores.softmax(-1)
+    return scores.masked_fill(~mask, -math.inf).softmax(-1).masked_fill(~mask, 0.0)

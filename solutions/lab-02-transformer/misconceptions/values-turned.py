@@ -1,0 +1,26 @@
+"""The values are turned by their positions as well."""
+
+NOTEBOOK = "attention"
+HINT = {
+    "en": "You turn the values too. They are what is read, not what is compared: nothing turns them back.",
+    "zh": "你把 value 也旋转了。value 是用来读取的，不是用来比较的：没有人会把它转回来。",
+}
+FAILS = [
+    "test_grouped_heads_agree_with_a_loop_over_heads",
+    "test_mask_base_and_positions_are_used",
+    "test_only_distances_count",
+    "test_gradients_of_grouped_attention",
+]
+
+
+class GroupedQueryAttention(GroupedQueryAttention):
+    def forward(self, x, mask=None, positions=None):
+        if positions is None:
+            positions = torch.arange(x.shape[1])
+        n = self.n_heads // self.n_kv_heads
+        q = self.q_proj(x).unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
+        k = self.k_proj(x).unflatten(-1, (self.n_kv_heads, -1)).transpose(1, 2)
+        v = self.v_proj(x).unflatten(-1, (self.n_kv_heads, -1)).transpose(1, 2)
+        q, k, v = (apply_rope(y, positions, self.rope_base) for y in (q, k, v))
+        heads = scaled_dot_product_attention(q, repeat_kv(k, n), repeat_kv(v, n), mask)
+        return self.o_proj(heads.transpose(1, 2).flatten(2))

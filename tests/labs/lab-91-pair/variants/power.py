@@ -1,0 +1,7 @@
+"""The square as a power."""
+
+NOTEBOOK = "shapes"
+
+
+def square(side):
+    return side**2
