@@ -31,6 +31,7 @@ variable "LAYERS" {
 # One line for each lab that is built, as its lab.toml has it, and a group below.
 variable "LABS" {
   default = [
+    { id = "lab-02-transformer", lesson = "02", layer = "lab", title = "Inside the Transformer" },
     { id = "lab-05-lora", lesson = "05", layer = "lab", title = "Instruction fine-tuning with LoRA" },
   ]
 }
@@ -49,6 +50,9 @@ group "cuda" {
 }
 group "arm64" {
   targets = [for lab in LABS : "lab-${lab.lesson}-arm64"]
+}
+group "lab-02" {
+  targets = ["lab-02-cpu", "lab-02-cuda", "lab-02-arm64"]
 }
 group "lab-05" {
   targets = ["lab-05-cpu", "lab-05-cuda", "lab-05-arm64"]
