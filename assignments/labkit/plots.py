@@ -2,7 +2,7 @@
 
 # Fonts with Chinese characters, by system: Linux, macOS, Windows.
 CJK_FONTS = (
-    *("Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Zen Hei"),
+    *("Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei"),
     *("PingFang SC", "PingFang HK", "Hiragino Sans GB", "Heiti TC", "STHeiti"),
     *("Microsoft YaHei", "SimHei"),
 )

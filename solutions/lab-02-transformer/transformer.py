@@ -588,6 +588,8 @@ axes.set(
     title="gradient at the top layer",
 )
 axes.set_xticks(depths, depths)
+axes.minorticks_off()
+axes.set_xticks(depths, depths)
 axes.legend(frameon=False)
 plt.show()
 

@@ -68,6 +68,11 @@ print(tokenizer.decode(model.generate(**ids, max_new_tokens=1, do_sample=False)[
     assert output(image, ["python", "-c", code]).strip().endswith("Paris")
 
 
+def test_plots_have_a_font_with_chinese_characters(output, image):
+    code = "from labkit import plots; plots.style(); import matplotlib; print(matplotlib.rcParams['font.family'])"
+    assert "WenQuanYi Micro Hei" in output(image, ["python", "-c", code])
+
+
 def test_lab_status_knows_this_lab(output, lab, image):
     assert f" {lab.lesson} " in output(image, ["lab", "status"])
 
