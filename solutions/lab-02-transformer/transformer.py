@@ -589,7 +589,6 @@ axes.set(
 )
 axes.set_xticks(depths, depths)
 axes.minorticks_off()
-axes.set_xticks(depths, depths)
 axes.legend(frameon=False)
 plt.show()
 
