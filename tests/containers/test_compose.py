@@ -1,5 +1,6 @@
 """`lab start` in containers, on a real engine: started, opened, saved to, stopped, and nothing left behind."""
 
+import functools
 import json
 import os
 import queue
@@ -56,7 +57,9 @@ class Started:
 
     def __init__(self, checkout: Path, *arguments: str) -> None:
         call = program(checkout, "start", "05", "--no-browser", *arguments)
-        self.process = subprocess.Popen(**call, start_new_session=True)
+        # Where this test runs in the background of a script, Ctrl-C is ignored, and that is inherited.
+        listen = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        self.process = subprocess.Popen(**call, start_new_session=True, preexec_fn=listen)
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         threading.Thread(target=self._read, daemon=True).start()
 
