@@ -61,6 +61,10 @@ validate-%: FORCE ## validate-NN: prove that the hidden suite separates right fr
 	$(SETUP) grader sandbox
 	@$(BIN)/autograder validate $* $(ARGS)
 
+mutate-%: FORCE ## mutate-NN: change one thing in the reference, 200 times: does the hidden suite notice?
+	$(SETUP) grader sandbox
+	@$(BIN)/autograder mutate $* $(ARGS)
+
 images: ## images [VARIANT=cuda]: build the images of all labs
 	@$(PYTHON) images/build.py $(if $(VARIANT),--variant $(VARIANT))
 

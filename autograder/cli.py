@@ -1,4 +1,4 @@
-"""The `autograder` command: for course authors (build, validate), teachers (cohort, …) and `make submit-NN` (grade)."""
+"""The `autograder` command: for authors (build, validate, mutate), teachers (cohort, …), `make submit-NN` (grade)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -20,6 +21,7 @@ from autograder.sandbox import choose
 from autograder.secret import local_secret
 
 if TYPE_CHECKING:
+    from autograder.mutate import Verdict
     from autograder.suite import TestResult
     from autograder.validate import Finding
 
@@ -50,6 +52,11 @@ def main() -> None:
 def _progress() -> Progress:
     columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     return Progress(*columns, console=log, transient=True)
+
+
+def _toml(text: str) -> str:
+    """A string as TOML writes it; a JSON string is one."""
+    return msgspec.json.encode(text).decode()
 
 
 @app.command()
@@ -125,6 +132,50 @@ def validate(
         f"({len(known.misconceptions)} misconceptions, {len(known.variants)} variants, {seeds} seeds)"
     )
     if wrong:
+        raise typer.Exit(1)
+
+
+@app.command()
+def mutate(
+    lab: LabName,
+    count: Annotated[int, typer.Option(min=1, help="How many mutants to grade; all if there are no more.")] = 200,
+    seed: Annotated[int, typer.Option(help="Which of them, and with which inputs.")] = 1,
+    json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    sandbox: choose.Option = choose.DEFAULT,
+) -> None:
+    """Change one thing in the reference, 200 times: does the hidden suite notice? Exits 1 below 95 %."""
+    known = Lab.find(lab)
+    with _progress() as progress:
+        task = progress.add_task("making the mutants", total=None)
+        from autograder import mutate as mutation
+
+        drawn = mutation.sample(known, count, seed)
+        for entry in drawn.stale:
+            line = f"{known.folder / 'lab.toml'}: no mutant is named {_toml(entry.mutant)}"
+            log.print(f"[red]✗[/] {escape(line)}", soft_wrap=True, highlight=False, emoji=False)
+        if drawn.stale:
+            raise typer.Exit(1)
+        progress.update(task, description="preparing the sandbox and the tests", total=len(drawn.mutants))
+
+        def done(verdict: Verdict) -> None:
+            progress.update(task, description=verdict.mutant.id.split(":")[1], advance=1)
+
+        findings = mutation.mutate(known, drawn, seed, done, sandbox)
+    if json:
+        sys.stdout.write(findings.to_json().decode() + "\n")
+    else:
+        for mutant in findings.survivors:
+            line = f"{mutant.notebook}, line {mutant.line} of {mutant.cell}: mutant = {_toml(mutant.id)}"
+            console.print(
+                f"[red]✗[/] {escape(line)}\n{escape(mutant.diff)}", soft_wrap=True, highlight=False, emoji=False
+            )
+        count = len(findings.survivors)
+        console.print(
+            f"{known.id}: {findings.killed} of {findings.graded} killed ({100 * findings.rate:.1f} %), "
+            f"{len(findings.equivalent)} equivalent, {count} survivor{'' if count == 1 else 's'}",
+            highlight=False,
+        )
+    if findings.rate < mutation.ENOUGH:
         raise typer.Exit(1)
 
 

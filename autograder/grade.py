@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -16,11 +16,12 @@ from autograder.intake import SubmittedCell, Unreadable, read_submission
 from autograder.lab import Lab
 from autograder.misconception import Extra, Misconception
 from autograder.program import program, solution_names
-from autograder.report import ProblemReport, Report, SubmissionStatus, TestReport
+from autograder.report import Entry, ProblemReport, Report, SubmissionStatus, TestReport
 from autograder.sandbox import choose
 from autograder.session import Program, Session
-from autograder.suite import NOT_WRITTEN, Suite, TestResult
+from autograder.suite import Suite, TestResult
 from autograder.traces import Traces
+from autograder.verdict import NOT_WRITTEN
 
 PATIENCE = 20  # a test may take this many times what the reference takes here
 
@@ -62,8 +63,9 @@ class Grader:
         programs = {name: self.program(name, cells) for name, cells in intake.cells.items()}
         self.traces  # noqa: B018  recorded before the clock of the first submission runs
         results, notes = self.run(programs, done=done)
+        entry = self._enter(programs)
         status = SubmissionStatus("ok", notes=[*intake.notes, *notes])
-        return self._report(results, status, lang, started)
+        return self._report(results, status, lang, started, entry)
 
     def program(self, notebook: str, cells: Sequence[SubmittedCell]) -> Program:
         """What the sandbox executes of a submission's notebook."""
@@ -73,15 +75,18 @@ class Grader:
     def run(
         self,
         programs: dict[str, Program],
-        only: Collection[str] | None = None,
+        only: Sequence[str] | None = None,
         done: Callable[[TestResult], None] = lambda result: None,
+        stop: Callable[[TestResult], bool] = lambda result: False,
+        budget: Callable[[str], float] | None = None,
     ) -> tuple[list[TestResult], list[str]]:
-        """Runs the hidden tests on programs; the results, and notes on what was not run."""
-        limits = self.lab.limits
-        empty = {name: self.program(name, ()) for name in self.lab.notebooks if name not in programs}
-        session = Session(self.sandbox, {**empty, **programs}, limits.seconds_floor * 3, limits.seconds_total)
+        """Runs the hidden tests on programs; the results, and notes on what was not run.
+
+        `only`, `done` and `stop` are those of Suite.run; `budget` gives a test other seconds than a student has.
+        """
+        session = self._session(programs, self.lab.limits.seconds_total)
         try:
-            results = self.suite.run(session, self.secret, self._budget, only, done)
+            results = self.suite.run(session, self.secret, budget or self._budget, only, done, stop)
         finally:
             session.close()
         return results, [note for notes in session.notes.values() for note in notes]
@@ -107,11 +112,17 @@ class Grader:
             programs[extra.notebook] = msgspec.structs.replace(known, cells=[*known.cells, cell])
         return programs
 
+    def with_solution(self, notebook: str, cell: str, text: str) -> dict[str, Program]:
+        """The reference with another text in one of its solution cells, which is named by its grade id."""
+        known = self.reference[notebook]
+        cells = [{**each, "source": text} if each["name"] == cell else each for each in known.cells]
+        return {**self.reference, notebook: msgspec.structs.replace(known, cells=cells)}
+
     @cached_property
     def traces(self) -> Traces:
         """The traces under this secret; made, or read from where an earlier grader kept them."""
 
-        def run(misconception: str | None, tests: Collection[str] | None) -> list[TestResult]:
+        def run(misconception: str | None, tests: Sequence[str] | None) -> list[TestResult]:
             extras = [] if misconception is None else [self.misconceptions[misconception]]
             return self.run(self.with_cells(*extras), tests)[0]
 
@@ -130,6 +141,38 @@ class Grader:
         reference = self.traces.reference(result.name)
         return diagnosis.diagnose(result.trace, reference, known, result.mark.tolerance)
 
+    def tests_of(self, notebook: str) -> list[str]:
+        """The tests that cells of this notebook can fail: its own, and those of the notebooks that build on it.
+
+        For any other test this notebook's cells are not needed: a test is run on its own notebook and on what that uses
+        (Session), each a module of its own. Only a cell that changes the whole process while it is loaded, such as
+        torch.set_default_dtype at its top level, could be felt elsewhere; a submission is tried on all tests for that.
+        """
+        reached = {name for name in self.lab.notebooks if name == notebook or notebook in self.lab.before(name)}
+        return [test for test, mark in self.suite.marks.items() if self.suite.notebook_of[mark.problem] in reached]
+
+    def problem_of(self, notebook: str, solution: str) -> str | None:
+        """The problem whose check cell comes next after a solution cell, which is named by its grade id."""
+        following = iter(self._release[notebook])
+        next(cell for cell in following if cell.grade_id == solution)
+        return next((cell.grade_id for cell in following if cell.grade_id and not cell.solution), None)
+
+    def _session(self, programs: dict[str, Program], seconds: float) -> Session:
+        """A submission in the sandbox; a notebook that it lacks has no cells."""
+        empty = {name: self.program(name, ()) for name in self.lab.notebooks if name not in programs}
+        return Session(self.sandbox, {**empty, **programs}, self.lab.limits.seconds_floor * 3, seconds)
+
+    def _enter(self, programs: dict[str, Program]) -> Entry | None:
+        """The submission's entry on the leaderboard. It has processes and time of its own: no test feels it."""
+        board = self.suite.leaderboard
+        if board is None or board.notebook not in programs:
+            return None
+        session = self._session(programs, board.seconds)
+        try:
+            return board.enter(session, self.secret, self.lab.id)
+        finally:
+            session.close()
+
     def _budget(self, test: str) -> float:
         # Not self.traces: it is the run for these traces that asks first.
         recorded = self.__dict__.get("traces")
@@ -146,7 +189,9 @@ class Grader:
             if cell.grade_id and not cell.solution
         }
 
-    def _report(self, results: list[TestResult], status: SubmissionStatus, lang: str, started: float) -> Report:
+    def _report(
+        self, results: list[TestResult], status: SubmissionStatus, lang: str, started: float, entry: Entry | None = None
+    ) -> Report:
         problems: dict[str, ProblemReport] = {}
         for mark in self.suite.marks.values():
             problem = problems.setdefault(mark.problem, ProblemReport(mark.problem, 0.0, 0.0, []))
@@ -164,6 +209,7 @@ class Grader:
             problems=ordered,
             submission=status,
             sandbox=self.sandbox.name,
+            leaderboard=entry,
         )
 
     def _test_report(self, result: TestResult, found: str | None, lang: str) -> TestReport:

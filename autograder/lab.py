@@ -20,6 +20,13 @@ def solutions_folder() -> Path:
     return Path(os.environ.get("LLM101_SOLUTIONS") or REPOSITORY / "solutions").expanduser()
 
 
+class Equivalent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A mutant (mutants.py) that behaves as the reference does for every legal input, and why."""
+
+    mutant: str
+    reason: str
+
+
 class Lab(msgspec.Struct, forbid_unknown_fields=True, dict=True):
     """One lab, as `solutions/<id>/lab.toml` describes it."""
 
@@ -30,6 +37,7 @@ class Lab(msgspec.Struct, forbid_unknown_fields=True, dict=True):
     title: dict[str, str]
     uses: dict[str, list[str]] = msgspec.field(default_factory=dict)  # notebook -> those whose names it builds on
     limits: Limits = Limits()
+    equivalent: list[Equivalent] = msgspec.field(default_factory=list)
     # What the sandbox imports once, ahead of every submission: modules, or module:function to call.
     preload: list[str] = msgspec.field(default_factory=lambda: ["torch"])
 

@@ -12,8 +12,22 @@ from rich.text import Text
 Outcome = Literal["passed", "failed", "error", "timeout", "memory", "crashed", "output_limit"]
 
 _WORDS = {
-    "en": {"problem": "Problem", "points": "Points", "outcome": "Outcome", "hint": "Hint", "total": "Total"},
-    "zh": {"problem": "题目", "points": "得分", "outcome": "结果", "hint": "提示", "total": "总分"},
+    "en": {
+        "problem": "Problem",
+        "points": "Points",
+        "outcome": "Outcome",
+        "hint": "Hint",
+        "total": "Total",
+        "leaderboard": "Leaderboard",
+    },
+    "zh": {
+        "problem": "题目",
+        "points": "得分",
+        "outcome": "结果",
+        "hint": "提示",
+        "total": "总分",
+        "leaderboard": "排行榜",
+    },
 }
 _OUTCOMES = {
     "en": {"output_limit": "output limit"},
@@ -46,6 +60,19 @@ class ProblemReport(msgspec.Struct):
     tests: list[TestReport]
 
 
+class Entry(msgspec.Struct):
+    """A submission on the lab's leaderboard (leaderboard.py). Without a figure, `message` tells why it was refused."""
+
+    figure: float | None
+    unit: dict[str, str]
+    lowest_first: bool
+    message: str = ""
+
+    def text(self, lang: str) -> str:
+        """The entry in words."""
+        return self.message if self.figure is None else f"{self.figure:.4f} {self.unit[lang]}"
+
+
 class SubmissionStatus(msgspec.Struct, omit_defaults=True):
     """Whether the submission could be read; `notes` say what grading did not run."""
 
@@ -54,7 +81,7 @@ class SubmissionStatus(msgspec.Struct, omit_defaults=True):
     notes: list[str] = []
 
 
-class Report(msgspec.Struct):
+class Report(msgspec.Struct, omit_defaults=True):
     """The result of grading one submission (DESIGN.md section 4)."""
 
     lab: str
@@ -64,6 +91,7 @@ class Report(msgspec.Struct):
     problems: list[ProblemReport]
     submission: SubmissionStatus
     sandbox: str
+    leaderboard: Entry | None = None  # None: the lab has no leaderboard, or the student does not compete
 
     def to_json(self) -> bytes:
         """As JSON; equal to the bit on a regrade but for the `seconds`."""
@@ -104,4 +132,6 @@ def table(report: Report, title: str, lang: str) -> RenderableType:
                 score = f"{test.points:g} / {test.max_points:g}"
                 grid.add_row(f"  {label}", score, Text(outcome_word(test.outcome, lang), "red"), text)
     notes = [Text(note, "dim") for note in report.submission.notes]
+    if report.leaderboard:
+        notes.append(Text(f"{words['leaderboard']}: {report.leaderboard.text(lang)}"))
     return Group(grid, *notes)

@@ -6,14 +6,12 @@ for submissions: each gets one pass over the tests, with fixtures made anew and 
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import os
 import queue
 import random
 import sys
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast
@@ -24,17 +22,18 @@ import pytest
 import torch
 
 from autograder.errors import GraderError, UserError
-from autograder.expect import Mismatch
 from autograder.lab import Lab
+from autograder.leaderboard import Leaderboard
 from autograder.report import Outcome
-from autograder.session import Ended, Event, Session
-from autograder.student import Student, StudentError
+from autograder.secret import seed
+from autograder.session import Event, Session
+from autograder.student import Student
+from autograder.verdict import verdict
 
 DEFAULT_TOLERANCE = 1e-5
 UNUSED_PLUGINS = (  # of pytest's own: they cost a third of the time of a short test
     "cacheprovider", "terminal", "faulthandler", "logging", "warnings", "unraisableexception", "threadexception",
 )  # fmt: skip
-NOT_WRITTEN = "not written yet"
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -66,8 +65,9 @@ class Pass:
     session: Session
     secret: bytes
     budgets: Callable[[str], float]  # test -> seconds
-    only: Collection[str] | None  # test names; None: all
+    only: Sequence[str] | None  # test names; None: all
     done: Callable[[TestResult], None]
+    stop: Callable[[TestResult], bool]
     results: list[TestResult] = field(default_factory=list)
 
 
@@ -81,6 +81,7 @@ class Suite:
         self.lab = lab
         self.notebook_of = notebook_of  # problem -> notebook
         self.marks: dict[str, Mark] = {}
+        self.leaderboard: Leaderboard | None = None
         self._passes: queue.SimpleQueue[Pass | None] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name=f"pytest {lab.id}", daemon=True)
@@ -100,11 +101,15 @@ class Suite:
         session: Session,
         secret: bytes,
         budgets: Callable[[str], float],
-        only: Collection[str] | None = None,
+        only: Sequence[str] | None = None,
         done: Callable[[TestResult], None] = lambda result: None,
+        stop: Callable[[TestResult], bool] = lambda result: False,
     ) -> list[TestResult]:
-        """Runs the tests (or those named in `only`) on a submission; `done` is told each result as it comes."""
-        run = Pass(session, secret, budgets, only, done)
+        """Runs the tests on a submission, or those named in `only`, in its order but those of a problem together.
+
+        `done` is told each result as it comes; after one for which `stop` holds no other test is run.
+        """
+        run = Pass(session, secret, budgets, only, done, stop)
         self._passes.put(run)
         if error := self._answers.get():
             raise error
@@ -128,6 +133,10 @@ class Suite:
         self._answers.put(error)
 
 
+class _Over(Exception):
+    """No other test is to be run in this pass."""
+
+
 class _Loop:
     """The pytest plugin: the loop, the two fixtures, and the verdict of each test."""
 
@@ -136,6 +145,7 @@ class _Loop:
         self.error: Exception | None = None
         self.run: Pass | None = None
         self.fault: GraderError | None = None  # the sandbox's own, in this run: no verdict on anybody
+        self.over = False  # the run ends early
         self.result: TestResult | None = None
 
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -158,13 +168,14 @@ class _Loop:
         try:
             for item in session.items:
                 self.suite.marks[item.name] = _mark(item, self.suite.notebook_of)
+                self.suite.leaderboard = self.suite.leaderboard or _leaderboard(item, self.suite.lab)
         except UserError as error:
             self.error = error
             return True
         self.suite._answers.put(None)
         while (run := self.suite._passes.get()) is not None:
             try:
-                self._run_items(run, _by_problem(session.items, self.suite.marks))
+                self._run_items(run, session.items)
                 self.suite._answers.put(None)
             except Exception as error:  # the grader's own fault: reported, and the next submission is graded
                 self.suite._answers.put(error)
@@ -172,10 +183,17 @@ class _Loop:
         return True
 
     def _run_items(self, run: Pass, items: Sequence[pytest.Item]) -> None:
-        self.run, self.fault = run, None
-        items = [item for item in items if run.only is None or item.name in run.only]
+        self.run, self.fault, self.over = run, None, False
+        if run.only is not None:
+            named = {item.name: item for item in items}
+            items = [named[name] for name in run.only if name in named]
+        items = _by_problem(items, self.suite.marks)
         for item, following in zip(items, [*items[1:], None], strict=True):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if self.over and following is not None:
+                # Once more, with none to follow: it is refused, and what the tests have in common is torn down.
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+                break
         self.run = None
         if self.fault:
             raise self.fault
@@ -184,20 +202,23 @@ class _Loop:
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Makes the sandbox ready, before any fixture of the test's own uses it."""
         assert self.run is not None
-        if self.fault:
-            raise self.fault  # pytest goes through the other tests all the same, to leave nothing set up
+        if self.over:
+            raise _Over
         mark = self.suite.marks[item.name]
-        seed = self._seed(item.name, "sandbox")
-        random.seed(seed)
-        np.random.seed(seed % 2**32)
-        torch.default_generator.manual_seed(seed)
+        number = self._seed(item.name, "sandbox")
+        random.seed(number)
+        np.random.seed(number % 2**32)
+        torch.default_generator.manual_seed(number)
         budget = self.run.budgets(item.name)
-        self.run.session.start_test(self.suite.notebook_of[mark.problem], mark.problem, seed, budget)
+        self.run.session.start_test(self.suite.notebook_of[mark.problem], mark.problem, number, budget)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport:
         """Takes down the verdict; without pytest's own traceback, which costs time and would show the hidden test."""
         assert self.run is not None
+        when = cast('Literal["setup", "call", "teardown"]', call.when)
+        if call.excinfo and isinstance(call.excinfo.value, _Over):
+            return pytest.TestReport(item.nodeid, item.location, {}, "failed", None, when)
         if call.when == "setup":
             self.result = TestResult(item.name, self.suite.marks[item.name])
         assert self.result is not None
@@ -205,19 +226,18 @@ class _Loop:
             if call.excinfo:
                 if isinstance(call.excinfo.value, GraderError):
                     self.fault = call.excinfo.value
-                self.result.outcome, self.result.message = _verdict(call.excinfo.value)
+                self.result.outcome, self.result.message = verdict(call.excinfo.value)
             self.result.trace, self.result.used = self.run.session.trace, self.run.session.used
             self.run.results.append(self.result)
             self.run.done(self.result)
+            self.over = self.fault is not None or self.run.stop(self.result)
         self.result.seconds += call.duration
-        when = cast('Literal["setup", "call", "teardown"]', call.when)
         outcome: Literal["passed", "failed"] = "failed" if call.excinfo else "passed"
         return pytest.TestReport(item.nodeid, item.location, {}, outcome, None, when)
 
     def _seed(self, test: str, purpose: str) -> int:
         assert self.run is not None
-        text = f"{self.suite.lab.id}/{test}/{purpose}".encode()
-        return int.from_bytes(hmac.digest(self.run.secret, text, hashlib.sha256)[:8], "little") >> 1
+        return seed(self.run.secret, self.suite.lab.id, test, purpose)
 
     @pytest.fixture
     def student(self) -> Student:
@@ -230,7 +250,7 @@ class _Loop:
 
 
 def _by_problem(items: Sequence[pytest.Item], marks: dict[str, Mark]) -> list[pytest.Item]:
-    """The tests, those of one problem together, in the order in which the file names them first."""
+    """The tests, those of one problem together; the problems in the order of their first tests."""
     order = list(dict.fromkeys(marks[item.name].problem for item in items))
     return sorted(items, key=lambda item: order.index(marks[item.name].problem))
 
@@ -250,22 +270,9 @@ def _mark(item: pytest.Item, notebook_of: dict[str, str]) -> Mark:
     return mark
 
 
-def _verdict(error: BaseException) -> tuple[Outcome, str]:
-    """An exception of a test as outcome and message. Only messages made for the student are passed on."""
-    match error:
-        case Mismatch():
-            return "failed", str(error)
-        case Ended():
-            return error.outcome, error.message
-        case StudentError() if error.type == "NotImplementedError":
-            return "error", NOT_WRITTEN
-        case StudentError() if error.type == "OutputLimit":
-            return "output_limit", error.message
-        case StudentError() if error.type == "MemoryError" or "DefaultCPUAllocator" in error.message:
-            return "memory", "the memory limit was reached"
-        case StudentError():
-            return "error", str(error)
-        case AssertionError():
-            return "failed", ""
-        case _:  # the test stumbled over a result of an unexpected kind
-            return "failed", "the result is not of the kind that the task asks for"
+def _leaderboard(item: pytest.Item, lab: Lab) -> Leaderboard | None:
+    """The LEADERBOARD of the module that a test is in, if it has one."""
+    board = getattr(getattr(item, "module", None), "LEADERBOARD", None)
+    if board is not None and (not isinstance(board, Leaderboard) or board.notebook not in lab.notebooks):
+        raise UserError(f"{item.path}: LEADERBOARD should be a Leaderboard for one of {', '.join(lab.notebooks)}")
+    return board

@@ -10,7 +10,7 @@ import hashlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -25,7 +25,7 @@ from autograder.suite import TestResult
 from autograder.worker import wire
 
 Record = dict[str, list[Event]]  # test -> replies
-Run = Callable[[str | None, Collection[str] | None], list[TestResult]]  # (misconception or None, tests) -> results
+Run = Callable[[str | None, Sequence[str] | None], list[TestResult]]  # (misconception or None, tests) -> results
 
 
 class _StoredEvent(msgspec.Struct, array_like=True):

@@ -8,15 +8,11 @@ second mistake, and under another secret.
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from multiprocessing.process import BaseProcess
 from pathlib import Path
-from queue import Empty
 
-from autograder import source
-from autograder.errors import GraderError, UserError
+from autograder import processes, source
 from autograder.grade import Grader, submitted_cells
 from autograder.lab import Lab
 from autograder.misconception import Extra, Misconception
@@ -47,55 +43,15 @@ def validate(
 
     `done` is told each finding as it comes. Raises UserError where grading cannot run.
     """
-    context = multiprocessing.get_context("spawn")  # a fork of a process that has torch's threads may hang
-    queue: multiprocessing.Queue[Finding | Exception | None] = context.Queue()
-    processes = [context.Process(target=_under_seed, args=(lab.folder, seed, sandbox, queue)) for seed in range(seeds)]
-    for process in processes:
-        process.start()
-    findings = []
-    running = seeds
-    try:
-        while running:
-            match _next(queue, processes):
-                case None:
-                    running -= 1
-                case Exception() as error:
-                    raise error
-                case finding:
-                    findings.append(finding)
-                    done(finding)
-    finally:
-        for process in processes:
-            process.terminate()
-            process.join()
-    return findings
+    return processes.gather(_under_seed, [(lab.folder, seed, sandbox) for seed in range(seeds)], done)
 
 
-def _under_seed(
-    folder: Path, seed: int, sandbox: str, queue: multiprocessing.Queue[Finding | Exception | None]
-) -> None:
-    """The targets under one secret, into the queue; None when all are done."""
+def _under_seed(folder: Path, seed: int, sandbox: str) -> Iterator[Finding]:
+    """The findings under one secret."""
     lab = Lab.load(folder)
     secret = hashlib.sha256(f"validate/{lab.id}/{seed}".encode()).digest()
-    try:
-        with Grader(lab, secret, sandbox) as grader:
-            for finding in _targets(grader, seed):
-                queue.put(finding)
-        queue.put(None)
-    except Exception as error:
-        queue.put(error if isinstance(error, UserError) else GraderError(f"validation broke off: {error!r}"))
-
-
-def _next(
-    queue: multiprocessing.Queue[Finding | Exception | None], processes: Sequence[BaseProcess]
-) -> Finding | Exception | None:
-    """The next message; an error when a process has died without its last one."""
-    while True:
-        try:
-            return queue.get(timeout=5)
-        except Empty:
-            if any(process.exitcode for process in processes):
-                return GraderError("validation broke off: a grading process died")
+    with Grader(lab, secret, sandbox) as grader:
+        yield from _targets(grader, seed)
 
 
 def count(lab: Lab, seeds: int = SEEDS) -> int:
@@ -108,15 +64,20 @@ def _targets(grader: Grader, seed: int) -> Iterator[Finding]:
     yield _starter(grader, seed)
     for name, path in grader.lab.variants.items():
         variant = Extra.load(path, grader.lab.notebooks)
-        yield _full_marks(grader, f"variant {name}", grader.with_cells(variant), seed)
+        yield _full_marks(
+            grader, f"variant {name}", grader.with_cells(variant), seed, grader.tests_of(variant.notebook)
+        )
     for known in grader.misconceptions.values():
         yield _misconception(grader, known, seed)
     for known in grader.misconceptions.values():
         yield _with_second_mistake(grader, known, seed)
 
 
-def _full_marks(grader: Grader, target: str, programs: dict[str, Program], seed: int) -> Finding:
-    results, _ = grader.run(programs)
+def _full_marks(
+    grader: Grader, target: str, programs: dict[str, Program], seed: int, tests: list[str] | None = None
+) -> Finding:
+    """All tests must pass; or those named, where no other can fail."""
+    results, _ = grader.run(programs, tests)
     faults = [f"{result.name}: {result.outcome} {result.message}" for result in results if result.outcome != "passed"]
     faults += [
         f"{result.name} is diagnosed as {found}" for result in results if (found := grader.diagnose(result, results))
@@ -137,7 +98,7 @@ def _starter(grader: Grader, seed: int) -> Finding:
 
 
 def _misconception(grader: Grader, known: Misconception, seed: int) -> Finding:
-    results, _ = grader.run(grader.with_cells(known))
+    results, _ = grader.run(grader.with_cells(known), grader.tests_of(known.notebook))
     failed = {result.name for result in results if result.outcome != "passed"}
     faults = [f"passes {name}, which it should fail" for name in sorted(set(known.fails) - failed)]
     faults += [f"fails {name}, which it should pass" for name in sorted(failed - set(known.fails))]
@@ -161,7 +122,7 @@ def _with_second_mistake(grader: Grader, known: Misconception, seed: int) -> Fin
     )
     if second is None:
         return Finding(f"{known.id} + nothing", seed, 0.0, ["no unrelated second misconception to combine it with"])
-    results, _ = grader.run(grader.with_cells(known, second), {*known.fails, *second.fails})
+    results, _ = grader.run(grader.with_cells(known, second), [*known.fails, *second.fails])
     mine = [result for result in results if result.name in known.fails]
     return Finding(f"{known.id} + {second.id}", seed, _score(results), _undiagnosed(grader, known, mine, results))
 

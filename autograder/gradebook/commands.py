@@ -1,4 +1,4 @@
-"""The commands of a teacher's term: cohort create, release, collect, grade-all, feedback, export."""
+"""The commands of a teacher's term: cohort create, release, collect, grade-all, feedback, leaderboard, export."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from autograder.errors import UserError
 from autograder.lab import Lab
@@ -33,6 +34,7 @@ def register(app: typer.Typer) -> None:
         ("collect", collect),
         ("grade-all", grade_all),
         ("feedback", feedback),
+        ("leaderboard", leaderboard),
         ("export", export),
     ):
         app.command(name)(command)
@@ -123,6 +125,24 @@ def feedback(lab: LabName, cohort: CohortName) -> None:
     for result in results:
         if result.message:
             console.print(f"[yellow]{escape(f'{result.student}: {result.message}')}[/]")
+
+
+def leaderboard(lab: LabName, cohort: CohortName) -> None:
+    """Show the cohort's ranking on a lab's leaderboard, as graded."""
+    from autograder.gradebook.cohort import Cohort
+    from autograder.gradebook.ranking import ranking
+
+    found, opened = Lab.find(lab), Cohort.open(COHORTS / cohort)
+    ranked = ranking(opened, found)
+    table = Table(title=f"{found.title[opened.lang]} · {opened.name}")
+    table.add_column("#", justify="right")
+    table.add_column("student")
+    table.add_column(ranked[0].entry.unit[opened.lang])
+    for one in ranked:
+        entry = one.entry
+        figure = f"{entry.figure:.4f}" if entry.figure is not None else f"[red]{escape(entry.message)}[/]"
+        table.add_row(str(one.rank or ""), escape(one.student), figure)
+    console.print(table)
 
 
 def export(

@@ -26,12 +26,12 @@ WORDS = {
     "en": {
         "total": "Total", "late": "Late submission", "submitted": "Submitted", "diagnosis": "diagnosis",
         "unreadable": "The submission could not be read", "teacher": "set by your teacher",
-        "comments": "Comments of your teacher",
+        "comments": "Comments of your teacher", "leaderboard": "Leaderboard",
     },
     "zh": {
         "total": "总分", "late": "迟交扣分", "submitted": "提交时间", "diagnosis": "诊断",
         "unreadable": "提交的文件无法读取", "teacher": "由教师评定",
-        "comments": "教师评语",
+        "comments": "教师评语", "leaderboard": "排行榜",
     },
 }  # fmt: skip
 

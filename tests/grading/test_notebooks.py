@@ -7,6 +7,7 @@ import nbformat
 import pytest
 
 from autograder import source
+from autograder import validate as validate_module
 from autograder.errors import UserError
 from autograder.grade import Grader
 from autograder.lab import Lab
@@ -79,6 +80,28 @@ def test_a_misconception_of_the_earlier_notebook_is_named_in_the_later_one(grade
 
 def test_misconceptions_and_variants_apply_to_the_notebook_they_name():
     assert [finding.faults for finding in validate(Lab.load(PAIR), seeds=1)] == [[]] * 7
+
+
+def test_a_change_of_a_notebook_is_tried_on_what_it_can_reach(grader: Grader, monkeypatch):
+    """The later notebook's tests alone, or those of both: what the other tests say cannot change."""
+    later = ["test_cube", "test_prism", "test_box"]
+    assert grader.tests_of("solids") == later
+    assert grader.tests_of("shapes") == ["test_square", "test_triangle", *later]
+    for known in grader.misconceptions.values():
+        results, _ = grader.run(grader.with_cells(known))
+        failed = {result.name for result in results if result.outcome != "passed"}
+        assert failed <= set(grader.tests_of(known.notebook))
+    asked = {}
+    run = grader.run
+
+    def spy(programs, only=None, **options):
+        asked[len(asked)] = only
+        return run(programs, only, **options)
+
+    monkeypatch.setattr(grader, "run", spy)
+    surface = validate_module._misconception(grader, grader.misconceptions["surface"], 0)
+    assert surface.faults == []
+    assert asked[0] == later
 
 
 def test_a_variant_of_several_notebooks_must_say_which(tmp_path: Path):

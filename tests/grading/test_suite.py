@@ -83,3 +83,24 @@ def test_a_sandbox_that_breaks_is_no_verdict_on_the_submission(grader, hand_in, 
         with pytest.raises(GraderError, match="the engine is gone"):
             grader.grade(hand_in())
     assert grader.grade(hand_in()).score == 16
+
+
+def test_a_run_that_stops_early_leaves_nothing_set_up(tmp_path: Path):
+    """Three tests share a fixture. Each run ends at the first failure, and the next has the fixture made anew."""
+    folder = tmp_path / "lab"
+    shutil.copytree(MINI, folder, ignore=shutil.ignore_patterns(".traces"))
+    tests = "import pytest\n\n\n@pytest.fixture(scope='module')\ndef seen():\n    return []\n\n\n"
+    for name, body in (("a", "pass"), ("b", "assert len(seen) > 2"), ("c", "pass")):
+        tests += f"{MARK}def test_{name}(student, seen):\n    seen.append('{name}')\n    {body}\n\n\n"
+    (folder / "hidden" / "test_mini.py").write_text(tests)
+    with Grader(Lab.load(folder), b"secret") as own:
+        for only in (None, ["test_c", "test_b", "test_a"], None):
+            results, _ = own.run(own.reference, only, stop=lambda result: result.outcome != "passed")
+            assert [result.name for result in results] == (["test_c", "test_b"] if only else ["test_a", "test_b"])
+        assert [result.outcome for result in own.run(own.reference)[0]] == ["passed", "failed", "passed"]
+
+
+def test_tests_run_in_the_order_asked_for_but_those_of_a_problem_together(grader):
+    wanted = ["test_attention_gradient", "test_softmax_values", "test_attention_values", "no such test"]
+    results, _ = grader.run(grader.reference, wanted)
+    assert [result.name for result in results] == [wanted[0], wanted[2], wanted[1]]

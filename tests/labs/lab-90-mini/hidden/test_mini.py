@@ -48,7 +48,7 @@ def test_attention_gradient(student, rng):
 
 @pytest.mark.problem("rms-norm", points=2, hint={"en": "Root of the mean square.", "zh": "均方根。"})
 def test_rms_norm_values(student, rng):
-    x = randn(rng, 3, 7)
+    x = randn(rng, 2, 3, 7)
     norm = student.RMSNorm(7, eps=0.5)
     expect.close(norm(x), torch.nn.functional.rms_norm(x, (7,), eps=0.5), "RMSNorm(x)")
 

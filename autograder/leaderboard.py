@@ -1,0 +1,51 @@
+"""A lab's leaderboard: one figure for each submission, which earns no points.
+
+The figure is measured in the trusted process, on what the student's code handed out (weights, say), as in a test.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from autograder.errors import GraderError
+from autograder.report import Entry
+from autograder.secret import seed
+from autograder.session import Session
+from autograder.student import Student, StudentError
+from autograder.verdict import verdict
+
+DECIMALS = 4  # of a figure: what a sum leaves open in the last bits must not decide who is first
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """What a module of a lab's hidden suite calls LEADERBOARD."""
+
+    notebook: str  # has the cell that competes, after its last check cell: no test needs it
+    unit: dict[str, str]  # of the figure, by language
+    lowest_first: bool
+    seconds: float  # that the sandbox may work
+    measure: Callable[[Student, np.random.Generator], float]  # the figure; refuses by `expect`, as a test does
+
+    def enter(self, session: Session, secret: bytes, lab_id: str) -> Entry | None:
+        """The submission's figure; the entry has none where it was refused. None where the cell is not written."""
+        try:
+            session.start_test(
+                self.notebook, "leaderboard", seed(secret, lab_id, "leaderboard", "sandbox"), self.seconds
+            )
+            rng = np.random.default_rng(seed(secret, lab_id, "leaderboard", "rng"))
+            figure = round(float(self.measure(Student(session), rng)), DECIMALS)
+        except GraderError:
+            raise
+        except Exception as error:
+            if isinstance(error, StudentError) and error.type in ("NotImplementedError", "NotWritten"):
+                return None
+            _, message = verdict(error)
+            return Entry(None, self.unit, self.lowest_first, message)
+        if not math.isfinite(figure):
+            return Entry(None, self.unit, self.lowest_first, "the figure is not finite")
+        return Entry(figure, self.unit, self.lowest_first)
