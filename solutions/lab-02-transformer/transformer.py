@@ -212,7 +212,7 @@ print(f"\nheld-out numbers right: English {share_right(library, 'en'):.0%}, Chin
 # **The pitfalls of this section.** The variance is divided by $d$ (not $d-1$, which `Tensor.var` does unless told otherwise). The $\epsilon$ stands **inside** the root: that changes little for ordinary vectors and
 # everything for small ones. And in half precision $x_i^2$ overflows from 256 on, so RMSNorm computes in float32 and returns the dtype it was given.
 #
-# ### Problem 4 (12 points): `LayerNorm` and `RMSNorm`
+# ### Problem 4 (8 points): `LayerNorm` and `RMSNorm`
 
 # %% [markdown] tags=["zh"]
 # 两种语言都会，没见过的数也对，而我们只让它“预测下一个 token”。上面的 `nn.Transformer` 只是一行；到这个 notebook 结束时，这一行就是你写的了。
@@ -230,7 +230,7 @@ print(f"\nheld-out numbers right: English {share_right(library, 'en'):.0%}, Chin
 # **本节的坑。** 方差除以 $d$（而不是 $d-1$，`Tensor.var` 默认除以后者）。$\epsilon$ 在根号**里面**：对普通向量影响很小，对很小的向量影响极大。
 # 另外在半精度下，$x_i$ 到 256 时 $x_i^2$ 就溢出了，所以 RMSNorm 用 float32 计算，再还原成输入的 dtype。
 #
-# ### 第 4 题（12 分）：`LayerNorm` 和 `RMSNorm`
+# ### 第 4 题（8 分）：`LayerNorm` 和 `RMSNorm`
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "norms-solution", "cell_type": "code"}
@@ -285,7 +285,7 @@ class RMSNorm(nn.Module):
         ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "locked": true, "solution": false, "task": false, "points": 12, "schema_version": 3, "grade_id": "norms", "cell_type": "code"}
+# %% nbgrader={"grade": true, "locked": true, "solution": false, "task": false, "points": 8, "schema_version": 3, "grade_id": "norms", "cell_type": "code"}
 labkit.check("norms")
 
 # %% [markdown] tags=["en"]
@@ -333,7 +333,7 @@ plt.show()
 # In a pre-norm layer the stream goes through **untouched**, and so does the gradient. The **FFN** (feed-forward network) works on each token alone: up to $d_{ff} \approx 4 d$, a nonlinearity, down again. It holds two thirds of the
 # parameters. The **encoder layer** is attention + FFN. The **decoder layer** has cross-attention to the encoder's output (the *memory*) between them, and its self-attention is causal.
 #
-# ### Problem 5 (22 points): `sinusoidal_positions`, `FeedForward`, `EncoderLayer`, `DecoderLayer`, `Transformer`
+# ### Problem 5 (14 points): `sinusoidal_positions`, `FeedForward`, `EncoderLayer`, `DecoderLayer`, `Transformer`
 #
 # Use your `attention.MultiHeadAttention` and your `LayerNorm`. `EncoderLayer` can do both places of the norm: the next notebook makes BERT of one and GPT-2 of the other.
 
@@ -358,7 +358,7 @@ plt.show()
 # 在 pre-norm 的层里，主干**原封不动**地穿过，梯度也一样。**FFN**（前馈网络）对每个 token 单独计算：升到 $d_{ff} \approx 4 d$，过一个非线性，再降回来；
 # 三分之二的参数都在这里。**编码器层** = 注意力 + FFN。**解码器层**在两者之间多一个交叉注意力，去看编码器的输出（即 *memory*）；它的自注意力是因果的。
 #
-# ### 第 5 题（22 分）：`sinusoidal_positions`、`FeedForward`、`EncoderLayer`、`DecoderLayer`、`Transformer`
+# ### 第 5 题（14 分）：`sinusoidal_positions`、`FeedForward`、`EncoderLayer`、`DecoderLayer`、`Transformer`
 #
 # 请使用你的 `attention.MultiHeadAttention` 和你的 `LayerNorm`。`EncoderLayer` 两种归一化位置都要支持：下一个 notebook 用一种搭 BERT，用另一种搭 GPT-2。
 
@@ -530,7 +530,7 @@ class Transformer(nn.Module):
         ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "locked": true, "solution": false, "task": false, "points": 22, "schema_version": 3, "grade_id": "encoder-decoder", "cell_type": "code"}
+# %% nbgrader={"grade": true, "locked": true, "solution": false, "task": false, "points": 14, "schema_version": 3, "grade_id": "encoder-decoder", "cell_type": "code"}
 labkit.check("encoder-decoder")
 
 # %% [markdown] tags=["en"]

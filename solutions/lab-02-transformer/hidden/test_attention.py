@@ -61,7 +61,7 @@ def weights_here(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tensor:
 
 @pytest.mark.problem(
     "sdpa",
-    points=4,
+    points=3,
     hint={
         "en": "The weights are not softmax(q k^T / sqrt(D)) for q (3, 5, 7, 11) and k (3, 5, 9, 11). Does each query's row sum to 1? "
         "By what do you divide, and is it the size of one head?",
@@ -76,7 +76,7 @@ def test_weights_are_the_softmax_of_scaled_scores(student, rng):
 
 @pytest.mark.problem(
     "sdpa",
-    points=4,
+    points=3,
     hint={
         "en": "The output is the weights times the values. Here the values are wider than queries and keys, and scores may be as large as 1,000.",
         "zh": "输出是权重乘以 value。这里 value 比 query、key 更宽，分数可能大到 1000。",
@@ -93,7 +93,7 @@ def test_output_agrees_with_pytorch_in_float64(student, rng):
 
 @pytest.mark.problem(
     "sdpa",
-    points=3,
+    points=2,
     hint={
         "en": "With a mask the weights are wrong. True means that the query may see the key; a hidden key gets exactly 0, and the visible ones "
         "still sum to 1. So where must the mask act, before the softmax or after it?",
@@ -134,7 +134,7 @@ def test_a_query_that_may_see_nothing_gets_zeros(student, rng):
 
 @pytest.mark.problem(
     "sdpa",
-    points=3,
+    points=2,
     hint={
         "en": "The n_queries tokens are the LAST of the n_keys: the last query sees all keys, and each one before it sees one key less. Draw the case of "
         "2 queries and 5 keys.",
@@ -163,7 +163,7 @@ def test_padding_is_hidden_as_a_key(student, rng):
 
 @pytest.mark.problem(
     "sdpa",
-    points=3,
+    points=2,
     hint={
         "en": "Forward is one half: the gradients for q, k or v are wrong. Do you leave the graph (detach, .data, no_grad, numpy) or change a tensor in place?",
         "zh": "前向只是一半：q、k 或 v 的梯度不对。你是否脱离了计算图（detach、.data、no_grad、numpy），或者原地修改了张量？",
@@ -217,7 +217,7 @@ class MultiHead:
 
 @pytest.mark.problem(
     "multi-head",
-    points=5,
+    points=3,
     hint={
         "en": "Self-attention with 5 heads of 6 differs from attending head by head. Head h owns the h-th 6 columns of q_proj's output: "
         "view as (B, T, H, D) first, then move the heads forward, and undo it in the reverse order.",
@@ -234,7 +234,7 @@ def test_self_attention_is_that_of_each_head(student, rng):
 
 @pytest.mark.problem(
     "multi-head",
-    points=4,
+    points=3,
     hint={
         "en": "With a context of another length, queries come from x; what do keys and values come from?",
         "zh": "context 的长度与 x 不同时，query 来自 x；key 和 value 来自哪里？",
@@ -251,7 +251,7 @@ def test_cross_attention_reads_the_context(student, rng):
 
 @pytest.mark.problem(
     "multi-head",
-    points=4,
+    points=2,
     hint={
         "en": "A mask of shape (T, S), (B, 1, 1, S) or (B, H, T, S) has to reach every head: nothing hidden may show in the output.",
         "zh": "形状为 (T, S)、(B, 1, 1, S) 或 (B, H, T, S) 的掩码要作用到每个头：被屏蔽的内容不能影响输出。",
@@ -268,7 +268,7 @@ def test_the_mask_reaches_every_head(student, rng):
 
 @pytest.mark.problem(
     "multi-head",
-    points=3,
+    points=2,
     hint={
         "en": "Change a token, and nothing that comes before it may change: under a causal mask the past cannot see the future.",
         "zh": "改动一个 token，它之前的输出都不应改变：在因果掩码下，过去看不到未来。",
@@ -289,7 +289,7 @@ def test_the_past_does_not_feel_a_change_of_the_future(student, rng):
 
 @pytest.mark.problem(
     "multi-head",
-    points=3,
+    points=2,
     hint={
         "en": "The gradients for the input, or for one of the projections, differ from autograd's.",
         "zh": "输入或某个投影矩阵的梯度与 autograd 的结果不同。",
@@ -347,7 +347,7 @@ def rope_here(x: Tensor, positions: Tensor, base: float = 10_000.0) -> Tensor:
 
 @pytest.mark.problem(
     "rope-gqa",
-    points=3,
+    points=2,
     hint={
         "en": "For positions 0, 1, 2, ... the turned vectors are wrong. Which entries make a pair, x[i] with x[i+1] or with x[i+D/2]? Which way do you turn, "
         "and is the angle of pair i position * base^(-2i/D)?",
@@ -363,7 +363,7 @@ def test_pairs_of_halves_are_turned(student, rng):
 
 @pytest.mark.problem(
     "rope-gqa",
-    points=3,
+    points=2,
     hint={
         "en": "Positions need not begin at 0, and may differ from row to row of the batch: use those that are given, (T,) or (B, T).",
         "zh": "位置不一定从 0 开始，batch 里每一行也可能不同：请使用传入的位置，形状为 (T,) 或 (B, T)。",
@@ -378,7 +378,7 @@ def test_positions_are_those_given(student, rng):
 
 @pytest.mark.problem(
     "rope-gqa",
-    points=2,
+    points=1,
     tolerance=1e-2,
     hint={
         "en": "x is bfloat16 and its positions are in the thousands. The result should be bfloat16, but the angles have to be computed in float32.",
@@ -436,7 +436,7 @@ class Grouped:
 
 @pytest.mark.problem(
     "rope-gqa",
-    points=5,
+    points=3,
     hint={
         "en": "9 query heads that share 3 key heads, no mask: the output differs from attending head by head. Queries and keys are turned, values are not; "
         "are they turned after they are split into heads?",
@@ -454,7 +454,7 @@ def test_grouped_heads_agree_with_a_loop_over_heads(student, rng):
 
 @pytest.mark.problem(
     "rope-gqa",
-    points=3,
+    points=2,
     hint={
         "en": "GroupedQueryAttention with a causal mask, another base, or other positions than 0, 1, 2, ...: do all three arrive where they belong?",
         "zh": "给 GroupedQueryAttention 传入因果掩码、另一个 base，或不是 0、1、2……的位置：这三样都传到该去的地方了吗？",
@@ -474,7 +474,7 @@ def test_mask_base_and_positions_are_used(student, rng):
 
 @pytest.mark.problem(
     "rope-gqa",
-    points=2,
+    points=1,
     hint={
         "en": "Moving the whole text along by 50 positions should change nothing: only distances count. Are queries and keys both turned?",
         "zh": "把整段文字整体后移 50 个位置，结果应当不变：只有距离起作用。query 和 key 都旋转了吗？",
@@ -490,7 +490,7 @@ def test_only_distances_count(student, rng):
 
 @pytest.mark.problem(
     "rope-gqa",
-    points=5,
+    points=3,
     hint={
         "en": "The gradients for the input or a projection differ from autograd's. A key head gets a share from every query head that uses it.",
         "zh": "输入或某个投影的梯度与 autograd 不同。一个 key 头会从每个使用它的 query 头那里得到一份梯度。",

@@ -10,6 +10,11 @@ FAILS = [
     "test_logits_of_the_whole",
     "test_the_target_does_not_see_its_future",
     "test_gradients_reach_every_parameter",
+    "test_gpt2_agrees_with_hugging_face",
+    "test_llama_agrees_with_hugging_face",
+    "test_llama_does_not_see_the_future",
+    "test_mixtral_agrees_with_hugging_face",
+    "test_the_tied_head_of_a_small_smollm2",
 ]
 
 

@@ -9,6 +9,10 @@ FAILS = [
     "test_the_causal_mask_lines_up_at_the_bottom_right",
     "test_logits_of_the_whole",
     "test_gradients_reach_every_parameter",
+    "test_gpt2_agrees_with_hugging_face",
+    "test_llama_agrees_with_hugging_face",
+    "test_mixtral_agrees_with_hugging_face",
+    "test_the_tied_head_of_a_small_smollm2",
 ]
 
 

@@ -10,6 +10,9 @@ FAILS = [
     "test_grouped_heads_agree_with_a_loop_over_heads",
     "test_mask_base_and_positions_are_used",
     "test_gradients_of_grouped_attention",
+    "test_llama_agrees_with_hugging_face",
+    "test_mixtral_agrees_with_hugging_face",
+    "test_the_tied_head_of_a_small_smollm2",
 ]
 
 

@@ -21,6 +21,12 @@ FAILS = [
     "test_the_target_does_not_see_its_future",
     "test_padding_of_the_source_does_not_matter",
     "test_gradients_reach_every_parameter",
+    "test_bert_does_not_attend_to_padding",
+    "test_gpt2_agrees_with_hugging_face",
+    "test_llama_agrees_with_hugging_face",
+    "test_llama_does_not_see_the_future",
+    "test_mixtral_agrees_with_hugging_face",
+    "test_the_tied_head_of_a_small_smollm2",
 ]
 
 

@@ -10,6 +10,9 @@ FAILS = [
     "test_epsilon_stands_inside_the_root",
     "test_rms_norm_in_half_precision",
     "test_gradients_through_the_norms",
+    "test_llama_agrees_with_hugging_face",
+    "test_mixtral_agrees_with_hugging_face",
+    "test_the_tied_head_of_a_small_smollm2",
 ]
 
 

@@ -5,7 +5,12 @@ HINT = {
     "en": "Your rope_base makes no difference to the output.",
     "zh": "你的 rope_base 对输出没有任何影响。",
 }
-FAILS = ["test_mask_base_and_positions_are_used"]
+FAILS = [
+    "test_mask_base_and_positions_are_used",
+    "test_llama_agrees_with_hugging_face",
+    "test_mixtral_agrees_with_hugging_face",
+    "test_the_tied_head_of_a_small_smollm2",
+]
 
 
 class GroupedQueryAttention(GroupedQueryAttention):

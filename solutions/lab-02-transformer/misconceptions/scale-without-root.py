@@ -23,6 +23,12 @@ FAILS = [
     "test_decoder_layer",
     "test_logits_of_the_whole",
     "test_gradients_reach_every_parameter",
+    "test_bert_agrees_with_hugging_face",
+    "test_bert_does_not_attend_to_padding",
+    "test_gpt2_agrees_with_hugging_face",
+    "test_llama_agrees_with_hugging_face",
+    "test_mixtral_agrees_with_hugging_face",
+    "test_the_tied_head_of_a_small_smollm2",
 ]
 
 

@@ -10,6 +10,9 @@ FAILS = [
     "test_mask_base_and_positions_are_used",
     "test_only_distances_count",
     "test_gradients_of_grouped_attention",
+    "test_llama_agrees_with_hugging_face",
+    "test_mixtral_agrees_with_hugging_face",
+    "test_the_tied_head_of_a_small_smollm2",
 ]
 
 

@@ -1,0 +1,150 @@
+"""Public checks of lab 04, parallel (lesson 4). The ranks are threads here."""
+
+import copy
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from labkit import ranks
+from labkit.check import case, fail
+from labkit.ranks import Group
+
+
+@case("parallel", en="3 examples and 1 example: worked out by hand", zh="3 个样本与 1 个样本：手算结果")
+def uneven_shares_by_hand(student: Any) -> None:
+    def program(group: Group) -> list[float]:
+        model = nn.Linear(1, 1, bias=False)
+        model.weight.grad = torch.tensor([[1.0 if group.rank == 0 else 5.0]])
+        student.average_gradients(model, group, 3 if group.rank == 0 else 1)
+        assert model.weight.grad is not None
+        return [model.weight.grad.item()]
+
+    found = ranks.threads(2, program)
+    if found != [[2.0], [2.0]]:
+        fail(
+            f"Gradients 1 (mean over 3 examples) and 5 (over 1): over all four the mean is 2, on both; not {found}.",
+            f"梯度 1（3 个样本的平均）和 5（1 个样本）：四个样本的平均是 2，两个 rank 都一样，而不是 {found}。",
+        )
+
+
+@case("parallel", en="a parameter that took no part on one rank", zh="某个参数在一个 rank 上没有参与计算")
+def no_gradient_on_one_rank(student: Any) -> None:
+    def program(group: Group) -> list[float]:
+        model = nn.Linear(1, 1)
+        model.weight.grad = torch.tensor([[3.0]])
+        if group.rank == 1:
+            assert model.bias is not None
+            model.bias.grad = torch.tensor([4.0])
+        student.average_gradients(model, group, 2)
+        return [0.0 if p.grad is None else p.grad.item() for p in model.parameters()]
+
+    found = ranks.threads(2, program)
+    if found != [[3.0, 2.0], [3.0, 2.0]]:
+        fail(
+            f"bias.grad is None on rank 0 and 4 on rank 1, so its mean is 2 on both; found (weight, bias): {found}.",
+            f"bias.grad 在 0 号是 None，在 1 号是 4，平均后两边都应是 2；实际的（weight、bias）：{found}。",
+        )
+
+
+@case("parallel", en="ShardedAdamW takes the steps of AdamW", zh="ShardedAdamW 与 AdamW 的更新一致")
+def sharded_steps_are_adamw(student: Any) -> None:
+    gradients = torch.randn(2, 2, 7)  # two steps, two ranks
+    parameter = nn.Parameter(torch.randn(7))
+
+    def program(group: Group) -> tuple[Tensor, int]:
+        mine = nn.Parameter(parameter.detach().clone())
+        optimizer = student.ShardedAdamW([mine], group, lr=0.1, eps=1e-2)
+        for step in gradients:
+            mine.grad = step[group.rank].clone()
+            optimizer.step()
+        return mine.detach(), optimizer.shard.numel()
+
+    (first, size), (second, _) = ranks.threads(2, program)
+    whole = nn.Parameter(parameter.detach().clone())
+    optimizer = torch.optim.AdamW([whole], lr=0.1, eps=1e-2)
+    for step in gradients:
+        whole.grad = step.mean(0)
+        optimizer.step()
+    if size != 4:
+        fail(
+            f"7 numbers on 2 ranks: each has a shard of 4, not of {size}.",
+            f"7 个数、2 个 rank：每片 4 个，而不是 {size} 个。",
+        )
+    if not torch.equal(first, second):
+        fail("After a step the parameters must be the same on both ranks.", "走完一步，两个 rank 的参数必须相同。")
+    if not torch.allclose(first, whole.detach(), atol=1e-5):
+        fail(
+            "The parameters differ from AdamW's with the mean of the two ranks' gradients.",
+            "参数与用两个 rank 平均梯度的 AdamW 不一致。",
+        )
+
+
+@case("parallel", en="f and g, forward and backward", zh="f 和 g 的前向与反向")
+def f_and_g(student: Any) -> None:
+    def program(group: Group) -> list[float]:
+        values = []
+        for function in (student.copy_to_ranks, student.sum_over_ranks):
+            x = torch.tensor([1.0 + group.rank], requires_grad=True)
+            y = function(x, group)
+            y.backward(torch.tensor([10.0 + group.rank]))
+            assert x.grad is not None
+            values += [y.item(), x.grad.item()]
+        return values
+
+    found = ranks.threads(2, program)
+    expected = [[1.0, 21.0, 3.0, 10.0], [2.0, 21.0, 3.0, 11.0]]
+    names = ["copy_to_ranks(x)", "its gradient", "sum_over_ranks(x)", "its gradient"]
+    for rank in range(2):
+        for name, value, right in zip(names, found[rank], expected[rank], strict=True):
+            if value != right:
+                fail(
+                    f"x = 1, 2, gradients from above 10, 11; on rank {rank} {name} should be {right}, but is {value}.",
+                    f"x = 1、2，上游梯度 10、11；在 {rank} 号上 {name} 应为 {right}，实际是 {value}。",
+                )
+
+
+@case("parallel", en="ParallelMLP is the dense layer, backward too", zh="ParallelMLP 与稠密层一致，反向也一致")
+def parallel_mlp_is_the_dense_layer(student: Any) -> None:
+    up, down, x = nn.Linear(4, 6), nn.Linear(6, 4), torch.randn(3, 4)
+
+    def program(group: Group) -> tuple[Tensor, Tensor]:
+        mine = x.clone().requires_grad_()
+        output = student.ParallelMLP(copy.deepcopy(up), copy.deepcopy(down), group)(mine)
+        output.sum().backward()
+        assert mine.grad is not None
+        return output.detach(), mine.grad
+
+    dense = x.clone().requires_grad_()
+    expected = down(F.gelu(up(dense)))
+    expected.sum().backward()
+    assert dense.grad is not None
+    for rank, (output, gradient) in enumerate(ranks.threads(2, program)):
+        if output.shape != expected.shape or not torch.allclose(output, expected, atol=1e-5):
+            fail(f"The output on rank {rank} is not the dense layer's.", f"{rank} 号上的输出与稠密层不同。")
+        if not torch.allclose(gradient, dense.grad, atol=1e-5):
+            fail(
+                f"The output is right, but on rank {rank} the gradient for x is not the dense layer's.",
+                f"输出是对的，但 {rank} 号上 x 的梯度与稠密层不同。",
+            )
+
+
+@case("parallel", en="figures that one can do in one's head", zh="心算就能核对的数字")
+def figures_by_head(student: Any) -> None:
+    cases: list[tuple[str, Any, Any]] = [
+        ("model_state_bytes(7e9)", student.model_state_bytes(7e9), 112e9),
+        ("model_state_bytes(1e9, stage=1, n_data=4)", student.model_state_bytes(1e9, stage=1, n_data=4), 7e9),
+        ("model_state_bytes(1e9, 3, 8, n_model=2)", student.model_state_bytes(1e9, 3, 8, n_model=2), 1e9),
+        ("gpus_needed(2**30, 16, 0)", student.gpus_needed(2**30, 16, 0), 1),
+        ("gpus_needed(2**30, 10, 1)", student.gpus_needed(2**30, 10, 1), 2),
+        ("gpus_needed(2**30, 3, 1)", student.gpus_needed(2**30, 3, 1), None),
+        ("data_parallel_bytes(1e9, 2)", student.data_parallel_bytes(1e9, 2), 2e9),
+        ("tensor_parallel_bytes(1, 1, 10, 10, 2)", student.tensor_parallel_bytes(1, 1, 10, 10, 2), 800),
+        ("pipeline_idle(2, 3)", student.pipeline_idle(2, 3), 0.25),
+        ("training_days(1e9, 1e9, 1, 6e18 / 86400)", student.training_days(1e9, 1e9, 1, 6e18 / 86_400), 1),
+    ]
+    for call, value, right in cases:
+        wanted = "None" if right is None else f"{right:,}"
+        if value != right and (value is None or right is None or abs(value - right) > 1e-6 * right):
+            fail(f"{call} should be {wanted}, but is {value}.", f"{call} 应为 {wanted}，实际是 {value}。")

@@ -1,0 +1,308 @@
+"""Several ranks that run one program together: real processes with gloo or NCCL, or threads of this process.
+
+    def program(group, x):
+        return group.all_reduce(group.rank * x)
+
+    ranks.processes(2, program, torch.ones(3))  # two Python processes: a list of two results
+    ranks.threads(2, program, torch.ones(3))  # the same with two threads, where no network is, or no time
+
+A program gets a group, which knows its rank and the number of ranks, and lets it talk to the others. All ranks must
+call the same operations in the same order, with tensors of the same shape: each waits for the others.
+
+A notebook's own functions live in its `__main__`, which another process does not have. So the program is sent along,
+with all that it uses of the notebook (dill writes functions and classes out, not only their names).
+"""
+
+import multiprocessing
+import os
+import tempfile
+import threading
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import cache
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+PATIENCE = 180  # seconds that a rank waits for the others
+
+
+class Group(Protocol):
+    """The ranks as one of them sees them. Every operation is called by all of them, and returns a new tensor."""
+
+    rank: int
+    size: int
+    device: torch.device
+
+    def all_reduce(self, x: Tensor) -> Tensor:
+        """The sum of all ranks' x, on every rank."""
+        ...
+
+    def broadcast(self, x: Tensor, source: int = 0) -> Tensor:
+        """The x of the rank `source`, on every rank."""
+        ...
+
+    def all_gather(self, x: Tensor) -> Tensor:
+        """(n, ...) -> (size * n, ...): the x of rank 0, then that of rank 1, and so on, on every rank."""
+        ...
+
+    def reduce_scatter(self, x: Tensor) -> Tensor:
+        """(size * n, ...) -> (n, ...): of the sum of all ranks' x, rank r gets the r-th n rows.
+
+        Raises ValueError when the ranks do not divide the first axis.
+        """
+        ...
+
+
+Program = Callable[..., Any]  # (group, *args) -> any result
+
+
+# ---- threads --------------------------------------------------------------------------------------------
+
+
+class NoMeeting(RuntimeError):
+    """The ranks do not call the same operation, or one ends while others wait for it."""
+
+
+class _Meeting:
+    """Where the threads exchange tensors: nobody leaves before all have come."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.changed = threading.Condition()
+        self.round = 0
+        self.offers: dict[int, tuple[str, Tensor]] = {}
+        self.outcome: list[Tensor] | NoMeeting = []
+        self.ended: set[int] = set()
+
+    def exchange(self, rank: int, operation: str, x: Tensor) -> list[Tensor]:
+        """Everybody's x, in the order of the ranks. Raises NoMeeting."""
+        call = f"{operation} of {tuple(x.shape)}"
+        with self.changed:
+            mine = self.round
+            self.offers[rank] = call, x.detach().clone()
+            if len(self.offers) == self.size:
+                self._conclude()
+            self.changed.wait_for(lambda: self.round > mine or self.ended)
+            if self.round == mine:
+                raise NoMeeting(f"rank {rank} waits in {call}, but another rank has ended without it")
+            if isinstance(self.outcome, NoMeeting):
+                raise self.outcome
+            return self.outcome
+
+    def _conclude(self) -> None:
+        calls = [self.offers[rank][0] for rank in range(self.size)]
+        if len(set(calls)) == 1:
+            self.outcome = [self.offers[rank][1] for rank in range(self.size)]
+        else:
+            told = ", ".join(f"rank {rank} calls {call}" for rank, call in enumerate(calls))
+            self.outcome = NoMeeting(f"the ranks do not meet: {told}")
+        self.offers, self.round = {}, self.round + 1
+        self.changed.notify_all()
+
+    def end(self, rank: int) -> None:
+        """From now on nobody waits for this rank."""
+        with self.changed:
+            self.ended.add(rank)
+            self.changed.notify_all()
+
+
+class ThreadGroup:
+    """A Group whose ranks are threads. Sums are taken in the order of the ranks: all get the same bits."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, meeting: _Meeting, rank: int) -> None:
+        self._meeting, self.rank, self.size = meeting, rank, meeting.size
+
+    def all_reduce(self, x: Tensor) -> Tensor:
+        return torch.stack(self._meeting.exchange(self.rank, "all_reduce", x)).sum(0)
+
+    def broadcast(self, x: Tensor, source: int = 0) -> Tensor:
+        return self._meeting.exchange(self.rank, f"broadcast from rank {source}", x)[source].clone()
+
+    def all_gather(self, x: Tensor) -> Tensor:
+        return torch.cat(self._meeting.exchange(self.rank, "all_gather", x))
+
+    def reduce_scatter(self, x: Tensor) -> Tensor:
+        _check_rows(x, self.size)
+        everybody = self._meeting.exchange(self.rank, "reduce_scatter", x)
+        return torch.stack([other.chunk(self.size)[self.rank] for other in everybody]).sum(0)
+
+
+def threads(size: int, program: Program, *args: Any) -> list[Any]:
+    """The results of program(group, *args) on `size` ranks, each a thread of this process.
+
+    The arguments are shared, not copied. Raises what the first rank that failed has raised.
+    """
+    meeting = _Meeting(size)
+    # After a fork, PyTorch makes its thread pool anew at first use, which two threads must not do at once.
+    torch.set_num_threads(torch.get_num_threads())
+
+    def run(rank: int) -> Any:
+        try:
+            return program(ThreadGroup(meeting, rank), *args)
+        finally:
+            meeting.end(rank)
+
+    with ThreadPoolExecutor(size) as pool:
+        futures = [pool.submit(run, rank) for rank in range(size)]
+    errors = [error for future in futures if (error := future.exception())]
+    own = [error for error in errors if not isinstance(error, NoMeeting)]
+    for error in own or errors:  # a rank that breaks off makes the others wait in vain
+        raise error
+    return [future.result() for future in futures]
+
+
+# ---- processes ------------------------------------------------------------------------------------------
+
+
+class ProcessGroup:
+    """A Group whose ranks are processes, over torch.distributed's default group."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.rank, self.size = torch.distributed.get_rank(), torch.distributed.get_world_size()
+        self.device = device
+
+    def all_reduce(self, x: Tensor) -> Tensor:
+        result = x.detach().clone(memory_format=torch.contiguous_format)
+        torch.distributed.all_reduce(result)
+        return result
+
+    def broadcast(self, x: Tensor, source: int = 0) -> Tensor:
+        result = x.detach().clone(memory_format=torch.contiguous_format)
+        torch.distributed.broadcast(result, source)
+        return result
+
+    def all_gather(self, x: Tensor) -> Tensor:
+        parts = [torch.empty_like(x, memory_format=torch.contiguous_format) for _ in range(self.size)]
+        torch.distributed.all_gather(parts, x.detach().contiguous())
+        return torch.cat(parts)
+
+    def reduce_scatter(self, x: Tensor) -> Tensor:
+        _check_rows(x, self.size)
+        parts = [part.contiguous() for part in x.detach().chunk(self.size)]
+        result = torch.empty_like(parts[0])
+        torch.distributed.reduce_scatter(result, parts)
+        return result
+
+
+def processes(size: int, program: Program, *args: Any, device: str = "cpu") -> list[Any]:
+    """The results of program(group, *args) on `size` ranks, each a Python process of its own.
+
+    Each gets a copy of the program and of the arguments; what they return is copied back.
+
+    Args:
+        device: "cpu" for gloo, or "cuda" for NCCL with one card for each rank.
+
+    Raises:
+        what the first rank that failed has raised (the others are ended); RuntimeError when a process dies.
+    """
+    context = multiprocessing.get_context("spawn")  # a fork of a process that has torch's threads may hang
+    payload = _dump((program, args))
+    with tempfile.TemporaryDirectory() as folder:
+        pipes, workers = [], []
+        for rank in range(size):
+            pipe, far = context.Pipe(duplex=False)
+            order = (far, rank, size, device, str(Path(folder, "meeting")), payload)
+            workers.append(context.Process(target=_run_rank, args=order, daemon=True))
+            workers[-1].start()
+            far.close()
+            pipes.append(pipe)
+        try:
+            return _collect(pipes)
+        finally:
+            for worker in workers:
+                worker.terminate()
+                worker.join()
+
+
+def _collect(pipes: Sequence[Connection]) -> list[Any]:
+    """What each rank sends back; raises what one of them has raised."""
+    results: dict[int, Any] = {}
+    while len(results) < len(pipes):
+        for pipe in wait([pipe for rank, pipe in enumerate(pipes) if rank not in results]):
+            rank = pipes.index(pipe)
+            try:
+                result, error, frames = _load(pipes[rank].recv_bytes())
+            except EOFError:
+                raise RuntimeError(f"the process of rank {rank} died") from None
+            if error is not None:
+                summary = [traceback.FrameSummary(*frame) for frame in frames]  # lines come from our own cells
+                error.add_note(f"on rank {rank}:\n" + "".join(traceback.format_list(summary)))
+                raise error
+            results[rank] = result
+    return [results[rank] for rank in range(len(pipes))]
+
+
+def _run_rank(pipe: Connection, rank: int, size: int, device: str, meeting: str, payload: bytes) -> None:
+    """The life of one rank's process."""
+    warnings.simplefilter("ignore", FutureWarning)  # torch 2.13 renames collectives that older ones lack
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // size))
+    try:
+        with _meeting(rank, size, device, meeting) as group:
+            program, args = _load(payload)
+            result = program(group, *args)
+        answer = _dump((result, None, []))
+    except Exception as error:
+        frames = [(f.filename, f.lineno, f.name) for f in traceback.extract_tb(error.__traceback__)]
+        answer = _dump((None, error.with_traceback(None), frames))
+    pipe.send_bytes(answer)
+
+
+@contextmanager
+def _meeting(rank: int, size: int, device: str, meeting: str) -> Iterator[ProcessGroup]:
+    """The processes find each other through a file: no port to choose, none that is taken."""
+    where = torch.device(device, rank) if device == "cuda" else torch.device(device)
+    if device == "cuda":
+        torch.cuda.set_device(where)
+    torch.distributed.init_process_group(
+        "nccl" if device == "cuda" else "gloo", init_method=Path(meeting).as_uri(), rank=rank, world_size=size,
+        timeout=timedelta(seconds=PATIENCE),
+    )  # fmt: skip
+    try:
+        yield ProcessGroup(where)
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def _check_rows(x: Tensor, size: int) -> None:
+    if x.shape[0] % size:
+        raise ValueError(f"{size} ranks do not divide {x.shape[0]} rows")
+
+
+# ---- what travels between the processes --------------------------------------------------------------------
+
+
+@cache
+def _dill() -> Any:
+    """dill, taught to write out a notebook's torch.autograd.Function, which PyTorch ties to itself in a circle."""
+    import dill  # type: ignore[import-untyped]
+
+    @dill.register(torch.autograd.function.FunctionMeta)
+    def save(pickler: Any, cls: Any) -> None:
+        body = {
+            name: value for name, value in vars(cls).items() if name not in ("_backward_cls", "__dict__", "__weakref__")
+        }
+        if cls.__module__ == "__main__":
+            pickler.save_reduce(type(cls), (cls.__name__, cls.__bases__, body), obj=cls)
+        else:
+            dill._dill.save_type(pickler, cls)
+
+    return dill
+
+
+def _dump(value: Any) -> bytes:
+    data: bytes = _dill().dumps(value, recurse=True)  # of the notebook's names only those that are used
+    return data
+
+
+def _load(data: bytes) -> Any:
+    return _dill().loads(data)

@@ -1,0 +1,1013 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] tags=["en"]
+# # Lab 02, notebook 4: the explorer
+#
+# You have built the parts of a Transformer and put whole models together. Now you write the instrument that takes such a model apart: a tree of its modules, with
+# the parameters, the shapes, the FLOPs and the memory of each. Then you turn it on real models, and look at what their attention does.
+#
+# **You will be able to**
+# - count the parameters of any `nn.Module`, each of them once, and say where a language model keeps them;
+# - watch a model at work with forward hooks, and leave it as you found it;
+# - tell what one token costs in FLOPs and in memory, and how that grows with the length of the text;
+# - read an attention map, and tell a head that looks for something from one that has nothing to do.
+#
+# **Time** about two hours. Running everything takes about a minute on two CPU cores.
+#
+# **You need** 3 GB of free memory, no GPU. The notebook stands alone; if your `architectures` notebook lies in the same folder, section 7 puts your Llama under the explorer.
+
+# %% [markdown] tags=["zh"]
+# # 实验 02，第 4 个 notebook：模型探查器
+#
+# Transformer 的各个部件你已经写过，完整的模型也已经搭过。现在来写一件能把模型拆开看的工具：一棵模块树，标出每个模块的参数、形状、FLOPs 和内存。
+# 然后用它来看真实的模型，再看看它们的注意力究竟在做什么。
+#
+# **学完之后，你能够**
+# - 数清任意 `nn.Module` 的参数，每个只数一次，并说出语言模型把参数放在了哪里；
+# - 用前向钩子（forward hook）观察运行中的模型，看完之后让它保持原样；
+# - 算出一个 token 要花多少 FLOPs、占多少内存，以及它们如何随文本长度增长；
+# - 看懂注意力图，分得清哪个头在找东西，哪个头其实无事可做。
+#
+# **时间** 约两小时。全部单元格在两个 CPU 核上跑一遍约需一分钟。
+#
+# **预备** 3 GB 空闲内存，不需要 GPU。这个 notebook 可以单独运行；如果同一文件夹里有你的 `architectures` notebook，第 7 节会用探查器来看你写的 Llama。
+
+# %% tags=["export"]
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers.pytorch_utils import Conv1D  # GPT-2's linear layer: its weight is (in, out)
+
+import labkit
+
+# %%
+profile = "cpu"  # or "gpu": Mistral-7B-v0.3 from the hub, on one CUDA card with 24 GB
+
+# %%
+import bisect
+import re
+
+import matplotlib.pyplot as plt
+import transformers
+from accelerate.utils import compute_module_sizes
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedModel,
+)
+
+from labkit import plots
+from labkit.models import load_tokenizer, smollm2_folder
+
+MODEL = {"cpu": smollm2_folder(), "gpu": "mistralai/Mistral-7B-v0.3"}[profile]
+DEVICE, DTYPE = {"cpu": ("cpu", torch.float32), "gpu": ("cuda", torch.bfloat16)}[profile]
+BLUE, ORANGE, GREY, GREEN = "#1f77b4", "#ff7f0e", "#d9d9d9", "#2ca02c"
+
+torch.manual_seed(0)
+transformers.logging.set_verbosity_error()
+transformers.logging.disable_progress_bar()
+plots.style()
+
+tokenizer = load_tokenizer() if profile == "cpu" else AutoTokenizer.from_pretrained(MODEL)
+model = AutoModelForCausalLM.from_pretrained(MODEL, dtype=DTYPE, attn_implementation="eager").to(DEVICE).eval()
+config = model.config
+
+# %% [markdown] tags=["en"]
+# ## 1. A surprise
+#
+# SmolLM2 reads one English and one Chinese sentence. Between two layers, every token is a vector of 576 numbers in the **residual stream**. We look for the largest number
+# there, and then set this *one* number to zero, one of twelve thousand. What would you expect? Networks are robust things: the weights of this very model have been rounded to 4 bits, and it does not mind.
+
+# %% [markdown] tags=["zh"]
+# ## 1. 一件出人意料的事
+#
+# SmolLM2 读一句英文、一句中文。在两层之间，每个 token 都是**残差流**里的一个 576 维向量。我们找出其中最大的那个数，然后把这*一个*数清零，
+# 它只是一万两千个数中的一个。你猜会怎样？神经网络是很皮实的：眼前这个模型的权重曾被舍入到 4 比特，它照样能用。
+
+# %%
+TEXTS = {
+    "en": "The old clockmaker gave the keys to Anna because she had promised to open the shop every morning.",
+    "zh": "因为安娜答应每天早上开店，老钟表匠就把钥匙交给了她。",
+}
+
+
+def encode(text: str) -> Tensor:
+    """(1, T) int64: the token that begins every text, then the tokens of this one."""
+    return torch.tensor([[tokenizer.bos_token_id, *tokenizer(text, add_special_tokens=False)["input_ids"]]]).to(DEVICE)
+
+
+@torch.no_grad()
+def residual_stream(text: str) -> Tensor:
+    """(n_layers, T, d_model): what enters each layer."""
+    return torch.stack(model(encode(text), output_hidden_states=True).hidden_states[:-1])[:, 0].float().cpu()
+
+
+@torch.no_grad()
+def loss_of(text: str) -> float:
+    """Nats per token."""
+    return float(model(encode(text), labels=encode(text)).loss)
+
+
+def goes_on(text: str) -> str:
+    """What the model writes, greedily."""
+    ids = encode(text)
+    written = model.generate(ids, max_new_tokens=8, do_sample=False, pad_token_id=tokenizer.eos_token_id)
+    return tokenizer.decode(written[0, ids.shape[1] :])
+
+
+streams = {lang: residual_stream(text) for lang, text in TEXTS.items()}
+depth, token, column = (int(i) for i in torch.unravel_index(streams["en"].abs().argmax(), streams["en"].shape))
+# The layer that wrote it is the last before it appears.
+layer = int((streams["en"][:, token, column].abs() > 0.5 * streams["en"][depth, token, column].abs()).nonzero()[0]) - 1
+value, rest = streams["en"][layer + 1, token, column], streams["en"][layer + 1, token + 1 :]
+print(f"after layer {layer}: token {token}, column {column} holds {value:,.0f}")
+print(f"the largest number of all other tokens is {rest.abs().max():.0f}, the median {rest.abs().median():.1f}\n")
+
+
+def erase(number: tuple[int, int]) -> torch.utils.hooks.RemovableHandle:
+    """From now on, one number (token, column) of what the layer gives out is zero."""
+
+    def hook(module: nn.Module, args: tuple, output: Tensor) -> None:
+        if output.shape[1] > 1:  # the text is read; when generate() goes on, its beginning is not read again
+            output[:, number[0], number[1]] = 0.0
+
+    return model.model.layers[layer].register_forward_hook(hook)
+
+
+for what, number in {"as it is": None, "that one": (token, column), "another one": (token + 3, column)}.items():
+    handle = erase(number) if number else None
+    losses = ", ".join(f"{lang} {loss_of(text):5.2f}" for lang, text in TEXTS.items())
+    print(f"{what:12} loss: {losses}   'The capital of France is' {goes_on('The capital of France is')!r}")
+    if handle:
+        handle.remove()
+
+# %% [markdown] tags=["en"]
+# Without this one number the model is worse than guessing among all 49,152 tokens ($\ln 49152 = 10.8$ nats), in both languages. Set to zero the same column of another token, and nothing happens.
+#
+# Here is the length of each token's vector at each layer. The orange one is the first token.
+
+# %% [markdown] tags=["zh"]
+# 少了这一个数，模型比在 49,152 个 token 里瞎猜（$\ln 49152 = 10.8$ 奈特）还差，两种语言都一样。而把另一个 token 的同一列清零，什么也不会发生。
+#
+# 下图是每个 token 的向量在各层的长度，橙色的是第一个 token。
+
+# %%
+figure, panels = plt.subplots(1, 2, figsize=(10, 3.4), sharey=True)
+for panel, (lang, stream) in zip(panels, streams.items(), strict=True):
+    lengths = stream.norm(dim=-1)
+    panel.plot(lengths[:, 1:], color=BLUE, lw=0.6, alpha=0.5)
+    panel.plot(lengths[:, 0], "o-", color=ORANGE, ms=3)
+    panel.set(yscale="log", xlabel="enters layer", title={"en": "English", "zh": "Chinese"}[lang])
+panels[0].set(ylabel="length of the vector")
+plt.show()
+
+# %% [markdown] tags=["en"]
+# Always the first token, and nearly all of its length is in one column. Sun et al. (2024) call this a *massive activation*; they found them in Llama, Mistral and many others. Three questions: **which module** wrote the number?
+# **Why** does the model need it? And what else do we not see when we only read `model(ids)`? We need an instrument that sees every module, and we need it for any model.
+#
+# ## 2. What a model is made of
+#
+# An `nn.Module` is a tree. `model.named_modules()` walks it and gives every module with its *path*, from the whole (`""`) to the leaves (`model.layers.0.mlp.up_proj`). A parameter hangs on **one** module
+# of the tree; `module.parameters()` gives those of everything below as well, unless you say `recurse=False`. Three things go wrong when one counts:
+#
+# - **Double counting.** If every module counts what is below it too, the sum over the tree is a multiple of the truth. So: each module counts its *own*, and a sum over a subtree is a second step.
+# - **Tied weights.** In SmolLM2 (and GPT-2) `lm_head.weight` **is** `embed_tokens.weight`: one tensor at two places. It takes memory once, it is trained once, it counts once.
+# - **What is a parameter?** Biases are. Frozen ones (`requires_grad=False`) are as well. Buffers are not: RoPE's frequencies, BatchNorm's means; no optimizer touches them.
+#
+# ### Problem 8 (9 points), part 1: `own_parameters` and `subtotals`
+
+# %% [markdown] tags=["zh"]
+# 总是第一个 token，而且几乎全部长度都集中在一列上。Sun 等（2024）把它叫做 *massive activation*，在 Llama、Mistral 等许多模型里都找到了它。
+# 于是有三个问题：这个数是**哪个模块**写进去的？模型**为什么**需要它？只看 `model(ids)` 的输出，我们还漏掉了什么？
+# 我们需要一件能看到每个模块的工具，而且对任何模型都能用。
+#
+# ## 2. 模型由什么组成
+#
+# 一个 `nn.Module` 就是一棵树。`model.named_modules()` 遍历这棵树，给出每个模块和它的*路径*：从整体（`""`）一直到叶子（`model.layers.0.mlp.up_proj`）。
+# 每个参数只挂在树上的**一个**模块下；但 `module.parameters()` 会把下面所有模块的参数一并给出，除非写明 `recurse=False`。数参数时有三处容易出错：
+#
+# - **重复计数。** 如果每个模块都把下面的也算进来，整棵树加起来就是真实值的好几倍。所以：每个模块只数*自己的*，对子树求和是第二步的事。
+# - **共享权重。** 在 SmolLM2（以及 GPT-2）里，`lm_head.weight` **就是** `embed_tokens.weight`：同一个张量出现在两处。内存只占一份，训练只训一份，所以只数一次。
+# - **什么算参数？** 偏置算，冻结的（`requires_grad=False`）也算。buffer 不算，例如 RoPE 的频率、BatchNorm 的均值：优化器不会碰它们。
+#
+# ### 第 8 题（9 分），第 1 部分：`own_parameters` 和 `subtotals`
+
+
+# %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "explore-parameters-solution", "cell_type": "code"}
+def own_parameters(model: nn.Module) -> dict[str, int]:
+    """How many parameters each module holds itself.
+
+    Returns:
+        For each path of model.named_modules(), in that order ("" is the model): the entries of the parameters that hang on this
+        very module, not on its children. A tensor that several modules share counts for the first of them only. Frozen parameters
+        count, buffers do not. So the values sum to the number of the model's parameters.
+    """
+    ### BEGIN SOLUTION
+    counted = set()
+    own = {}
+    for path, module in model.named_modules():
+        new = [parameter for parameter in module.parameters(recurse=False) if id(parameter) not in counted]
+        counted.update(id(parameter) for parameter in new)
+        own[path] = sum(parameter.numel() for parameter in new)
+    return own
+    ### END SOLUTION
+
+
+def subtotals(own: dict[str, float]) -> dict[str, float]:
+    """Sums numbers over subtrees: each module's own and those of everything below it.
+
+    Args:
+        own: a number for each path, as from own_parameters; a parent's path comes with its children's.
+
+    Returns:
+        The sums, for the same paths in the same order.
+
+    Example: {"": 1, "h": 2, "h.1": 4, "h.10": 8, "h.10.up": 16} -> {"": 31, "h": 30, "h.1": 4, "h.10": 24, "h.10.up": 16}
+    """
+    ### BEGIN SOLUTION
+    sums = dict.fromkeys(own, 0)
+    for path, number in own.items():
+        sums[path] += number
+        while path:
+            path = path.rpartition(".")[0]  # the parent; that of "h" is ""
+            sums[path] += number
+    return sums
+    ### END SOLUTION
+
+
+# %% [markdown] tags=["en"]
+# **Try it** on SmolLM2. The head holds nothing: its matrix has been counted at `embed_tokens`.
+
+# %% [markdown] tags=["zh"]
+# 在 SmolLM2 上**试一试**。输出头什么也没有：它的矩阵已经算在 `embed_tokens` 名下了。
+
+# %%
+own = own_parameters(model)
+below = subtotals(own)
+for path in [
+    "",
+    "model.embed_tokens",
+    "model.layers",
+    "model.layers.0",
+    "model.layers.0.self_attn",
+    "model.layers.0.mlp",
+    "lm_head",
+]:
+    print(f"{path or '(the model)':26}{own[path]:>14,} own{below[path]:>14,} in all{below[path] / below['']:>8.1%}")
+assert sum(own.values()) == below[""] == model.num_parameters()
+
+# %% [markdown] tags=["en"]
+# **Where are the parameters?** Models of the real sizes, on PyTorch's `meta` device: it has shapes and no memory, so that even Llama 3.1 8B takes a tenth of a second.
+
+# %% [markdown] tags=["zh"]
+# **参数都在哪里？** 下面按真实尺寸建几个模型，放在 PyTorch 的 `meta` 设备上：只有形状，不占内存，连 Llama 3.1 8B 也只要十分之一秒。
+
+
+# %%
+def on_meta(kind: type[PreTrainedModel], settings: transformers.PreTrainedConfig) -> PreTrainedModel:
+    """A model without numbers: shapes only."""
+    settings._attn_implementation = "eager"
+    with torch.device("meta"):
+        return kind(settings).eval()
+
+
+def llama(vocab_size: int, d_model: int, d_ff: int, n_layers: int, n_heads: int, tied: bool) -> PreTrainedModel:
+    settings = LlamaConfig(
+        vocab_size=vocab_size, hidden_size=d_model, intermediate_size=d_ff, num_hidden_layers=n_layers,
+        num_attention_heads=n_heads, num_key_value_heads=8, tie_word_embeddings=tied,
+    )  # fmt: skip
+    return on_meta(LlamaForCausalLM, settings)
+
+
+MODELS = {
+    "GPT-2 small": on_meta(GPT2LMHeadModel, GPT2Config()),
+    "SmolLM2-135M": on_meta(LlamaForCausalLM, LlamaConfig.from_pretrained(smollm2_folder())),
+    "Llama 3.2 1B": llama(128_256, 2048, 8192, 16, 32, tied=True),
+    "Llama 3.1 8B": llama(128_256, 4096, 14_336, 32, 32, tied=False),
+    "Llama 3.1 70B": llama(128_256, 8192, 28_672, 80, 64, tied=False),
+}
+PARTS = {  # the first pattern that a path matches
+    "embedding": (r"embed|wte|wpe", ORANGE), "attention": (r"attn|attention(?!_\w*norm)", BLUE),
+    "FFN": (r"mlp|feed_forward(?!_norm)", GREEN), "head of its own": (r"head", "#ffbb78"), "norms": (r"", GREY),
+}  # fmt: skip
+
+
+def by_part(numbers: dict[str, float]) -> dict[str, float]:
+    """Numbers by path, summed over the parts of a language model."""
+    sums = dict.fromkeys(PARTS, 0.0)
+    for path, number in numbers.items():
+        sums[next(part for part, (pattern, _) in PARTS.items() if re.search(pattern, path))] += number
+    return sums
+
+
+figure, axes = plt.subplots(figsize=(9.5, 3.2))
+for row, other in enumerate(MODELS.values()):
+    left = 0.0
+    for part, number in by_part(own_parameters(other)).items():
+        share = number / other.num_parameters()
+        axes.barh(row, share, left=left, color=PARTS[part][1], label=part if row == 0 else None)
+        if share > 0.02:
+            axes.text(left + share / 2, row, f"{share:.0%}", ha="center", va="center", fontsize=9)
+        left += share
+axes.set_yticks(
+    range(len(MODELS)), [f"{name}  ({other.num_parameters() / 1e6:,.0f} M)" for name, other in MODELS.items()]
+)
+axes.invert_yaxis()
+axes.set(xlim=(0, 1), xlabel="share of the parameters")
+axes.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+axes.legend(frameon=False, ncols=5, loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize=9)
+plt.show()
+
+# %% [markdown] tags=["en"]
+# "Attention is all you need", and it has a fifth of the parameters. Most are in the FFN; the norms are too few to be seen. In small models the dictionary weighs as much as all of attention, or more: that is why they tie it, and why a
+# larger vocabulary is a luxury for them. In large models it vanishes.
+#
+# ## 3. What goes through it
+#
+# The tree says what a model *is*. To see what it *does*, let it run and watch: `module.register_forward_hook(f)` makes PyTorch call `f(module, args, output)` each time this module has run. It returns a handle, and
+# `handle.remove()` ends it. What `f` returns replaces the output; `None` leaves it alone. (The hook of section 1 wrote into the output itself. That is how it erased a number.)
+#
+# ```
+#          ids ──> embed_tokens ──> layers.0 ──> layers.1 ──> ... ──> norm ──> lm_head ──> logits
+#                       │              │            │                  │          │
+#   hooks:            record         record       record             record     record     each: shape, FLOPs, bytes
+# ```
+#
+# An instrument must not change what it measures:
+#
+# - **every hook comes off again**, also when the forward pass raises: otherwise the next run, and the next, records twice, three times, and keeps memory alive;
+# - the model runs **in eval mode and without gradients**: dropout would be on otherwise, and BatchNorm would learn from your probe. Afterwards **each module** is in the mode that it was in. (A frozen BatchNorm
+#   may be in eval mode inside a model in train mode: `model.train()` would wake it.)
+#
+# **FLOPs.** The multiplication of a vector by a matrix $(out, in)$ takes $out \cdot in$ multiplications and as many additions: $2 \cdot in \cdot out$. This is our convention, and PyTorch's: only matrix products count, multiply and add are *two*, biases, norms, activations and
+# softmax are nothing beside them. An embedding looks a row up: 0. We count per **token**: all that a batch of $B \cdot T$ tokens costs, divided by $B \cdot T$.
+#
+# A module may run several times in one pass, with other shapes each time, or never: `nn.ModuleList` has no forward at all. So a report has a *list* of shapes for each module.
+#
+# ### Problem 8, part 2: `layer_flops` and `explore`
+
+# %% [markdown] tags=["zh"]
+# 论文题目说“注意力就是你所需要的一切”，可它只占五分之一左右的参数。大头在 FFN；归一化少到看不见。在小模型里，词表矩阵的分量不输于全部注意力，甚至更重：
+# 所以它们要共享这个矩阵，也所以对它们来说大词表是一种奢侈。到了大模型，它就不值一提了。
+#
+# ## 3. 里面流过了什么
+#
+# 那棵树说明模型*是*什么。要看它*做*什么，就得让它跑起来，在旁边看着：`module.register_forward_hook(f)` 会让 PyTorch 在这个模块每次运行之后调用
+# `f(module, args, output)`。它返回一个句柄，`handle.remove()` 就把钩子取下。`f` 的返回值会替换输出；返回 `None` 则不改动。
+# （第 1 节的钩子直接往输出里写，那个数就是这样被抹掉的。）
+#
+# ```
+#          ids ──> embed_tokens ──> layers.0 ──> layers.1 ──> ... ──> norm ──> lm_head ──> logits
+#                       │              │            │                  │          │
+#   hooks:            record         record       record             record     record     each: shape, FLOPs, bytes
+# ```
+#
+# 测量工具不该改变它所测的东西：
+#
+# - **每个钩子都要取下来**，前向传播中途抛异常时也不例外；否则下次、下下次运行就会记录两遍、三遍，内存也一直不释放；
+# - 模型在 **eval 模式、不记录梯度**的状态下运行，不然 dropout 会生效，BatchNorm 会把你的探测数据学进去。跑完之后，**每个模块**都要回到自己原来的模式。
+#   （train 模式的模型里可能有一个冻结的、处于 eval 模式的 BatchNorm，一句 `model.train()` 就把它唤醒了。）
+#
+# **FLOPs。** 一个向量乘以一个 $(out, in)$ 的矩阵，需要 $out \cdot in$ 次乘法和同样多的加法，合计 $2 \cdot in \cdot out$。这是我们的约定，也是 PyTorch 的：
+# 只数矩阵乘法，一乘一加算*两*次；偏置、归一化、激活函数、softmax 与之相比可以忽略。embedding 只是查表取一行：0。我们按**每个 token** 计：
+# 一个有 $B \cdot T$ 个 token 的 batch 的总开销，除以 $B \cdot T$。
+#
+# 一次前向中，一个模块可能运行好几次，每次形状不同；也可能一次都不运行：`nn.ModuleList` 根本没有 forward。所以报告里给每个模块记的是形状的*列表*。
+#
+# ### 第 8 题，第 2 部分：`layer_flops` 和 `explore`
+
+
+# %% tags=["export"]
+@dataclass
+class Report:
+    """What `explore` finds. Each field is a dict by path, with all paths of model.named_modules() in that order."""
+
+    kinds: dict[str, str]  # the name of the module's class
+    parameters: dict[str, int]  # own_parameters(model)
+    shapes: dict[str, list[tuple[int, ...]]]  # of its output, one for each time that it ran
+    flops: dict[str, float]  # per token, of the module itself: layer_flops of all its runs
+    output_bytes: dict[str, float]  # per token: the memory that its outputs take, of all its runs
+
+
+def first_tensor(output: Any) -> Tensor:
+    """A module's output itself, or the first tensor in it if it is a tuple, a list or a dict, as Hugging Face's are."""
+    if isinstance(output, Tensor):
+        return output
+    values = output.values() if isinstance(output, dict) else output
+    return next(value for value in values if isinstance(value, Tensor))
+
+
+# %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "explore-solution", "cell_type": "code"}
+def layer_flops(module: nn.Module, output: Tensor) -> int:
+    """The FLOPs of one run of a module itself, without its children.
+
+    Args:
+        module: any module.
+        output: (..., out), what it gave.
+
+    Returns:
+        For nn.Linear and Conv1D 2 * in * out for each vector of the output, also where the weight is tied; the addition of a bias is
+        not counted. 0 for every other module.
+    """
+    ### BEGIN SOLUTION
+    if not isinstance(module, (nn.Linear, Conv1D)):
+        return 0
+    n_vectors = output.numel() // output.shape[-1]
+    return 2 * module.weight.numel() * n_vectors
+    ### END SOLUTION
+
+
+def explore(model: nn.Module, inputs: Tensor, **options: Any) -> Report:
+    """Runs model(inputs, **options) once, without gradients and in eval mode, and reports on every module.
+
+    Args:
+        model: left as it was, also if its forward pass raises: no hook stays, each module is in the mode that it was in.
+        inputs: (B, T, ...), token ids or vectors; "per token" divides by B * T.
+        options: further arguments of the forward pass.
+    """
+    ### BEGIN SOLUTION
+    paths = {module: path for path, module in model.named_modules()}
+    n_tokens = inputs.shape[0] * inputs.shape[1]
+    report = Report(
+        kinds={path: type(module).__name__ for module, path in paths.items()},
+        parameters=own_parameters(model),
+        shapes={path: [] for path in paths.values()},
+        flops=dict.fromkeys(paths.values(), 0.0),
+        output_bytes=dict.fromkeys(paths.values(), 0.0),
+    )
+
+    def record(module: nn.Module, args: tuple, output: Any) -> None:
+        path, y = paths[module], first_tensor(output)
+        report.shapes[path].append(tuple(y.shape))
+        report.flops[path] += layer_flops(module, y) / n_tokens
+        report.output_bytes[path] += y.numel() * y.element_size() / n_tokens
+
+    modes = {module: module.training for module in paths}
+    hooks = [module.register_forward_hook(record) for module in paths]
+    try:
+        with torch.no_grad():
+            model.eval()(inputs, **options)
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for module, mode in modes.items():
+            module.training = mode  # not module.train(mode): that reaches the children
+    return report
+    ### END SOLUTION
+
+
+# %% [markdown] tags=["en"]
+# **Look at it.** The tree of the model that reads the English sentence. Neighbours that are alike stand in one line.
+
+# %% [markdown] tags=["zh"]
+# **看一眼。** 下面是模型读那句英文时的模块树。相同的相邻模块合并成一行。
+
+
+# %%
+def show_tree(report: Report, flops: dict[str, float]) -> None:
+    """Prints the tree: parameters (tied ones once), MFLOPs and output per token, shape of the last output."""
+    parameters, flops = subtotals(report.parameters), subtotals(flops)
+
+    def line(label: str, paths: list[str]) -> None:
+        n, cost = (sum(column[path] for path in paths) for column in (parameters, flops))
+        size = sum(report.output_bytes[path] for path in paths) / 1024
+        shapes = report.shapes[paths[0]]
+        shape = "never runs" if not shapes else " × ".join(map(str, shapes[-1]))
+        print(f"{label:50}{n:>12,}{n / parameters['']:>8.1%}{cost / 1e6:>9.1f}{size:>9.1f}   {shape}")
+
+    def branches(path: str) -> list[list[str]]:
+        """The names of the children, neighbours alike together."""
+        prefix = f"{path}." if path else ""
+        below = [other.removeprefix(prefix) for other in report.kinds if other.startswith(prefix) and other]
+        groups: list[tuple[tuple, list[str]]] = []
+        for name in (name for name in below if "." not in name):
+            child = prefix + name
+            alike = (name.isdigit(), report.kinds[child], parameters[child], flops[child])
+            if groups and groups[-1][0] == alike and name.isdigit():
+                groups[-1][1].append(name)
+            else:
+                groups.append((alike, [name]))
+        return [names for _, names in groups]
+
+    def descend(paths: list[str], lead: str) -> None:
+        groups = branches(paths[0])
+        for index, names in enumerate(groups):
+            last = index == len(groups) - 1
+            children = [f"{path}.{name}".strip(".") for path in paths for name in names]
+            label = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}"
+            line(f"{lead}{'└─ ' if last else '├─ '}{label}  {report.kinds[children[0]]}", children)
+            descend(children, lead + ("   " if last else "│  "))
+
+    print(f"{'':50}{'parameters':>12}{'':8}{'MFLOPs':>9}{'out KiB':>9}   shape of the output")
+    line(report.kinds[""], [""])
+    descend([""], "")
+
+
+report = explore(model, encode(TEXTS["en"]))
+show_tree(report, report.flops)
+
+# %% [markdown] tags=["en"]
+# Read a few lines of it. The head holds no parameters of its own and yet costs more FLOPs than the attention projections of all 30 layers: **tied weights are free in memory, not in time**. And `mlp` writes three vectors of 1,536 where the stream is 576 wide: that is where training
+# keeps its memory.
+#
+# **Who wrote the number** of section 1? The same means, another hook: what does each module write into that column, for that token?
+
+# %% [markdown] tags=["zh"]
+# 读几行看看。输出头自己没有参数，FLOPs 却比全部 30 层注意力的投影加起来还多：**共享权重省的是内存，不是时间**。还有，残差流宽 576，而 `mlp` 里一个 token 要写出好几个 1,536 维的向量：
+# 训练时的内存主要就花在这里。
+#
+# 第 1 节的那个数是**谁写的**？办法一样，换个钩子：每个模块往那个 token 的那一列里写了多少？
+
+# %%
+written = {}
+
+
+def remember(path: str):
+    def hook(module: nn.Module, args: tuple, output: Any) -> None:
+        written[path] = float(first_tensor(output)[0, token, column])
+
+    return hook
+
+
+hooks = [
+    module.register_forward_hook(remember(path))
+    for path, module in model.named_modules()
+    if path.endswith(("self_attn", "mlp"))  # the two that add to the stream
+]
+with torch.no_grad():
+    model(encode(TEXTS["en"]))
+for hook in hooks:
+    hook.remove()
+large = {path: number for path, number in written.items() if abs(number) > 0.1 * max(written.values())}
+for path, number in large.items():
+    print(f"{path:26} adds {number:>+10,.0f}")
+print(f"{f'the other {len(written) - len(large)}':26} add  {sum(written.values()) - sum(large.values()):>+10,.0f}")
+
+# %% [markdown] tags=["en"]
+# One FFN writes it at one blow, and the last two take most of it away again before the logits are made. In between, sixteen layers carry it along and hardly touch it. What for? Section 6.
+#
+# ## 4. What attention adds
+#
+# Something is missing in the tree: `self_attn` has four projections, but the products $QK^\top$ and $\mathrm{weights}\cdot V$ are not *modules*, they are function calls within its forward. **Hooks see modules, not functions.** For these two we need arithmetic, and we can read the
+# sizes off the model's config. One token that sees $n$ keys takes $2D$ FLOPs for each score and $2D$ for each value it adds, in each of $H$ query heads of each layer:
+#
+# $$\mathrm{FLOPs}_\text{attention}(n) = 4 \cdot L \cdot H \cdot D \cdot n .$$
+#
+# **Memory per token.** A model that generates keeps the keys *and* the values of each token, in each layer, for each of its $G$ key-value heads (notebook 1, section 5):
+#
+# $$\mathrm{bytes}_\text{KV} = 2 \cdot L \cdot G \cdot D \cdot \text{bytes per number}.$$
+#
+# Note who shares: GQA shrinks the cache by $H/G$, the FLOPs not at all.
+#
+# **The config.** Hugging Face's names: `num_hidden_layers`, `num_attention_heads`, `num_key_value_heads`, `hidden_size`, `head_dim`. `num_key_value_heads` and `head_dim` are missing where they would say nothing new (GPT-2): then each query head has its own keys, and $D$ is the width
+# divided by the heads. But where `head_dim` is there, it is right: in Qwen3 0.6B and Mistral Nemo, heads times size is *not* the width.
+#
+# ### Problem 8, part 3: `attention_shape`, `attention_flops` and `kv_cache_bytes`
+
+# %% [markdown] tags=["zh"]
+# 是某一个 FFN 一下子写进去的，到最后两层、马上要算 logits 之前又被减掉大半。中间十六层都带着它走，几乎谁也不动它。图什么？见第 6 节。
+#
+# ## 4. 注意力还要加上什么
+#
+# 树里少了点东西：`self_attn` 有四个投影，但 $QK^\top$ 和 $\mathrm{weights}\cdot V$ 这两个乘积不是*模块*，只是它的 forward 里的函数调用。**钩子看得到模块，看不到函数。**
+# 这两项得自己算，需要的尺寸在模型的 config 里都有。一个 token 看 $n$ 个 key，每个分数要 $2D$ 次运算，每加一个 value 又要 $2D$ 次，每层有 $H$ 个 query 头：
+#
+# $$\mathrm{FLOPs}_\text{attention}(n) = 4 \cdot L \cdot H \cdot D \cdot n .$$
+#
+# **每个 token 的内存。** 生成文本时，每个 token 在每一层、每个 key/value 头（共 $G$ 个）上的 key *和* value 都要存下来（第 1 个 notebook 第 5 节）：
+#
+# $$\mathrm{bytes}_\text{KV} = 2 \cdot L \cdot G \cdot D \cdot \text{每个数的字节数}.$$
+#
+# 注意共享的是谁：GQA 让缓存缩小到 $G/H$，FLOPs 却一点没少。
+#
+# **config 的字段。** Hugging Face 的命名是 `num_hidden_layers`、`num_attention_heads`、`num_key_value_heads`、`hidden_size`、`head_dim`。
+# 如果 `num_key_value_heads`、`head_dim` 说不出新东西，config 里就没有（如 GPT-2）：这时每个 query 头有自己的 key，$D$ 等于宽度除以头数。
+# 但只要有 `head_dim`，就以它为准：在 Qwen3 0.6B 和 Mistral Nemo 里，头数乘以头的大小*并不*等于宽度。
+#
+# ### 第 8 题，第 3 部分：`attention_shape`、`attention_flops` 和 `kv_cache_bytes`
+
+
+# %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "explore-attention-solution", "cell_type": "code"}
+def attention_shape(config: Any) -> tuple[int, int, int, int]:
+    """(n_layers, n_heads, n_kv_heads, d_head) of a Hugging Face config.
+
+    It has num_hidden_layers, num_attention_heads and hidden_size. Without num_key_value_heads there are as many as query heads; without head_dim
+    (or with None) the heads share hidden_size evenly.
+    """
+    ### BEGIN SOLUTION
+    n_heads = config.num_attention_heads
+    n_kv_heads = getattr(config, "num_key_value_heads", None) or n_heads
+    d_head = getattr(config, "head_dim", None) or config.hidden_size // n_heads
+    return config.num_hidden_layers, n_heads, n_kv_heads, d_head
+    ### END SOLUTION
+
+
+def attention_flops(config: Any, n_keys: int) -> int:
+    """FLOPs of the two matrix products of attention, in all layers, for one token that sees n_keys keys. The projections are not in it."""
+    ### BEGIN SOLUTION
+    n_layers, n_heads, _, d_head = attention_shape(config)
+    return 4 * n_layers * n_heads * d_head * n_keys
+    ### END SOLUTION
+
+
+def kv_cache_bytes(config: Any, dtype: torch.dtype) -> int:
+    """Bytes that the keys and values of one token take in the cache, in all layers, stored as `dtype`."""
+    ### BEGIN SOLUTION
+    n_layers, _, n_kv_heads, d_head = attention_shape(config)
+    return 2 * n_layers * n_kv_heads * d_head * dtype.itemsize
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "locked": true, "solution": false, "task": false, "points": 9, "schema_version": 3, "grade_id": "explore", "cell_type": "code"}
+labkit.check("explore")
+
+# %% [markdown] tags=["en"]
+# **What the length of a text costs.** Per token, everything but attention costs the same at any length; attention grows with what there is to see. The dots are PyTorch's own counter, which ran each model on the `meta` device on a text of that length; the lines are yours.
+
+# %% [markdown] tags=["zh"]
+# **文本变长的代价。** 对单个 token 来说，除注意力外的一切开销都与文本长度无关；注意力则随可看的内容增长。圆点来自 PyTorch 自带的计数器，它让模型在 `meta` 设备上真的跑了一遍那么长的文本；线是你算的。
+
+
+# %%
+def counted_by_pytorch(other: PreTrainedModel, n_tokens: int) -> float:
+    """FLOPs per token of a text, counted by PyTorch at every operation."""
+    ids, mask = torch.zeros(1, n_tokens, dtype=torch.long, device="meta"), torch.ones(1, n_tokens, device="meta")
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        other(ids, attention_mask=mask, use_cache=False)
+    return counter.get_total_flops() / n_tokens
+
+
+lengths = [2**k for k in range(7, 18)]
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.8))
+for name, colour in [("SmolLM2-135M", BLUE), ("Llama 3.1 8B", ORANGE)]:
+    other = MODELS[name]
+    ids = torch.zeros(1, 64, dtype=torch.long, device="meta")
+    fixed = sum(explore(other, ids, attention_mask=torch.ones_like(ids)).flops.values())
+    costs = [fixed + attention_flops(other.config, n) for n in lengths]
+    left.plot(lengths, [cost / 1e9 for cost in costs], color=colour, label=name)
+    left.axhline(fixed / 1e9, color=colour, ls=":", lw=1)
+    some = lengths[::5]
+    left.plot(some, [counted_by_pytorch(other, n) / 1e9 for n in some], "o", color=colour)
+    weights = sum(own_parameters(other).values()) * 2
+    cache = kv_cache_bytes(other.config, torch.bfloat16)
+    right.plot(lengths, [n * cache / 2**30 for n in lengths], color=colour, label=name)
+    right.axhline(weights / 2**30, color=colour, ls=":", lw=1)
+    even, full = fixed / attention_flops(other.config, 1), weights / cache
+    print(f"{name}: {fixed / 1e9:.2f} GFLOPs per token and attention, which is as much from {even:,.0f} tokens on; "
+          f"cache {cache / 1024:.1f} KiB per token, as large as the weights at {full:,.0f}")  # fmt: skip
+left.set(
+    xscale="log", yscale="log", xlabel="tokens that it sees", title="GFLOPs for one token\n(dotted: without attention)"
+)
+right.set(
+    xscale="log", yscale="log", xlabel="tokens in the cache", title="KV cache in GiB, bfloat16\n(dotted: the weights)"
+)
+left.legend(frameon=False)
+plt.tight_layout()
+plt.show()
+
+# %% [markdown] tags=["en"]
+# Two rules of thumb come out of this. **$2N$**: a forward pass costs two FLOPs per parameter and token, as long as the text is short; a backward pass costs twice as much again, so training takes $6N$ per token, $6ND$ for $D$ tokens (Kaplan et al. 2020, section 2.1). And **the text is
+# nearly free until it is long**: for Llama 3.1 8B attention catches up with all the rest at nearly thirty thousand tokens. Where the rule is off, the tree says why:
+
+# %% [markdown] tags=["zh"]
+# 由此得出两条经验法则。**$2N$**：只要文本不长，前向传播每个 token、每个参数花 2 个 FLOPs；反向再花两倍，所以训练每个 token 要 $6N$，$D$ 个 token 就是 $6ND$（Kaplan 等 2020，2.1 节）。
+# 另外，**文本在变得很长之前几乎是免费的**：对 Llama 3.1 8B，要到将近三万个 token，注意力才赶上其余的全部。法则不准的时候，那棵树会告诉你原因：
+
+# %%
+for name, other in MODELS.items():
+    ids = torch.zeros(1, 64, dtype=torch.long, device="meta")
+    found = explore(other, ids, attention_mask=torch.ones_like(ids))
+    ratio = sum(found.flops.values()) / (2 * sum(found.parameters.values()))
+    print(f"{name:15} FLOPs per token / 2N = {ratio:.3f}")
+
+# %% [markdown] tags=["en"]
+# It is below 1 where parameters are only looked up: GPT-2's table of positions, and the embedding of a model with a head of its own.
+#
+# ## 5. The same with the tools of the trade
+#
+# You would not write this for each project. What there is, and whether it agrees with you:
+
+# %% [markdown] tags=["zh"]
+# 小于 1 的地方，是因为有些参数只是查表用的：GPT-2 的位置表，以及输出头不共享的模型里的 embedding。
+#
+# ## 5. 用现成的工具再看一遍
+#
+# 实际工作中不必每次自己写。看看有哪些现成的工具，以及它们和你的结果是否一致：
+
+# %%
+ids = encode(TEXTS["en"])
+n_tokens = ids.shape[1]
+report = explore(model, ids)
+n_parameters = sum(report.parameters.values())
+n_bytes = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
+sizes = compute_module_sizes(model)  # of Accelerate, which decides by it what fits on which card
+cache = model(ids, use_cache=True).past_key_values
+in_cache = sum(x.numel() * x.element_size() for one in cache.layers for x in (one.keys, one.values)) / n_tokens
+
+
+def counted(implementation: str) -> float:
+    """FLOPs per token by FlopCounterMode, with one of Hugging Face's implementations of attention."""
+    model.set_attn_implementation(implementation)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(ids, use_cache=False)
+    model.set_attn_implementation("eager")
+    return counter.get_total_flops() / n_tokens
+
+
+linear = sum(report.flops.values())
+print(f"{'':42}{'you':>16}{'the library':>16}")
+for what, yours, theirs in [
+    ("parameters: model.num_parameters()", n_parameters, model.num_parameters()),
+    ("bytes: model.get_memory_footprint()", n_bytes, model.get_memory_footprint()),
+    (
+        "bytes of a layer: compute_module_sizes",
+        4 * subtotals(report.parameters)["model.layers.0"],
+        sizes["model.layers.0"],
+    ),
+    ("cache, bytes per token: past_key_values", kv_cache_bytes(config, DTYPE), in_cache),
+    ("FLOPs per token: FlopCounterMode, eager", linear + attention_flops(config, n_tokens), counted("eager")),
+    ("FLOPs per token: FlopCounterMode, sdpa", linear + attention_flops(config, n_tokens), counted("sdpa")),
+]:
+    print(f"{what:42}{yours:>16,.0f}{theirs:>16,.0f}{'' if abs(yours - theirs) < 0.5 else '   differs'}")
+
+# %% [markdown] tags=["en"]
+# Two lines differ, and you can say why. `get_memory_footprint` adds the buffers (RoPE's frequencies). And `FlopCounterMode` hears of every operation that PyTorch carries out, so it needs no hooks and no arithmetic; but it has to know the operation. PyTorch's fused attention
+# **on the CPU** is not in its table, and counts as nothing. An instrument that silently counts nothing is worse than none: know what yours sees. (On a GPU the fused kernels are known.)
+#
+# ## 6. What it looks at
+#
+# `output_attentions=True` gives the weights of each head, $(B, H, T, T)$ for each layer, if attention is the plain formula (`attn_implementation="eager"`): the fused kernels never have the weights in memory. 270 heads are too many to look at. So we measure, and then look at
+# those that stand out. For each head, averaged over the tokens:
+#
+# - its attention to the **previous** token, and to the **first** one;
+# - its **entropy** $-\sum_s w_s \ln w_s$: 0 when it looks at one token, $\ln n$ when it looks at $n$ tokens alike.
+
+# %% [markdown] tags=["zh"]
+# 有两行不一致，原因你应该说得出来。`get_memory_footprint` 把 buffer（RoPE 的频率）也算进去了。而 `FlopCounterMode` 能看到 PyTorch 执行的每一个算子，不需要钩子，也不需要手算；
+# 但前提是它认得这个算子。PyTorch **在 CPU 上**的融合注意力不在它的表里，于是按零计。默不作声地漏数，比没有工具更糟：要清楚你的工具看得见什么。（GPU 上的融合内核它是认得的。）
+#
+# ## 6. 它在看哪里
+#
+# 如果注意力按普通公式计算（`attn_implementation="eager"`），`output_attentions=True` 就会给出每层每个头的权重，形状 $(B, H, T, T)$；融合内核则从不把权重完整地放进内存。
+# 270 个头看不过来。所以先测量，再挑突出的看。对每个头，在各个 token 上取平均：
+#
+# - 它放在**前一个** token 和**第一个** token 上的注意力；
+# - 它的**熵** $-\sum_s w_s \ln w_s$：只看一个 token 时为 0，平均地看 $n$ 个 token 时为 $\ln n$。
+
+
+# %%
+@torch.no_grad()
+def attention_of(text: str) -> Tensor:
+    """(n_layers, H, T, T)."""
+    return torch.stack(model(encode(text), output_attentions=True).attentions)[:, 0].float().cpu()
+
+
+def measures(weights: Tensor) -> dict[str, Tensor]:
+    """Each (n_layers, H), means over the tokens after the first."""
+    return {
+        "previous token": weights.diagonal(-1, 2, 3)[..., 1:].mean(-1),
+        "first token": weights[:, :, 2:, 0].mean(-1),
+        "entropy": -(weights * weights.clamp_min(1e-12).log()).sum(-1)[:, :, 2:].mean(-1),
+    }
+
+
+def pieces_of(text: str) -> tuple[list[str], Tensor]:
+    """Words or characters for the picture: their labels (P), and to which of them each token belongs, (T, P) one-hot."""
+    offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+    inside_word = re.compile(r"(?<=[a-zA-Z])[a-zA-Z]")
+    starts = sorted({start for start, _ in offsets if not inside_word.match(text, start)})
+    group = torch.tensor([0] + [bisect.bisect(starts, start) for start, _ in offsets])
+    labels = ["·"] + [text[a:b].strip() for a, b in zip(starts, [*starts[1:], len(text)], strict=True)]
+    return labels, nn.functional.one_hot(group).float()
+
+
+weights = {lang: attention_of(text) for lang, text in TEXTS.items()}
+found = {lang: measures(w) for lang, w in weights.items()}
+together = {name: found["en"][name] + found["zh"][name] for name in found["en"]}
+n_heads = config.num_attention_heads
+chosen = {
+    "previous token": divmod(int(together["previous token"].argmax()), n_heads),
+    "first token": divmod(int(together["first token"].argmax()), n_heads),
+    "broad": divmod(int(together["entropy"].argmax()), n_heads),
+    # What goes neither to the first token nor to the last two: the head that fetches something from afar.
+    "from afar": divmod(
+        int(sum(w.tril(-2)[:, :, 2:, 1:].sum(-1).mean(-1) for w in weights.values())[layer + 1 :].argmax())
+        + (layer + 1) * n_heads,
+        n_heads,
+    ),
+}
+figure, panels = plt.subplots(2, 4, figsize=(13, 7.6))
+for row, (lang, text) in zip(panels, TEXTS.items(), strict=True):
+    labels, gather = pieces_of(text)
+    for panel, (name, (depth, head)) in zip(row, chosen.items(), strict=True):
+        grouped = (gather / gather.sum(0)).T @ weights[lang][depth, head] @ gather  # mean over queries, sum over keys
+        panel.imshow(grouped, cmap="Blues", vmin=0, vmax=1)
+        panel.set_xticks(range(len(labels)), labels, rotation=90 if lang == "en" else 0, fontsize=6.5)
+        panel.set_yticks(range(len(labels)), labels, fontsize=6.5)
+        panel.set_title(f"{name}\nlayer {depth}, head {head}", fontsize=10)
+plt.tight_layout()
+plt.show()
+for lang, m in found.items():
+    print(f"{lang}: {m['first token'].mean():.0%} of all attention goes to the first token; "
+          f"{(m['first token'] > 0.5).float().mean():.0%} of the heads give it more than half")  # fmt: skip
+
+# %% [markdown] tags=["en"]
+# The same four heads, the same four patterns, in two languages (`·` is the first token; the two or three tokens of a Chinese character are put together, so the previous token may be in the same square). The head on the right looks back to where the clause began: to `because`, and to the comma. And half of all attention or more goes to a token that says nothing. Layer by
+# layer, beside what is offered there: how long are the **values** that the heads get from the first token, compared with those of the others? And what happens to them without the one number of section 1?
+
+# %% [markdown] tags=["zh"]
+# 同样四个头，在两种语言里是同样四种花样。（`·` 是第一个 token；一个汉字是两三个 token，画图时合并了，所以“前一个 token”可能落在同一格里。）
+# 最右边的头回头看的是分句开始的地方：英文里是 `because`，中文里是逗号。而全部注意力有一半甚至更多，都给了一个什么也没说的 token。
+# 再逐层看看，并和那里提供的东西对照：各个头从第一个 token 得到的 **value** 有多长，与其他 token 的相比如何？没有了第 1 节的那个数，又会怎样？
+
+
+# %%
+@torch.no_grad()
+def seen_by_layers(ids: Tensor, name: str) -> Tensor:
+    """(n_layers, T, ...): what the module of this name gives in each layer."""
+    caught = []
+    hooks = [
+        block.get_submodule(name).register_forward_hook(
+            lambda module, args, output: caught.append(output[0].float().cpu())
+        )
+        for block in model.model.layers
+    ]
+    model(ids)
+    for hook in hooks:
+        hook.remove()
+    return torch.stack(caught)
+
+
+def value_ratio(ids: Tensor) -> Tensor:
+    """(n_layers,): the length of the first token's value, divided by the mean of the others'; mean over key-value heads."""
+    values = seen_by_layers(ids, "self_attn.v_proj").unflatten(-1, (config.num_key_value_heads, -1)).norm(dim=-1)
+    return (values[:, 0] / values[:, 1:].mean(1)).mean(-1)
+
+
+figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 3.7))
+for lang, colour in [("en", BLUE), ("zh", GREEN)]:
+    left.plot(
+        found[lang]["first token"].mean(1), "o-", ms=3, color=colour, label={"en": "English", "zh": "Chinese"}[lang]
+    )
+    middle.plot(found[lang]["entropy"].mean(1), "o-", ms=3, color=colour)
+left.set(xlabel="layer", ylim=(0, 1), title="attention to the first token")
+left.legend(frameon=False)
+middle.set(xlabel="layer", ylim=(0, None), title="entropy of the weights (nats)")
+ids = encode(TEXTS["en"])
+as_it_is = value_ratio(ids)
+handle = erase((token, column))
+erased = value_ratio(ids)
+attention_without = attention_of(TEXTS["en"])[layer + 1 :, :, 2:, 0].mean()
+handle.remove()
+right.plot(erased, "o-", ms=3, color=ORANGE, label="the one number erased")
+right.plot(as_it_is, "o-", ms=3, color=BLUE, label="as it is")
+right.axhline(1.0, color=GREY)
+right.set(xlabel="layer", ylim=(0, 2.4), title="length of the first token's value\n(the others' = 1)")
+right.legend(frameon=False)
+plt.tight_layout()
+plt.show()
+
+late = slice(layer + 1, None)
+print(f"layers {layer + 1} and above, English: {found['en']['first token'][late].mean():.0%} of the attention, value {as_it_is[late].mean():.2f}; "
+      f"without the number {attention_without:.0%}, value {erased[late].mean():.2f}")  # fmt: skip
+normed = seen_by_layers(ids, "input_layernorm")[:, 0]
+for other in (" Anna", "7", "我"):
+    ids[0, 0] = tokenizer(other, add_special_tokens=False)["input_ids"][0]
+    alike = torch.cosine_similarity(seen_by_layers(ids, "input_layernorm")[:, 0], normed, dim=-1)[late]
+    print(
+        f"first token {other!r}: what attention reads there has a cosine of at least {alike.min():.3f} to what it was"
+    )
+
+# %% [markdown] tags=["en"]
+# Put this beside the picture of section 1, and it is a story:
+#
+# 1. **When** the first token's vector is long, the heads look at it (layers 3 to 9, and from 12 on). Where it is not (layers 10 and 11), they look elsewhere. The FFN of layer 11 makes it long again, and attention returns.
+# 2. A norm makes all vectors equally long. When one column has nearly all the length, what is left after the norm is **the same vector, whatever the token was**: a landmark that any key can point to, and that says nothing about the text. The values read from it are short.
+# 3. **Softmax must sum to 1.** A head that finds nothing of use has to look *somewhere*, and here is a place where it gets next to nothing. It is the way for a head to say "nothing to add": an *attention sink* (Xiao et al. 2023).
+# 4. Erase the number, and half of the attention still goes there; but now the norm blows up what else stands in that vector, and the value is three to four times as long. Every head that wanted to say nothing says something.
+#
+# So beware of an attention map as an *explanation*: most of what it shows is heads at rest. (Jain and Wallace 2019 is the classic warning.)
+#
+# ## 7. Your Llama beside Hugging Face's
+#
+# Now your own model under the explorer, with the sizes of SmolLM2, if `architectures` is done.
+
+# %% [markdown] tags=["zh"]
+# 把它和第 1 节的图放在一起看，就是一个完整的故事：
+#
+# 1. 第一个 token 的向量**长**的时候，各个头就看它（第 3 到 9 层，以及第 12 层以后）；不长的时候（第 10、11 层），就看别处。第 11 层的 FFN 再次把它拉长，注意力就又回来了。
+# 2. 归一化把所有向量拉到同样的长度。当一列几乎占去全部长度时，归一化之后剩下的就是**同一个向量，不管原来是什么 token**：它是一个任何 query 都能认准的路标，与文本内容无关；从它那里读到的 value 也很短。
+# 3. **softmax 之和必须为 1。** 一个头没找到有用的东西，也总得往*某处*看，而这里正好有个地方，看了也几乎什么都拿不到。头就是这样表示“我没什么要补充的”：这就是 *attention sink*（Xiao 等 2023）。
+# 4. 抹掉那个数之后，仍有一半注意力投向那里；但这时归一化把那个向量里剩下的内容放大了，value 变成原来的三四倍长。每个想说“没有”的头，都说出了点什么。
+#
+# 所以，把注意力图当作*解释*时要当心：图上的大部分，只是头在休息。（Jain 与 Wallace 2019 是这方面的经典提醒。）
+#
+# ## 7. 你的 Llama 和 Hugging Face 的 Llama
+#
+# 如果 `architectures` 已经完成，就用探查器看看你自己的模型，尺寸与 SmolLM2 相同。
+
+
+# %%
+def your_llama() -> nn.Module:
+    """The Llama of your architectures notebook, with the sizes of the model above and random weights."""
+    architectures = labkit.notebook("architectures")
+    sizes = architectures.Config(
+        vocab_size=config.vocab_size, d_model=config.hidden_size, n_heads=config.num_attention_heads,
+        n_kv_heads=config.num_key_value_heads, n_layers=config.num_hidden_layers, d_ff=config.intermediate_size,
+        eps=config.rms_norm_eps, rope_base=config.rope_parameters["rope_theta"], tied=config.tie_word_embeddings,
+    )  # fmt: skip
+    return architectures.Llama(sizes).to(DEVICE, DTYPE)
+
+
+ids = encode(TEXTS["en"])
+theirs = explore(model, ids)
+try:
+    yours = explore(your_llama(), ids)
+except (FileNotFoundError, NotImplementedError, AttributeError) as error:
+    print(f"no Llama of yours yet: {error or type(error).__name__}")
+else:
+    show_tree(yours, yours.flops)
+    print(f"\n{'':28}{'yours':>14}{'theirs':>14}")
+    for part, number in by_part(yours.parameters).items():
+        print(f"{f'parameters: {part}':28}{number:>14,.0f}{by_part(theirs.parameters)[part]:>14,.0f}")
+    for what, column_of in [
+        ("FLOPs per token", "flops"),
+        ("bytes of outputs per token", "output_bytes"),
+        ("modules", "kinds"),
+    ]:
+        sizes = [
+            len(c) if column_of == "kinds" else sum(c.values())
+            for c in (getattr(yours, column_of), getattr(theirs, column_of))
+        ]
+        print(f"{what:28}{sizes[0]:>14,.0f}{sizes[1]:>14,.0f}")
+
+# %% [markdown] tags=["en"]
+# Part by part the same numbers. The trees differ where nothing is counted: Hugging Face keeps RoPE's frequencies and the activation in modules of their own, you call functions.
+#
+# ## Summary
+#
+# - A model is a tree. Each parameter hangs on one module; shared tensors count once; buffers are no parameters.
+# - Hooks watch every module at work. Take them off, also after an error, and leave each module in its mode. They do not see functions.
+# - $2 \cdot in \cdot out$ per vector, $2N$ per token, $6ND$ for training; attention adds $4 L H D n$, and takes over at some thousands to some ten thousands of tokens.
+# - A tied head is free in memory and not in time. Small models are dictionaries to a good part, large ones are FFNs.
+# - The KV cache takes $2 L G D$ numbers per token. GQA shrinks the cache, not the FLOPs.
+# - Half of all attention goes to the first token, where a massive activation makes a place to look at and get nothing.
+#
+# ## Three questions to think about
+#
+# 1. `output_bytes` summed over the leaves is about what training must keep for the backward pass. Compare it with the KV cache, per token. Which modules dominate, and what could one recompute instead of keeping?
+# 2. Our FLOPs of attention count every pair of query and key. Under a causal mask half of them are hidden. Who saves this half, the eager formula or a fused kernel? And what does that do to the length at which attention takes over?
+# 3. A 4-bit quantiser chooses its scale by the largest number in a group. What does a massive activation do to one that also rounds *activations* to 8 bits? Where in the model would you leave them alone?
+#
+# ## Further reading
+#
+# - Kaplan et al. 2020, *Scaling Laws for Neural Language Models*: section 2.1, where $6ND$ is counted.
+# - Hoffmann et al. 2022, *Training Compute-Optimal Large Language Models*: appendix F, the same with all terms.
+# - Sun et al. 2024, *Massive Activations in Large Language Models*: sections 2 and 4.
+# - Xiao et al. 2023, *Efficient Streaming Language Models with Attention Sinks*: section 3.
+# - Clark et al. 2019, *What Does BERT Look At?*: section 3, on heads that look at nothing.
+# - Jain and Wallace 2019, *Attention is not Explanation*: section 4.
+
+# %% [markdown] tags=["zh"]
+# 各部分的数字完全一致。两棵树只在不计数的地方有差别：Hugging Face 把 RoPE 的频率和激活函数也做成了模块，而你是直接调用函数。
+#
+# ## 小结
+#
+# - 模型是一棵树。每个参数挂在一个模块上；共享的张量只数一次；buffer 不是参数。
+# - 钩子能看到每个模块的运行。用完要取下，出错也不例外；每个模块要回到原来的模式。钩子看不到函数。
+# - 每个向量 $2 \cdot in \cdot out$，每个 token $2N$，训练 $6ND$；注意力另加 $4 L H D n$，到几千至几万个 token 时反超其余部分。
+# - 共享输出头省内存，不省时间。小模型有一大块是词表，大模型的主体是 FFN。
+# - KV cache 每个 token 占 $2 L G D$ 个数。GQA 缩小的是缓存，不是 FLOPs。
+# - 一半的注意力投向第一个 token：那里有个 massive activation，造出了一个“看了也拿不到东西”的地方。
+#
+# ## 三个思考题
+#
+# 1. 把所有叶子模块的 `output_bytes` 加起来，大致就是训练时为反向传播必须保存的量。按每个 token 和 KV cache 比一比：哪些模块占大头？哪些可以不存、用时再重算？
+# 2. 我们算注意力 FLOPs 时，每一对 query 和 key 都数了。在因果掩码下，其中一半是看不见的。能省下这一半的是普通公式还是融合内核？这样一来，注意力反超的长度会怎么变？
+# 3. 4 比特量化器按一组数中最大的那个确定缩放系数。如果连*激活值*也要舍入到 8 比特，massive activation 会带来什么后果？你会让模型的哪些地方保持原样？
+#
+# ## 延伸阅读
+#
+# - Kaplan 等 2020，*Scaling Laws for Neural Language Models*：2.1 节，$6ND$ 的由来。
+# - Hoffmann 等 2022，*Training Compute-Optimal Large Language Models*：附录 F，各项都算上的版本。
+# - Sun 等 2024，*Massive Activations in Large Language Models*：第 2、4 节。
+# - Xiao 等 2023，*Efficient Streaming Language Models with Attention Sinks*：第 3 节。
+# - Clark 等 2019，*What Does BERT Look At?*：第 3 节，讲那些什么也不看的头。
+# - Jain 与 Wallace 2019，*Attention is not Explanation*：第 4 节。

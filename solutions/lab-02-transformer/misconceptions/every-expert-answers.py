@@ -1,0 +1,20 @@
+"""All experts answer for every token, each with its softmax weight."""
+
+NOTEBOOK = "architectures"
+HINT = {
+    "en": "In your layer every expert has a say in every token. top_k of them should.",
+    "zh": "在你的层里，每个专家对每个 token 都有发言权。应当只有 top_k 个。",
+}
+FAILS = [
+    "test_output_is_the_weighted_sum_of_the_chosen",
+    "test_equal_scores_choose_no_more_than_top_k",
+    "test_an_expert_computes_all_its_tokens_and_no_others",
+    "test_gradients_reach_router_and_experts",
+    "test_mixtral_agrees_with_hugging_face",
+]
+
+
+class MoELayer(MoELayer):
+    def forward(self, x):
+        weights = self.router(x).softmax(-1)
+        return sum(weights[..., i, None] * expert(x) for i, expert in enumerate(self.experts))
