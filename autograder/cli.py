@@ -169,10 +169,10 @@ def mutate(
             console.print(
                 f"[red]✗[/] {escape(line)}\n{escape(mutant.diff)}", soft_wrap=True, highlight=False, emoji=False
             )
-        count = len(findings.survivors)
+        left = len(findings.survivors)
         console.print(
             f"{known.id}: {findings.killed} of {findings.graded} killed ({100 * findings.rate:.1f} %), "
-            f"{len(findings.equivalent)} equivalent, {count} survivor{'' if count == 1 else 's'}",
+            f"{len(findings.equivalent)} equivalent, {left} survivor{'' if left == 1 else 's'}",
             highlight=False,
         )
     if findings.rate < mutation.ENOUGH:

@@ -141,6 +141,8 @@ def _regions(source: str) -> list[tuple[int, int]]:
     lines = [line.strip() for line in source.split("\n")]
     first = [number for number, line in enumerate(lines, 1) if line == BEGIN]
     last = [number for number, line in enumerate(lines, 1) if line == END]
+    if len(first) != len(last):
+        raise SyntaxError("BEGIN SOLUTION without END SOLUTION, or the other way round")
     return list(zip(first, last, strict=True))
 
 

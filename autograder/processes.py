@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from multiprocessing.process import BaseProcess
 from queue import Empty
@@ -22,8 +24,10 @@ def gather(work: Callable[..., Iterable[T]], calls: Sequence[tuple[Any, ...]], d
     context = multiprocessing.get_context("spawn")  # a fork of a process that has torch's threads may hang
     queue: multiprocessing.Queue[Message] = context.Queue()
     processes = [context.Process(target=_run, args=(queue, work, call)) for call in calls]
+    interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)  # what they inherit: Ctrl-C is for us to answer
     for process in processes:
         process.start()
+    signal.signal(signal.SIGINT, interrupt)
     everything: list[T] = []
     running = len(processes)
     try:
@@ -44,6 +48,7 @@ def gather(work: Callable[..., Iterable[T]], calls: Sequence[tuple[Any, ...]], d
 
 
 def _run(queue: multiprocessing.Queue[Message], work: Callable[..., Iterable[Any]], call: tuple[Any, ...]) -> None:
+    warnings.filterwarnings("ignore", category=FutureWarning)  # as the command does: a new process has its own filters
     try:
         for found in work(*call):
             queue.put(found)
@@ -56,7 +61,7 @@ def _next(queue: multiprocessing.Queue[Message], processes: Sequence[BaseProcess
     """The next message; an error when a process has died without its last one."""
     while True:
         try:
-            return queue.get(timeout=5)
+            return queue.get(timeout=1)
         except Empty:
             if any(process.exitcode for process in processes):
                 return GraderError("grading broke off: a process died")

@@ -117,9 +117,8 @@ class Suite:
 
     def _serve(self) -> None:
         plugin = _Loop(self)
-        torch.set_num_threads(
-            1
-        )  # of this thread: small tensors are slower on many, and bits would depend on the machine
+        # Of this thread: small tensors are slower on many threads, and bits would depend on the machine.
+        torch.set_num_threads(1)
         arguments = [
             str(self.lab.hidden), "-c", os.devnull, "--rootdir", str(self.lab.hidden), "--noconftest", "--assert=plain",
             "--import-mode=importlib", "--strict-markers", "--disable-plugin-autoload", "-W", "ignore", "-s",

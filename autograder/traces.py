@@ -72,6 +72,11 @@ class Traces:
             self._save()
         return {name: self._records[name].get(test, []) for name in wanted}
 
+    def record(self, name: str, results: Sequence[TestResult]) -> None:
+        """Takes down what a misconception replied where it was run for another reason."""
+        wanted = self._misconceptions[name].fails
+        self._records[name] = {result.name: result.trace for result in results if result.name in wanted}
+
     def _load(self) -> None:
         with contextlib.suppress(OSError, msgspec.MsgspecError, wire.ProtocolError):
             stored = msgspec.msgpack.decode(self._path.read_bytes(), type=_Stored)

@@ -67,10 +67,13 @@ def _targets(grader: Grader, seed: int) -> Iterator[Finding]:
         yield _full_marks(
             grader, f"variant {name}", grader.with_cells(variant), seed, grader.tests_of(variant.notebook)
         )
+    alone: dict[str, list[TestResult]] = {}
     for known in grader.misconceptions.values():
-        yield _misconception(grader, known, seed)
+        alone[known.id], _ = grader.run(grader.with_cells(known), grader.tests_of(known.notebook))
+        grader.traces.record(known.id, alone[known.id])
+        yield _caught(known, alone[known.id], seed)
     for known in grader.misconceptions.values():
-        yield _with_second_mistake(grader, known, seed)
+        yield _diagnosed(grader, known, alone.pop(known.id), seed)
 
 
 def _full_marks(
@@ -97,19 +100,22 @@ def _starter(grader: Grader, seed: int) -> Finding:
     return Finding("starter", seed, _score(results), faults)
 
 
-def _misconception(grader: Grader, known: Misconception, seed: int) -> Finding:
-    results, _ = grader.run(grader.with_cells(known), grader.tests_of(known.notebook))
+def _caught(known: Misconception, results: list[TestResult], seed: int) -> Finding:
+    """It must fail exactly the tests that it declares."""
     failed = {result.name for result in results if result.outcome != "passed"}
     faults = [f"passes {name}, which it should fail" for name in sorted(set(known.fails) - failed)]
     faults += [f"fails {name}, which it should pass" for name in sorted(failed - set(known.fails))]
-    faults += _undiagnosed(grader, known, results, results)
     if not known.fails:
         faults.append("declares no test: a misconception nobody catches is a bug of the suite")
     return Finding(known.id, seed, _score(results), faults)
 
 
-def _with_second_mistake(grader: Grader, known: Misconception, seed: int) -> Finding:
-    """The misconception together with the next one that fails none of its tests and redefines none of its names."""
+def _diagnosed(grader: Grader, known: Misconception, alone: list[TestResult], seed: int) -> Finding:
+    """It must be diagnosed, alone and with the next one that fails none of its tests and redefines none of its names.
+
+    All are tried alone before: then the replies of each are known, and none need be run only to record them.
+    """
+    faults = _undiagnosed(grader, known, alone, alone)
     order = list(grader.misconceptions.values())
     start = order.index(known) + 1 + seed
     second = next(
@@ -121,10 +127,12 @@ def _with_second_mistake(grader: Grader, known: Misconception, seed: int) -> Fin
         None,
     )
     if second is None:
-        return Finding(f"{known.id} + nothing", seed, 0.0, ["no unrelated second misconception to combine it with"])
+        faults.append("no unrelated second misconception to combine it with")
+        return Finding(f"{known.id} + nothing", seed, 0.0, faults)
     results, _ = grader.run(grader.with_cells(known, second), [*known.fails, *second.fails])
     mine = [result for result in results if result.name in known.fails]
-    return Finding(f"{known.id} + {second.id}", seed, _score(results), _undiagnosed(grader, known, mine, results))
+    faults += [f"with {second.id}: {fault}" for fault in _undiagnosed(grader, known, mine, results)]
+    return Finding(f"{known.id} + {second.id}", seed, _score(results), faults)
 
 
 def _undiagnosed(grader: Grader, known: Misconception, mine: list[TestResult], results: list[TestResult]) -> list[str]:

@@ -90,6 +90,26 @@ def test_an_equivalent_that_names_no_mutant_is_an_error(copy: Path, capsys: pyte
     assert 'lab.toml: no mutant is named "mini:attention:k.shape[-1] -> q.shape[1]"' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("shifted.sum(dim", "shifted.sum((dim", "a solution cell does not parse: invalid syntax"),
+        ("    ### END SOLUTION\n", "", "a solution cell does not parse: BEGIN SOLUTION without END SOLUTION"),
+    ],
+)
+def test_a_source_that_cannot_be_changed_is_a_bad_call(copy: Path, before: str, after: str, message: str):
+    source = copy / "mini.py"
+    source.write_text(source.read_text().replace(before, after, 1))
+    with pytest.raises(UserError, match=f"mini.py: {message}"):
+        command()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lab", Lab.all(), ids=lambda lab: lab.id)
+def test_the_equivalents_of_every_lab_name_mutants(lab: Lab):
+    assert sample(lab, 1, seed=1).stale == []
+
+
 def test_a_lab_that_is_not_there_is_a_bad_call(copy: Path):
     with pytest.raises(UserError, match="There is no lab 'nonsense'"):
         cli.app(["mutate", "nonsense"], standalone_mode=False)

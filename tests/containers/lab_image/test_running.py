@@ -78,7 +78,7 @@ def test_lab_status_knows_this_lab(output, lab, image):
 
 
 def test_the_notebooks_run_top_to_bottom_with_the_reference(output, lab, image, solved):
-    """Every cell, plots and training included: the whole lab as a student runs it."""
+    """Every cell, plots and training included: the whole lab as a student runs it, but with a tenth of the steps."""
     folder = f"/course/work/{lab.id}"
     command = ["jupyter", "nbconvert", "--to=notebook", "--execute", "--inplace", "--ExecutePreprocessor.timeout=1200"]
     command += [f"{name}.ipynb" for name in lab.notebooks]
