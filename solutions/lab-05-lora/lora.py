@@ -695,7 +695,8 @@ def inject_lora(model: nn.Module, targets: Sequence[str], r: int, alpha: float, 
 
     Returns:
         The dotted names of the layers replaced, in the order of model.named_modules(). A LoRALinear that is there
-        already is not wrapped again. Each new layer is in the mode (train or eval) of the one it replaces.
+        already is not wrapped again, nor is its base. Each new layer is in the mode (train or eval) of the one it
+        replaces.
 
     Raises:
         ValueError: no layer to replace.
