@@ -78,7 +78,9 @@ def build(
 @app.command()
 def grade(
     lab: LabName,
-    submission: Annotated[Path, typer.Argument(metavar="SUBMISSION", help="A notebook, or a folder with the lab's.")],
+    submission: Annotated[
+        Path, typer.Argument(metavar="SUBMISSION", help="The notebook, or the folder of a lab with several.")
+    ],
     json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     lang: Annotated[str, typer.Option(help="Language of hints: en or zh.")] = "en",
     sandbox: choose.Option = choose.DEFAULT,

@@ -24,7 +24,8 @@ def pairs_of_two_documents(student: Any) -> None:
     found = sorted(map(tuple, pairs.tolist()))
     if found != expected:
         fail(
-            f"For the documents [7, 8, 9, 6], [5] and [4, 3] with window 2 the pairs are, sorted, {expected}; yours are {found}.",
+            f"For the documents [7, 8, 9, 6], [5] and [4, 3] with window 2 the pairs are, sorted, {expected}; "
+            f"yours are {found}.",
             f"文档 [7, 8, 9, 6]、[5] 和 [4, 3]，窗口为 2，排序后的词对应为 {expected}；你的是 {found}。",
         )
     if pairs.dtype != torch.int64:
@@ -36,8 +37,10 @@ def frequent_words_thinned(student: Any) -> None:
     keep = student.keep_probability(torch.tensor([64, 32, 4]), threshold=0.16)  # shares 0.64, 0.32, 0.04
     if not close(keep, torch.tensor([0.5, 0.5**0.5, 1.0])):
         fail(
-            f"With threshold 0.16, a word that is 0.64 of the text is kept with sqrt(0.16 / 0.64) = 0.5, a rare one with 1; yours are {keep.tolist()}.",
-            f"阈值为 0.16 时，占全文 0.64 的词以 sqrt(0.16 / 0.64) = 0.5 的概率保留，罕见词为 1；你的是 {keep.tolist()}。",
+            "With threshold 0.16, a word that is 0.64 of the text is kept with sqrt(0.16 / 0.64) = 0.5, a "
+            f"rare one with 1; yours are {keep.tolist()}.",
+            "阈值为 0.16 时，占全文 0.64 的词以 sqrt(0.16 / 0.64) = 0.5 的概率保留，罕见词为 1；你的是 "
+            f"{keep.tolist()}。",
         )
 
 
@@ -46,7 +49,8 @@ def noise_between(student: Any) -> None:
     noise = student.negative_distribution(torch.tensor([81, 16, 0]))  # 27, 8 and 0
     if not close(noise, torch.tensor([27 / 35, 8 / 35, 0.0])):
         fail(
-            f"Counts 81, 16, 0 to the power 0.75 are 27, 8, 0; divided by their sum: 0.771, 0.229, 0. Yours: {noise.tolist()}.",
+            "Counts 81, 16, 0 to the power 0.75 are 27, 8, 0; divided by their sum: 0.771, 0.229, 0. Yours: "
+            f"{noise.tolist()}.",
             f"计数 81、16、0 的 0.75 次方是 27、8、0，除以总和得 0.771、0.229、0。你的是 {noise.tolist()}。",
         )
 
@@ -58,7 +62,8 @@ def loss_by_hand(student: Any) -> None:
     expected = math.log(1 + math.exp(-2)) + math.log(1 + math.exp(-1)) + math.log(2)
     if loss.shape != () or not close(loss, torch.tensor(expected)):
         fail(
-            f"The true score is 2, the false ones are -1 and 0: 0.127 + 0.313 + 0.693 = 1.133; yours is {loss.tolist()}.",
+            "The true score is 2, the false ones are -1 and 0: 0.127 + 0.313 + 0.693 = 1.133; yours is "
+            f"{loss.tolist()}.",
             f"真实的分数是 2，编造的是 -1 和 0：0.127 + 0.313 + 0.693 = 1.133；你的是 {loss.tolist()}。",
         )
     doubled = student.sgns_loss(
@@ -75,8 +80,10 @@ def large_scores(student: Any) -> None:
     loss.backward()
     if not close(loss.detach(), torch.tensor(600.0), atol=1e-2) or not centre.grad.isfinite().all():
         fail(
-            f"A true neighbour with score -300 and a negative with 300 cost 300 nats each; your loss is {loss.item()}, its gradient {centre.grad.tolist()}.",
-            f"真邻词的分数为 -300、负样本为 300 时，各自的损失是 300；你的损失是 {loss.item()}，梯度是 {centre.grad.tolist()}。",
+            "A true neighbour with score -300 and a negative with 300 cost 300 nats each; your loss is "
+            f"{loss.item()}, its gradient {centre.grad.tolist()}.",
+            f"真邻词的分数为 -300、负样本为 300 时，各自的损失是 300；你的损失是 {loss.item()}，梯度是 "
+            f"{centre.grad.tolist()}。",
         )
 
 
@@ -103,8 +110,10 @@ def neighbours_by_cosine(student: Any) -> None:
     rows, cosines = student.nearest(vectors, 0, 2)
     if rows.tolist() != [2, 1] or not close(cosines, torch.tensor([0.99504, 0.70711]), atol=1e-4):
         fail(
-            f"Row 2 has nearly the direction of row 0; row 1 is longer, but at 45 degrees: [2, 1] with 0.995 and 0.707. Yours: {rows.tolist()}, {cosines.tolist()}.",
-            f"第 2 行与第 0 行方向几乎相同；第 1 行更长，但夹角 45 度：应为 [2, 1]，余弦 0.995 和 0.707。你的是 {rows.tolist()}，{cosines.tolist()}。",
+            "Row 2 has nearly the direction of row 0; row 1 is longer, but at 45 degrees: [2, 1] with 0.995 "
+            f"and 0.707. Yours: {rows.tolist()}, {cosines.tolist()}.",
+            "第 2 行与第 0 行方向几乎相同；第 1 行更长，但夹角 45 度：应为 [2, 1]，余弦 0.995 和 0.707。"
+            f"你的是 {rows.tolist()}，{cosines.tolist()}。",
         )
 
 

@@ -81,6 +81,15 @@ def sharded_steps_are_adamw(student: Any) -> None:
         )
 
 
+def connected(output: Tensor) -> None:
+    """Fails where no gradient can come back from an output."""
+    if not output.requires_grad:
+        fail(
+            "No gradient comes back: autograd knows nothing of a group's operations. Define the backward pass.",
+            "梯度传不回来：group 的操作返回的张量与 autograd 无关，反向要自己定义。",
+        )
+
+
 @case("parallel", en="f and g, forward and backward", zh="f 和 g 的前向与反向")
 def f_and_g(student: Any) -> None:
     def program(group: Group) -> list[float]:
@@ -88,33 +97,38 @@ def f_and_g(student: Any) -> None:
         for function in (student.copy_to_ranks, student.sum_over_ranks):
             x = torch.tensor([1.0 + group.rank], requires_grad=True)
             y = function(x, group)
+            connected(y)
             y.backward(torch.tensor([10.0 + group.rank]))
-            assert x.grad is not None
-            values += [y.item(), x.grad.item()]
+            values += [y.item(), 0.0 if x.grad is None else x.grad.item()]
         return values
 
     found = ranks.threads(2, program)
     expected = [[1.0, 21.0, 3.0, 10.0], [2.0, 21.0, 3.0, 11.0]]
-    names = ["copy_to_ranks(x)", "its gradient", "sum_over_ranks(x)", "its gradient"]
+    names = [
+        ("copy_to_ranks(x)", "copy_to_ranks(x)"),
+        ("its gradient", "copy_to_ranks(x) 的梯度"),
+        ("sum_over_ranks(x)", "sum_over_ranks(x)"),
+        ("its gradient", "sum_over_ranks(x) 的梯度"),
+    ]
     for rank in range(2):
-        for name, value, right in zip(names, found[rank], expected[rank], strict=True):
+        for (name, name_zh), value, right in zip(names, found[rank], expected[rank], strict=True):
             if value != right:
                 fail(
                     f"x = 1, 2, gradients from above 10, 11; on rank {rank} {name} should be {right}, but is {value}.",
-                    f"x = 1、2，上游梯度 10、11；在 {rank} 号上 {name} 应为 {right}，实际是 {value}。",
+                    f"x = 1、2，上游梯度 10、11；在 {rank} 号上，{name_zh} 应为 {right}，实际是 {value}。",
                 )
 
 
-@case("parallel", en="ParallelMLP is the dense layer, backward too", zh="ParallelMLP 与稠密层一致，反向也一致")
+@case("parallel", en="ParallelMLP is the dense layer, backward too", zh="ParallelMLP 与未切分的层一致，反向也一致")
 def parallel_mlp_is_the_dense_layer(student: Any) -> None:
     up, down, x = nn.Linear(4, 6), nn.Linear(6, 4), torch.randn(3, 4)
 
     def program(group: Group) -> tuple[Tensor, Tensor]:
         mine = x.clone().requires_grad_()
         output = student.ParallelMLP(copy.deepcopy(up), copy.deepcopy(down), group)(mine)
+        connected(output)
         output.sum().backward()
-        assert mine.grad is not None
-        return output.detach(), mine.grad
+        return output.detach(), torch.zeros_like(x) if mine.grad is None else mine.grad
 
     dense = x.clone().requires_grad_()
     expected = down(F.gelu(up(dense)))
@@ -122,11 +136,11 @@ def parallel_mlp_is_the_dense_layer(student: Any) -> None:
     assert dense.grad is not None
     for rank, (output, gradient) in enumerate(ranks.threads(2, program)):
         if output.shape != expected.shape or not torch.allclose(output, expected, atol=1e-5):
-            fail(f"The output on rank {rank} is not the dense layer's.", f"{rank} 号上的输出与稠密层不同。")
+            fail(f"The output on rank {rank} is not the dense layer's.", f"{rank} 号上的输出与未切分的层不同。")
         if not torch.allclose(gradient, dense.grad, atol=1e-5):
             fail(
                 f"The output is right, but on rank {rank} the gradient for x is not the dense layer's.",
-                f"输出是对的，但 {rank} 号上 x 的梯度与稠密层不同。",
+                f"输出是对的，但 {rank} 号上 x 的梯度与未切分的层不同。",
             )
 
 

@@ -68,7 +68,8 @@ def undecided_at_first(student: Any) -> None:
     spread = model.h[0].mlp.c_proj.weight.std().item()
     if abs(spread - 0.02 / math.sqrt(8)) > 1e-3:
         fail(
-            f"With 4 layers c_proj begins with a standard deviation of 0.02 / sqrt(8) = 0.0071; yours has {spread:.4f}.",
+            "With 4 layers c_proj begins with a standard deviation of 0.02 / sqrt(8) = 0.0071; yours has "
+            f"{spread:.4f}.",
             f"4 层时，c_proj.weight 的初始标准差应为 0.02 / sqrt(8) = 0.0071；你的是 {spread:.4f}。",
         )
 

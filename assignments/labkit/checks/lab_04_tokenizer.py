@@ -106,7 +106,7 @@ def character_in_pieces(student: Any) -> None:
         fail("E8 AF 61 is half a character, then a: �a.", "E8 AF 61 是半个字加 a：�a。")
 
 
-@case("bpe-encode", en="special tokens, there and back", zh="特殊 token，去而复返")
+@case("bpe-encode", en="special tokens, there and back", zh="特殊 token：编码再解码，原样返回")
 def special_there_and_back(student: Any) -> None:
     text = " the end<|end|>\n\tnot <|end "
     tokenizer = student.Tokenizer({**BYTES, 256: b"<|end|>"}, [], ["<|end|>"])

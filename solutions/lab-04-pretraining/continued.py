@@ -1,0 +1,875 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] tags=["en"]
+# # Lab 04, notebook 6: continued pretraining
+#
+# Nobody pretrains from nothing who can help it. A model that knows English is **continued** on Chinese, on code, on medicine, on last year's news: the same loss, the same loop, other text. It learns
+# the new, and it loses some of the old. In this notebook you measure both on a real model, SmolLM2, and write what keeps the loss small: replay, and a learning rate that comes up again with care.
+#
+# **You will be able to**
+# - compare a model's loss on English, Chinese and code, and say why a loss per token cannot;
+# - mix replay into a new domain at an exact ratio, in a stream that can be stopped and resumed;
+# - say what re-warming is, why a finished model needs it, and what it costs;
+# - report continued pretraining honestly: gain and forgetting, both on held-out text, both in the same unit.
+#
+# **Time** about two hours. Running everything takes about two minutes on two CPU cores.
+#
+# **You need** notebook 4 of this lab (the training loop). Nothing is imported from it: this notebook stands alone. 4 GB of free memory, no GPU.
+
+# %% [markdown] tags=["zh"]
+# # 实验 04，第 6 个 notebook：继续预训练
+#
+# 能不从零预训练，就没有人会从零开始。一个会英文的模型，可以在中文、代码、医学或者去年的新闻上**继续**预训练：同样的损失，同样的循环，换一批文本。它会学到新的，也会丢掉一些旧的。
+# 在这个 notebook 里，你要在真实的模型 SmolLM2 上把得与失都测出来，并写出减少损失的两样东西：回放（replay），以及小心地重新升上去的学习率。
+#
+# **学完之后，你能够**
+# - 比较一个模型在英文、中文和代码上的损失，并说清为什么不能用“每 token 的损失”来比；
+# - 按精确的比例把回放混进新领域的数据流，而且这个流可以随时停下再接着走；
+# - 说清什么是重新预热（re-warming），训练完的模型为什么需要它，代价又是什么；
+# - 诚实地报告继续预训练的结果：收益与遗忘，都在留出文本上测，用同一个单位。
+#
+# **时间** 约两小时。全部单元格在两个 CPU 核上跑一遍约两分钟。
+#
+# **预备知识** 本实验的第 4 个 notebook（训练循环）。这里不从它导入任何东西，可以单独运行。4 GB 空闲内存，不需要 GPU。
+
+# %% tags=["export"]
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import labkit
+
+# %%
+profile = "cpu"  # or "gpu": Llama 3.1 8B, all of it, on one card with 80 GB (see section 8)
+
+# %%
+import os
+import time
+
+import matplotlib.pyplot as plt
+import transformers
+from datasets import Dataset, interleave_datasets, load_dataset
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
+from transformers import get_cosine_with_min_lr_schedule_with_warmup as library_schedule
+
+from labkit import corpora, plots
+from labkit.models import load_tokenizer, smollm2_folder
+
+SETTINGS = {
+    "cpu": {
+        "trained": 6,
+        "start": "<|endoftext|>",
+        "seq_len": 64,
+        "batch": 4,
+        "steps": 10,
+        "warmup": 3,
+        "max_lr": 1e-4,
+        "held_out": 6,
+        "pool": 30,
+    },
+    "gpu": {
+        "trained": None,
+        "start": "<|begin_of_text|>",
+        "seq_len": 2048,
+        "batch": 4,
+        "steps": 2000,
+        "warmup": 40,
+        "max_lr": 2e-5,
+        "held_out": 64,
+        "pool": 8000,
+    },
+}[profile]
+DEVICE, DTYPE = {"cpu": ("cpu", torch.float32), "gpu": ("cuda", torch.bfloat16)}[profile]
+BLUE, ORANGE, GREY, GREEN = "#1f77b4", "#ff7f0e", "#d9d9d9", "#2ca02c"
+TEXTS = {"en": "English", "zh": "Chinese", "code": "code"}
+COLOURS = {"en": GREEN, "zh": BLUE, "code": ORANGE}
+
+transformers.logging.set_verbosity_error()
+transformers.logging.disable_progress_bar()
+plots.style()
+
+# %% [markdown] tags=["en"]
+# ## 1. A surprise
+#
+# SmolLM2 was trained on English and on code. Three texts that it has not been given here to train on, and its loss on each: English (sayings and manuals),
+# Chinese (the documents of the corpus that are mostly Chinese characters) and Python.
+#
+# On a CPU only the last layers are trained, and this has a use: what the frozen layers below make of a row of tokens never changes, so it is computed **once** and kept. `Continued` does that; to the
+# outside it is `model(ids) -> logits`.
+
+# %% [markdown] tags=["zh"]
+# ## 1. 一件出人意料的事
+#
+# SmolLM2 是用英文和代码训练的。取三种这里不用来训练的文本，看它在每种上的损失：英文（格言和手册）、中文（语料中以汉字为主的文档）、Python。
+#
+# 在 CPU 上只训练最后几层，这也带来一个好处：下面那些冻结的层对同一行 token 算出来的东西永远不变，所以只算**一次**，存下来就行。`Continued` 就是这么做的；从外面看，它就是 `model(ids) -> logits`。
+
+# %%
+
+
+def documents(lang: str) -> list[str]:
+    """Text to train on and to hold out, in documents."""
+    if profile == "cpu":
+        found = corpora.load(lang, 2_000_000)
+        chinese = [text for text in found if sum("一" <= character <= "鿿" for character in text) > len(text) / 2]
+        return chinese if lang == "zh" else found
+    name, subset, field = {
+        "en": ("HuggingFaceFW/fineweb", "sample-10BT", "text"),
+        "zh": ("HuggingFaceFW/fineweb-2", "cmn_Hani", "text"),
+        "code": ("codeparrot/codeparrot-clean", None, "content"),
+    }[lang]
+    stream = load_dataset(name, subset, split="train", streaming=True)
+    return [row[field] for row in stream.take(60_000)]
+
+
+def rows_of(texts: list[str], n_rows: int) -> Tensor:
+    """(n_rows, seq_len + 1): the beginning of the texts, with a mark before each; rows overlap by one token."""
+    start, length, ids = tokenizer.convert_tokens_to_ids(SETTINGS["start"]), SETTINGS["seq_len"], []
+    for text in texts:
+        ids += [start, *tokenizer(text, add_special_tokens=False)["input_ids"]]
+        if len(ids) > n_rows * length:
+            return torch.tensor(ids[: n_rows * length + 1], device=DEVICE).unfold(0, length + 1, length)
+    raise ValueError(f"the texts do not fill {n_rows} rows")
+
+
+class Continued(nn.Module):
+    """A Hugging Face Llama as model(ids) -> logits, of which the last `n_trained` layers (None: everything) are trained.
+
+    Two economies where layers are frozen. What those make of a row never changes: it is computed when the row comes for the
+    first time, and kept. And where gradients are wanted, only the tokens of `in_use` get a logit; without gradients all do.
+    """
+
+    in_use: Tensor  # (n,) int64
+
+    def __init__(self, llama: nn.Module, n_trained: int | None) -> None:
+        super().__init__()
+        self.llama, self.n_trained, self.known = llama, n_trained, {}
+        llama.requires_grad_(n_trained is None)
+        if n_trained is not None:
+            llama.model.layers[-n_trained:].requires_grad_(True)
+            llama.model.norm.requires_grad_(True)
+
+    def through(self, layers: nn.ModuleList, x: Tensor) -> Tensor:
+        positions = self.llama.model.rotary_emb(x, torch.arange(x.shape[1], device=x.device)[None])
+        for layer in layers:  # without a mask its attention is causal
+            x = layer(x, position_embeddings=positions)
+        return x
+
+    def forward(self, ids: Tensor) -> Tensor:
+        if self.n_trained is None:
+            return self.llama(ids, use_cache=False).logits.float()
+        below, above = self.llama.model.layers[: -self.n_trained], self.llama.model.layers[-self.n_trained :]
+        keys = [tuple(row) for row in ids.tolist()]
+        new = [index for index, key in enumerate(keys) if key not in self.known]
+        if new:
+            with torch.no_grad():
+                states = self.through(below, self.llama.model.embed_tokens(ids[new]))
+            self.known.update(zip((keys[index] for index in new), states, strict=True))
+        x = self.through(above, torch.stack([self.known[key] for key in keys]))
+        x, head = self.llama.model.norm(x), self.llama.lm_head.weight
+        if not torch.is_grad_enabled():
+            return x @ head.T
+        return x.new_full((*ids.shape, len(head)), -1e4).index_copy(2, self.in_use, x @ head[self.in_use].T)
+
+
+def load(weights: str | os.PathLike) -> Continued:
+    """The model of a folder (or of the hub), ready to be continued."""
+    llama = AutoModelForCausalLM.from_pretrained(weights, dtype=DTYPE).to(DEVICE)
+    if profile == "gpu":  # a layer's activations are not kept; they are computed again when its gradients are due
+        llama.activation_checkpointing_enable()
+    return Continued(llama, SETTINGS["trained"])
+
+
+WEIGHTS = {"cpu": smollm2_folder(), "gpu": os.environ.get("LLAMA_FOLDER", "meta-llama/Llama-3.1-8B")}[profile]
+tokenizer = load_tokenizer() if profile == "cpu" else AutoTokenizer.from_pretrained(WEIGHTS)
+model = load(WEIGHTS)
+beginning = {name: value.to("cpu", copy=True) for name, value in model.named_parameters() if value.requires_grad}
+
+collected = {lang: documents(lang) for lang in TEXTS}
+held_out, training = {}, {}
+for lang, texts in collected.items():
+    held_out[lang] = rows_of(texts[: len(texts) // 4], SETTINGS["held_out"])
+    training[lang] = rows_of(texts[len(texts) // 4 :], SETTINGS["pool"] // 2 if lang == "en" else SETTINGS["pool"])
+    print(f"{TEXTS[lang]}: {corpora.sources(lang) if profile == 'cpu' else 'from the hub'}")
+model.in_use = torch.cat([rows.flatten() for rows in (*training.values(), *held_out.values())]).unique()
+print(
+    f"{sum(value.numel() for value in beginning.values()):,} of {model.llama.num_parameters():,} parameters are trained"
+)
+
+# %%
+PROMPTS = {"en": "The capital of France is", "zh": "春江花月", "code": "    def __init__(self,"}
+
+
+def write(n_new: int = 16) -> dict[str, str]:
+    """The likeliest continuation of each prompt."""
+    starts = [SETTINGS["start"] + prompt for prompt in PROMPTS.values()]
+    batch = tokenizer(starts, add_special_tokens=False, padding=True, padding_side="left", return_tensors="pt").to(
+        DEVICE
+    )
+    model.llama.eval()
+    out = model.llama.generate(
+        **batch, max_new_tokens=n_new, do_sample=False, repetition_penalty=1.1, pad_token_id=tokenizer.pad_token_id
+    )
+    return dict(zip(PROMPTS, tokenizer.batch_decode(out, skip_special_tokens=True), strict=True))
+
+
+if tokenizer.pad_token is None:
+    tokenizer.pad_token = tokenizer.eos_token
+per_token = {}
+for lang, rows in held_out.items():
+    with torch.no_grad():
+        per_token[lang] = F.cross_entropy(model(rows[:, :-1]).flatten(0, 1), rows[:, 1:].flatten()).item()
+figure, axes = plt.subplots(figsize=(8, 2))
+for place, (lang, loss) in enumerate(per_token.items()):
+    axes.barh(place, loss, color=COLOURS[lang])
+    axes.text(loss + 0.05, place, f"{loss:.2f}", va="center")
+axes.set_yticks(range(len(TEXTS)), TEXTS.values())
+axes.invert_yaxis()
+axes.set(
+    xlim=(0, 6.5), xlabel="nats per token", title="the loss of SmolLM2" if profile == "cpu" else "the loss of Llama 3.1"
+)
+plt.show()
+said_before = write()
+for lang, text in said_before.items():
+    print(f"{TEXTS[lang]:8} {text!r}")
+
+# %% [markdown] tags=["en"]
+# Chinese is **easier** for it than English? And yet, look at what it writes. The loss is right; it is the unit that deceives: a loss *per token* depends on what a token is.
+#
+# ## 2. What is measured
+#
+# SmolLM2's tokenizer learnt its merges from English and code. An English word is one token; a Chinese character is three bytes and most often two tokens or three, and the second and third are
+# easy to foresee. Many easy tokens make a low mean, for a text that costs more in all:
+
+# %% [markdown] tags=["zh"]
+# 对它来说，中文竟比英文**容易**？可看看它写出来的东西。损失没有算错，骗人的是单位：*每 token* 的损失，取决于 token 是什么。
+#
+# ## 2. 测什么
+#
+# SmolLM2 的分词器是从英文和代码里学的合并规则。一个英文单词就是一个 token；一个汉字是三个字节，往往要用两三个 token，而其中第二个、第三个很容易猜。
+# 容易的 token 一多，平均值就低了，可整段文本的总代价反而更高：
+
+# %%
+sizes = torch.tensor([len(token) for token in tokenizer.convert_ids_to_tokens(range(len(tokenizer)))], device=DEVICE)
+sizes[tokenizer.all_special_ids] = 0  # a byte-level BPE writes each byte as one character; special tokens are no text
+for text in ("a spring night on the river", "春江花月夜", "for item in range(10):"):
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    print(
+        f"{len(text.encode()):3} bytes in {len(ids):2} tokens of {[int(sizes[token]) for token in ids]} bytes: {text}"
+    )
+figure, (left, right) = plt.subplots(1, 2, figsize=(9, 2.2), sharey=True)
+for place, (lang, rows) in enumerate(held_out.items()):
+    n_bytes = sizes[rows[:, 1:]].float().mean().item()
+    left.barh(place, n_bytes, color=COLOURS[lang])
+    left.text(n_bytes + 0.05, place, f"{n_bytes:.2f}", va="center")
+    bits = per_token[lang] / math.log(2) / n_bytes
+    right.barh(place, bits, color=COLOURS[lang])
+    right.text(bits + 0.05, place, f"{bits:.2f}", va="center")
+left.set_yticks(range(len(TEXTS)), TEXTS.values())
+left.invert_yaxis()
+left.set(xlim=(0, 5), title="bytes that a token stands for")
+right.set(xlim=(0, 4), title="bits that a byte costs")
+plt.tight_layout()
+plt.show()
+
+# %% [markdown] tags=["en"]
+# Chinese and English have changed places. **Bits per byte** is the length of the text when the model compresses it, over the length of the file; it does not depend on how the text is cut into tokens:
+#
+# $$\text{bits per byte} = \frac{\sum_t -\log_2 p(x_t \mid x_{<t})}{\sum_t \text{bytes}(x_t)}$$
+#
+# The tokenizer's cost remains, in another place: a context of 64 tokens holds half as much Chinese as English, and each byte takes twice the computation. (That is why Chinese Llamas often get new tokens first: Cui et al. 2023.)
+#
+# Two figures then say what a run has done. **Gain**: by how much the domain got cheaper. **Forgetting**: by how much that *other* text got dearer that suffered most. The most, and not the mean: a mean hides a ruined skill behind an improved one.
+#
+# ### Problem 9 (6 points), first part: `bits_per_byte`, `gain_and_forgetting`
+
+# %% [markdown] tags=["zh"]
+# 中文和英文换了位置。**每字节比特数**，就是用模型压缩这段文本后的长度除以文件的长度，与文本怎么切成 token 无关：
+#
+# $$\text{bits per byte} = \frac{\sum_t -\log_2 p(x_t \mid x_{<t})}{\sum_t \text{bytes}(x_t)}$$
+#
+# 分词器的代价并没有消失，只是换了个地方：64 个 token 的上下文，装得下的中文只有英文的一半，每个字节的计算量却翻倍。（所以给 Llama 做中文继续预训练时，常常先扩充词表：Cui 等 2023。）
+#
+# 然后用两个数说明一次训练的结果。**收益**：领域文本便宜了多少。**遗忘**：受损最重的那一种*其他*文本贵了多少。取最重的而不取平均：平均会让一项被毁掉的能力躲在另一项进步的后面。
+#
+# ### 第 9 题（6 分），第一部分：`bits_per_byte`、`gain_and_forgetting`
+
+
+# %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "continued-measure-solution", "cell_type": "code"}
+def bits_per_byte(model: nn.Module, rows: Tensor, sizes: Tensor) -> float:
+    """How many bits the model needs for a byte of text. (The measure of `pretrain_gpt`; here the bytes are counted from the tokens.)
+
+    Tokens that stand for no byte (the end of a document) are no text: they count neither as bits nor as bytes, but the
+    tokens after them see them.
+
+    Args:
+        model: model(inputs (B, T)) -> logits (B, T, V). Eval mode meanwhile, no gradients; afterwards in the mode before.
+        rows: (N, T + 1) int64. The first token of a row is only seen, all others are foreseen. A few rows at a time.
+        sizes: (V,) int64, the bytes that each token stands for.
+    """
+    ### BEGIN SOLUTION
+    was_training = model.training
+    model.eval()
+    nats, n_bytes = 0.0, 0
+    with torch.no_grad():
+        for part in rows.split(8):
+            targets = part[:, 1:].flatten()
+            losses = F.cross_entropy(model(part[:, :-1]).flatten(0, 1), targets, reduction="none")
+            nats += losses[sizes[targets] > 0].sum().item()
+            n_bytes += sizes[targets].sum().item()
+    model.train(was_training)
+    return nats / math.log(2) / n_bytes
+    ### END SOLUTION
+
+
+def gain_and_forgetting(before: dict[str, float], after: dict[str, float], domain: str) -> tuple[float, float]:
+    """What continued pretraining has brought and what it has cost, both in bits per byte.
+
+    Args:
+        before, after: bits per byte of several texts, by name; `domain` is one of them, and there is at least one other.
+
+    Returns:
+        gain: by how much the domain's text got cheaper; negative if it got dearer.
+        forgetting: by how much that other text got dearer that suffered most; negative if even that one got cheaper.
+    """
+    ### BEGIN SOLUTION
+    change = {name: after[name] - before[name] for name in before}
+    return -change[domain], max(value for name, value in change.items() if name != domain)
+    ### END SOLUTION
+
+
+# %%
+
+
+def measure() -> dict[str, float]:
+    """Bits per byte of the held-out texts. The frozen layers have read them already."""
+    return {lang: bits_per_byte(model, rows, sizes) for lang, rows in held_out.items()}
+
+
+before = measure()
+print("before  ", {lang: round(bits, 3) for lang, bits in before.items()})
+
+# %% [markdown] tags=["en"]
+# ## 3. Replay
+#
+# The simplest means against forgetting is to go on reading some of the old text: **replay**. Ibrahim et al. (2024) needed 5 % for a change from English to other English, and 25 % from English to German. Nobody has SmolLM2's or
+# Llama's own training text; any text of the same kind does.
+#
+# In notebook 1, `mix` mixed *documents* ahead of training. Here *rows* are mixed on the fly, for a run that must be resumable: the stream is a function of its seed and of how much it has given.
+# The ratio must hold at once, not on average: in a run of 40 rows a lucky draw is a different experiment.
+#
+# ```
+#  ratio 0.25, batches of 2     D R | D D | D R | D D | ...    rounded at each batch by itself: D D | D D | D D | ...   never any replay
+# ```
+#
+# After $n$ rows, $\text{ratio}\cdot n$ of them, rounded, are replay. (At exactly a half either way is right.)
+#
+# ### Problem 9, second part: `ReplayBatches`
+
+# %% [markdown] tags=["zh"]
+# ## 3. 回放
+#
+# 对付遗忘最简单的办法，是接着读一些旧文本：**回放**（replay）。Ibrahim 等（2024）从英文换到另一种英文语料时，回放 5% 就够了；从英文换到德文，用的是 25%。
+# 谁也拿不到 SmolLM2 或 Llama 自己的训练文本，同一类的文本就行。
+#
+# 第 1 个 notebook 里的 `mix` 是在训练之前混合*文档*；这里是边训练边混合*行*，而且训练要能中断后恢复：整个数据流只由种子和已经给出的行数决定。
+# 比例要时时成立，而不是平均成立：总共才 40 行，碰巧多抽几行，就是另一个实验了。
+#
+# ```
+#  ratio 0.25，batch 为 2     D R | D D | D R | D D | ...    如果每个 batch 各自取整：D D | D D | D D | ...   永远没有回放
+# ```
+#
+# 给出 $n$ 行之后，其中回放的行数是 $\text{ratio}\cdot n$ 取整。（恰好是一半时，往哪边取都对。）
+#
+# ### 第 9 题，第二部分：`ReplayBatches`
+
+
+# %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "continued-replay-solution", "cell_type": "code"}
+class ReplayBatches:
+    """Batches of a new domain with rows of the old training text among them.
+
+    After every batch the replay rows so far are `ratio` of all rows so far, rounded. Each source gives all its rows
+    once before it gives one again, in an order that depends on the seed and is a new one each time. Where in
+    a batch the replay rows stand is free.
+    """
+
+    def __init__(self, domain: Tensor, replay: Tensor, batch_size: int, ratio: float, seed: int = 0) -> None:
+        """Args:
+            domain, replay: (N, T + 1) and (M, T + 1) int64, rows of tokens. `replay` may be empty when ratio is 0.
+            ratio: the share of replay, 0 <= ratio < 1.
+
+        Raises:
+            ValueError: another ratio, or a source without rows that is needed.
+        """
+        ### BEGIN SOLUTION
+        if not 0 <= ratio < 1:
+            raise ValueError(f"the share of replay is at least 0 and below 1, not {ratio}")
+        if not len(domain) or (ratio > 0 and not len(replay)):
+            raise ValueError("there is nothing to take from")
+        self.domain, self.replay = domain, replay
+        self.batch_size, self.ratio, self.seed = batch_size, ratio, seed
+        self.n_domain, self.n_replay = 0, 0  # rows given so far: all else follows from these two
+        ### END SOLUTION
+
+    def next_batch(self) -> tuple[Tensor, Tensor]:
+        """inputs and targets, (batch_size, T) each: targets[:, t] is the token after inputs[:, t]."""
+        ### BEGIN SOLUTION
+        n_rows = self.n_domain + self.n_replay + self.batch_size
+        n_replay = math.floor(self.ratio * n_rows + 0.5) - self.n_replay
+        n_domain = self.batch_size - n_replay
+        rows = [self.row(self.replay, self.n_replay + i) for i in range(n_replay)]
+        rows += [self.row(self.domain, self.n_domain + i) for i in range(n_domain)]
+        self.n_domain, self.n_replay = self.n_domain + n_domain, self.n_replay + n_replay
+        batch = torch.stack(rows)
+        return batch[:, :-1], batch[:, 1:]
+        ### END SOLUTION
+
+    def state_dict(self) -> dict[str, int]:
+        """Where it stands, in plain numbers."""
+        ### BEGIN SOLUTION
+        return {"n_domain": self.n_domain, "n_replay": self.n_replay}
+        ### END SOLUTION
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Goes on from there: the next batch is the one that would have come."""
+        ### BEGIN SOLUTION
+        self.n_domain, self.n_replay = state["n_domain"], state["n_replay"]
+        ### END SOLUTION
+
+    ### BEGIN SOLUTION
+    def row(self, source: Tensor, number: int) -> Tensor:
+        """Row `number`, counted over all epochs, in an order that the seed and the epoch decide."""
+        epoch, position = divmod(number, len(source))
+        generator = torch.Generator().manual_seed(1_000_003 * self.seed + epoch)
+        return source[torch.randperm(len(source), generator=generator)[position]]
+
+    ### END SOLUTION
+
+
+# %% [markdown] tags=["en"]
+# In the trade, `datasets.interleave_datasets` does this: it draws the source of each row by its probability. Seven seeds of it, and yours:
+
+# %% [markdown] tags=["zh"]
+# 业界用 `datasets.interleave_datasets` 做这件事：每一行来自哪个来源，按概率抽取。它的七个种子，和你的：
+
+# %%
+figure, axes = plt.subplots(figsize=(8, 2.8))
+sources = [Dataset.from_dict({"replay": [kind] * 200}) for kind in (0, 1)]
+for seed in range(7):
+    drawn = torch.tensor(interleave_datasets(sources, probabilities=[0.75, 0.25], seed=seed)["replay"][:96])
+    axes.plot(range(1, 97), drawn.cumsum(0) / torch.arange(1, 97), color=GREY, lw=1)
+axes.plot([], color=GREY, label="interleave_datasets, seven seeds")
+marked = ReplayBatches(torch.zeros(50, 2, dtype=torch.int64), torch.ones(50, 2, dtype=torch.int64), 2, 0.25)
+given = torch.stack([marked.next_batch()[0].sum() for _ in range(48)])
+axes.plot(range(2, 97, 2), given.cumsum(0) / torch.arange(2, 97, 2), color=BLUE, label="yours")
+axes.axvline(SETTINGS["batch"] * SETTINGS["steps"], color=ORANGE, ls=":", label="the end of our runs")
+axes.set(xlabel="rows so far", ylim=(0, 0.6), xlim=(0, 96), title="share of replay when 0.25 is wanted")
+axes.legend(frameon=False)
+plt.show()
+
+# %% [markdown] tags=["en"]
+# Over a million rows it makes no difference. Over a few dozen it decides what you find.
+#
+# ## 4. The rate comes up again
+#
+# At the end of its pretraining a model's learning rate has come down to almost nothing. To go on at that rate is safe, and teaches little. To jump back to the peak shakes loose what was learnt, before anything new has come. So the rate is
+# **re-warmed**: up from where it ended, in a straight line, then down again on a cosine (Gupta et al. 2023; Ibrahim et al. 2024). Re-warming itself costs some of the old, even on the *same* text; how high the new peak is, is the
+# knob between gain and forgetting, beside the ratio.
+#
+# It is the schedule of notebook 4, but it does not begin at zero.
+#
+# ### Problem 9, third part: `rewarmed_lr`
+
+# %% [markdown] tags=["zh"]
+# 一百万行里看不出差别；只有几十行时，它决定了你会得出什么结论。
+#
+# ## 4. 学习率重新升上去
+#
+# 预训练结束时，学习率已经降得几乎为零。用这个学习率接着训练很安全，但学不到什么；一下子跳回峰值，新的还没学到，旧的就先被震松了。所以要**重新预热**（re-warming）：
+# 从它停下的地方沿直线升上去，再按余弦降下来（Gupta 等 2023；Ibrahim 等 2024）。重新预热本身就要付出代价，哪怕文本*没有*换。新的峰值定多高，是回放比例之外，在收益与遗忘之间取舍的另一个旋钮。
+#
+# 它就是第 4 个 notebook 的学习率曲线，只是不从零开始。
+#
+# ### 第 9 题，第三部分：`rewarmed_lr`
+
+
+# %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "continued-rate-solution", "cell_type": "code"}
+def rewarmed_lr(step: int, last_lr: float, max_lr: float, min_lr: float, warmup: int, total: int) -> float:
+    """The learning rate OF update number `step`, counted from 0, of a run that continues another.
+
+    Up on a straight line from last_lr, where the earlier run ended, to max_lr, which the last of the `warmup` updates
+    has; from there down on a half cosine to min_lr, which step `total` and all later ones have. Step `warmup` has max_lr as well
+    (if it is below `total`).
+
+    Source: Ibrahim et al. 2024, section 6 (re-warming and re-decaying).
+    """
+    ### BEGIN SOLUTION
+    if step < warmup:
+        return last_lr + (max_lr - last_lr) * (step + 1) / warmup
+    if step >= total:
+        return min_lr
+    return min_lr + (max_lr - min_lr) * (1 + math.cos(math.pi * (step - warmup) / (total - warmup))) / 2
+    ### END SOLUTION
+
+
+# %%
+figure, axes = plt.subplots(figsize=(8, 2.6))
+axes.plot(
+    [0.1 + 0.9 * (1 + math.cos(math.pi * step / 100)) / 2 for step in range(100)], color=GREY, label="pretraining"
+)
+place = range(100, 160)
+axes.plot(place, [rewarmed_lr(step, 0.1, 0.6, 0.05, 10, 60) for step in range(60)], color=BLUE, label="rewarmed_lr")
+optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.6)
+library = library_schedule(optimizer, 10, 60, min_lr=0.05)
+rates = []
+for _ in place:
+    rates.append(library.get_last_lr()[0])
+    optimizer.step()
+    library.step()
+axes.plot(place, rates, color=ORANGE, ls="--", label="transformers' cosine_with_min_lr")
+axes.set(xlabel="step", ylim=(0, 1.05), title="learning rate, over its first peak")
+axes.legend(frameon=False)
+plt.show()
+
+# %% [markdown] tags=["en"]
+# The library's warm-up starts from 0: its first update does nothing, and the next ones less than the last of pretraining. Here that only wastes steps.
+#
+# ## 5. Continue
+#
+# ### Problem 9, last part: `continue_pretraining`
+
+# %% [markdown] tags=["zh"]
+# 库里的预热从 0 开始：第一次更新什么也没做，接下来几次的学习率比预训练的最后一步还低。在这里这只是浪费步数。
+#
+# ## 5. 继续
+#
+# ### 第 9 题，最后一部分：`continue_pretraining`
+
+
+# %% tags=["export"]
+@dataclass(frozen=True)
+class ContinueConfig:
+    """How a run goes: its updates, their learning rates, and the largest norm of a gradient."""
+
+    steps: int
+    max_lr: float
+    min_lr: float
+    last_lr: float = 0.0
+    warmup: int = 0
+    max_norm: float = 1.0
+
+
+# %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "continued-loop-solution", "cell_type": "code"}
+def continue_pretraining(
+    model: nn.Module,
+    batches: ReplayBatches,
+    config: ContinueConfig,
+    after_step: Callable[[int, float], None] | None = None,
+) -> list[float]:
+    """Goes on training a model that is already trained.
+
+    Each of the config.steps updates takes one batch; the loss is the mean over all its targets, in nats. AdamW with
+    betas (0.9, 0.95) and no weight decay (on a GPU `fused=True` saves the memory of its temporaries); gradients are clipped
+    by their global norm at config.max_norm. Parameters that require no gradient stay as they are. The model is trained in
+    train mode.
+
+    Returns:
+        The loss of each update, before it. After each update after_step(step, loss) is called, if given.
+    """
+    ### BEGIN SOLUTION
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trained, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
+    losses = []
+    for step in range(config.steps):
+        model.train()  # in each step: after_step may look at the model in eval mode
+        for group in optimizer.param_groups:
+            group["lr"] = rewarmed_lr(step, config.last_lr, config.max_lr, config.min_lr, config.warmup, config.steps)
+        inputs, targets = batches.next_batch()
+        loss = F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(trained, config.max_norm)
+        optimizer.step()
+        losses.append(loss.item())
+        if after_step is not None:
+            after_step(step, losses[-1])
+    return losses
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "locked": true, "solution": false, "task": false, "points": 6, "schema_version": 3, "grade_id": "continued", "cell_type": "code"}
+labkit.check("continued")
+
+# %% [markdown] tags=["en"]
+# ## 6. A model small enough to forget
+#
+# What replay does shows best where a run is long in comparison with the pretraining. So first a Llama with 0.1 million parameters that reads bytes: pretrained here on English by *your* loop (a few seconds), then continued on
+# Chinese and on code, 50 updates each, at four ratios. The number of updates is the same, so more replay is *less* of the domain.
+
+# %% [markdown] tags=["zh"]
+# ## 6. 一个小到会遗忘的模型
+#
+# 与预训练相比，继续训练得越久，回放的作用就越看得清。所以先用一个读字节、只有 10 万参数的 Llama：在这里用*你的*循环在英文上预训练（几秒钟），再分别在中文和代码上继续，各 50 次更新，四种回放比例。
+# 更新次数都一样，所以回放越多，领域文本就越*少*。
+
+# %%
+
+
+def byte_rows(texts: list[str], n_rows: int) -> Tensor:
+    """(n, 65), n <= n_rows: the bytes of the texts, a zero after each; fewer rows where the texts end."""
+    data = bytearray()
+    for text in texts:
+        data += text.encode() + b"\0"
+        if len(data) > 64 * n_rows:
+            break
+    return torch.frombuffer(data, dtype=torch.uint8)[: 64 * n_rows + 1].long().unfold(0, 65, 64)
+
+
+class Logits(nn.Module):
+    """A Hugging Face model as model(ids) -> logits."""
+
+    def __init__(self, llama: nn.Module) -> None:
+        super().__init__()
+        self.llama = llama
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.llama(ids, use_cache=False).logits
+
+
+torch.manual_seed(0)
+sizes_of_bytes = torch.ones(256, dtype=torch.int64)
+sizes_of_bytes[0] = 0
+SIZES = {
+    "vocab_size": 256,
+    "hidden_size": 64,
+    "intermediate_size": 192,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+}
+small = Logits(LlamaForCausalLM(LlamaConfig(**SIZES, tie_word_embeddings=True, bos_token_id=None, eos_token_id=None)))
+small_held_out, small_training = {}, {}
+for lang, texts in collected.items():
+    small_held_out[lang] = byte_rows(texts[: len(texts) // 4], 64)
+    small_training[lang] = byte_rows(texts[len(texts) // 4 :], 3000)
+
+
+def measure_small() -> dict[str, float]:
+    return {lang: bits_per_byte(small, rows, sizes_of_bytes) for lang, rows in small_held_out.items()}
+
+
+def english_and(domain: str, bits: dict[str, float]) -> dict[str, float]:
+    return {lang: bits[lang] for lang in ("en", domain)}
+
+
+HEADER = f"{'bits per byte':30}{''.join(f'{name:>10}' for name in TEXTS.values())}{'gain':>10}{'forgetting':>12}"
+
+
+def table_row(name: str, then: dict[str, float], bits: dict[str, float], domain: str) -> None:
+    gain, forgetting = gain_and_forgetting(then, bits, domain)
+    print(f"{name:30}{''.join(f'{value:10.3f}' for value in bits.values())}{gain:+10.3f}{forgetting:+12.3f}")
+
+
+SMALL_RATIOS = (0.0, 0.05, 0.25, 0.5)
+english = ReplayBatches(small_training["en"], small_training["en"][:0], 16, 0.0)
+continue_pretraining(small, english, ContinueConfig(120, max_lr=4e-3, min_lr=4e-4, warmup=10))
+small_before = measure_small()
+pretrained = {name: value.clone() for name, value in small.state_dict().items()}
+print(HEADER)
+print(f"{'pretrained on English':30}{''.join(f'{value:10.3f}' for value in small_before.values())}")
+figure, panels = plt.subplots(1, 2, figsize=(10, 3.4), sharey=True)
+for axes, domain in zip(panels, ("zh", "code"), strict=True):
+    points = []
+    for ratio in SMALL_RATIOS:
+        small.load_state_dict(pretrained)
+        batches = ReplayBatches(small_training[domain], small_training["en"], 16, ratio)
+        continue_pretraining(small, batches, ContinueConfig(50, max_lr=2e-3, min_lr=4e-4, last_lr=4e-4, warmup=5))
+        bits = measure_small()
+        table_row(f"{TEXTS[domain]}, replay {ratio:.2f}", small_before, bits, domain)
+        gain, forgetting = gain_and_forgetting(english_and(domain, small_before), english_and(domain, bits), domain)
+        points.append((gain, forgetting))
+        axes.annotate(
+            f"{ratio:.2f}", points[-1], xytext=(-7, 5), textcoords="offset points", ha="right", color=COLOURS[domain]
+        )
+    axes.plot(*zip(*points, strict=True), "o-", color=COLOURS[domain])
+    axes.axhline(0, color=GREY, zorder=0)
+    axes.margins(x=0.15)
+    axes.set(xlabel="gain, bits per byte", title=f"continued on {TEXTS[domain]}, at each share of replay")
+panels[0].set(ylabel="forgetting of English, bits per byte")
+plt.tight_layout()
+plt.show()
+
+# %% [markdown] tags=["en"]
+# Without replay, Chinese costs English more than half a bit for each byte. One row in twenty takes half of that away, one in four all of it, and the gain hardly notices: replay is the best bargain in continued pretraining. (The huge gain begins beyond 8 bits, where a model does worse than one that knows nothing: it was sure that no such bytes exist.) Code looks more like English, so less is forgotten (and with replay English even
+# improves: it was not finished).
+#
+# But look at the last column of the table after code, which is the *worst* of the other texts. It is Chinese. This model has never known Chinese, and yet it can get worse at it: **replay protects what is replayed**, and nothing else.
+#
+# ## 7. SmolLM2
+#
+# Now the real one. What 135 million parameters learnt from two trillion tokens, ten updates of 256 tokens will not shake much; only the last six of thirty layers are trained. The differences are hundredths of a bit, on a few hundred tokens of held-out text: directions, not results.
+
+# %% [markdown] tags=["zh"]
+# 没有回放时，学中文让英文每字节贵了半个多比特。每二十行里放一行英文，就挽回一半；每四行一行，全部挽回，而收益几乎没少：回放是继续预训练里最划算的买卖。（收益这么大，是因为起点超过了 8 比特，比一无所知的模型还差：它原本笃定没有这样的字节。）代码和英文更像，所以忘得少（加上回放，英文甚至还有进步：它本来就没训练完）。
+#
+# 但请看代码各行的最后一列，那是*受损最重*的其他文本：中文。这个模型从来不会中文，居然还能变得更差：**回放只保护被回放的东西**，别的一概不管。
+#
+# ## 7. SmolLM2
+#
+# 现在轮到真家伙。1.35 亿参数从两万亿 token 里学来的东西，十次更新、每次 256 个 token，撼动不了多少；何况三十层里只训练最后六层。差别只有百分之几比特，留出文本也只有几百个 token：这里看的是方向，不是结论。
+
+# %%
+start = time.perf_counter()
+after, curves, samples = {}, {}, {}
+
+
+def run(domain: str, ratio: float, max_lr: float = SETTINGS["max_lr"]) -> list[float]:
+    """The losses of a run from the beginning; the model is left as it ends."""
+    model.load_state_dict(beginning, strict=False)
+    last_lr = SETTINGS["max_lr"] / 10  # where we take pretraining to have ended
+    config = ContinueConfig(SETTINGS["steps"], max_lr, min_lr=last_lr, last_lr=last_lr, warmup=SETTINGS["warmup"])
+    batches = ReplayBatches(training[domain], training["en"], SETTINGS["batch"], ratio)
+    return continue_pretraining(model, batches, config)
+
+
+print(HEADER)
+print(f"{'before':30}{''.join(f'{value:10.3f}' for value in before.values())}")
+for domain, ratio, factor in (("zh", 0.0, 1), ("zh", 0.25, 1), ("zh", 0.5, 1), ("code", 0.25, 1), ("zh", 0.25, 8)):
+    name = f"{TEXTS[domain]}, replay {ratio:.2f}" + (f", peak x {factor}" if factor > 1 else "")
+    curves[name] = run(domain, ratio, factor * SETTINGS["max_lr"])
+    after[name] = measure()
+    table_row(name, before, after[name], domain)
+    if ratio == 0.25 and factor == 1:
+        samples[TEXTS[domain]] = write()
+print(f"{time.perf_counter() - start:.0f} s")
+
+# %%
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.6), width_ratios=[1.4, 1])
+looks = dict(zip(after, ("#0b3c6f", BLUE, "#9ecae1", ORANGE, "#d62728"), strict=True))
+for index, (name, bits) in enumerate(after.items()):
+    places = [place + 0.16 * (index - 2) for place in range(len(TEXTS))]
+    left.bar(places, [bits[lang] - before[lang] for lang in TEXTS], 0.15, color=looks[name], label=name)
+    right.plot(curves[name], color=looks[name], lw=1.4)
+left.axhline(0, color="black", lw=0.8)
+left.set_xticks(range(len(TEXTS)), TEXTS.values())
+left.set(ylabel="bits per byte", title="change on held-out text (down is better)")
+right.set(xlabel="step", ylabel="nats per token", title="training loss")
+plt.tight_layout()
+figure.legend(*left.get_legend_handles_labels(), loc="upper center", bbox_to_anchor=(0.5, 0), ncols=5, frameon=False)
+plt.show()
+for lang in TEXTS:
+    print(f"{TEXTS[lang]} before: {said_before[lang]!r}")
+    for domain, texts in samples.items():
+        print(f"    after {domain:8}: {texts[lang]!r}")
+
+# %% [markdown] tags=["en"]
+# - **What was strange gains.** Chinese gets cheaper, and the less of it is read, because of replay, the smaller the gain.
+# - **What was known does not.** SmolLM2 has seen Python by the billion tokens, and these files are probably among them. Ten more updates teach it nothing.
+# - **At a gentle rate nothing is forgotten** that this evaluation could see: English stays where it was. There is nothing here for replay to repair.
+# - **The peak decides more than the ratio.** At eight times the peak *every* text gets worse, Chinese too, although a quarter is replay: a few noisy batches, taken at large steps, throw the model off what it knew before there is anything to replace it. Hence the rule: a modest peak, a warm-up, and an eye on the old text while you train.
+# - **The training loss shows none of this.** It goes up and down with what happens to be in a batch, and the run that ruined the model looks as good as the others. (While training, our head has only the tokens that occur in these texts, which also makes it a little lower than the loss over the whole vocabulary.)
+
+# %% [markdown] tags=["zh"]
+# - **陌生的有收益。** 中文变便宜了；回放越多，读到的中文越少，收益也越小。
+# - **熟悉的没有。** Python 它见过几十亿 token，这些文件很可能就在其中。再来十次更新，什么也教不会。
+# - **学习率温和时，看不出遗忘**，至少这样的评测看不出：英文还在原处。这里没有什么要靠回放来补救。
+# - **峰值比回放比例更要紧。** 峰值升到八倍，*每一种*文本都变差，中文也不例外，尽管其中四分之一是回放：凭几个带噪声的 batch 迈大步，旧的被甩掉了，新的还没有着落。所以规矩是：峰值要适中，要有预热，训练时一直盯着旧文本。
+# - **这些在训练损失上都看不出来。** 它随着 batch 里碰巧是什么而上下起伏，毁掉模型的那次训练看上去并不比别的差。（训练时输出层只算这些文本里出现过的 token，所以它也比在整个词表上的损失略低。）
+
+# %% [markdown] tags=["en"]
+# ## 8. Llama 3.1 8B
+#
+# `profile = "gpu"` runs the same cells on Llama 3.1 8B (or any Llama in the folder that `LLAMA_FOLDER` names), with FineWeb-2's Chinese, Python from the hub, and FineWeb for replay. Nothing is frozen then: `Continued` is the plain model. What differs is where the
+# memory goes, for 8 billion parameters on one card with 80 GB:
+#
+# | | bytes for each parameter | GB |
+# |---|---|---|
+# | weights, bfloat16 | 2 | 16 |
+# | gradients, bfloat16 | 2 | 16 |
+# | AdamW's two averages, bfloat16 | 4 | 32 |
+# | activations of 32 layers, 4 × 2048 tokens | | about 2 with checkpointing, some ten times as much without |
+# | logits, 4 × 2047 × 128,256, float32, with gradient | | 8 or more |
+#
+# - **Gradient checkpointing** keeps only what enters each layer, and computes the rest again in the backward pass: a third more computation (Chen et al. 2016).
+# - **bfloat16 has 8 bits of precision.** An update below a 256th of a weight is rounded away. At a rate of 2e-5 that happens to most large weights. It works less well than a float32 copy of the weights, which needs several cards: ZeRO and FSDP, notebook 7.
+# - **In the trade** this is LLaMA-Factory with `stage: pt` and `finetuning_type: full` (its `mix_strategy: interleave_under` with `interleave_probs` is replay), torchtune, Axolotl, or unsloth, which trains LoRA matrices, embeddings and head instead of everything.
+
+# %% [markdown] tags=["zh"]
+# ## 8. Llama 3.1 8B
+#
+# `profile = "gpu"` 会让同样的单元格跑在 Llama 3.1 8B 上（或者 `LLAMA_FOLDER` 所指文件夹里的任何 Llama），文本换成 FineWeb-2 的中文、hub 上的 Python 代码，回放用 FineWeb。这时什么都不冻结，`Continued` 就是原来的模型。不同的是显存花在哪里；80 亿参数，一张 80 GB 的卡：
+#
+# | | 每个参数的字节数 | GB |
+# |---|---|---|
+# | 权重，bfloat16 | 2 | 16 |
+# | 梯度，bfloat16 | 2 | 16 |
+# | AdamW 的两个滑动平均，bfloat16 | 4 | 32 |
+# | 32 层的激活，4 × 2048 个 token | | 用检查点约 2，不用则是十倍上下 |
+# | logits，4 × 2047 × 128,256，float32，连同梯度 | | 8 以上 |
+#
+# - **梯度检查点**（gradient checkpointing）只保存每层的输入，其余的在反向传播时重算：计算量多三分之一（Chen 等 2016）。
+# - **bfloat16 只有 8 位精度。** 小于权重 1/256 的更新会被舍入掉；学习率为 2e-5 时，大部分较大的权重都会遇到。效果不如保留一份 float32 的权重，而那需要多张卡：ZeRO 和 FSDP，见第 7 个 notebook。
+# - **业界的做法**：LLaMA-Factory 用 `stage: pt`、`finetuning_type: full`（其中 `mix_strategy: interleave_under` 加上 `interleave_probs` 就是回放），还有 torchtune、Axolotl；unsloth 则不训练全部参数，只训练 LoRA 矩阵、embedding 和输出层。
+
+# %% [markdown] tags=["en"]
+# ## Summary
+#
+# - Compare losses per byte, not per token: a tokenizer that cuts a text to pieces makes it look easy.
+# - Continued pretraining is a trade: gain on the domain against forgetting elsewhere. Report both, on held-out text, in one unit, with the worst of the others.
+# - Replay protects what is replayed. Its ratio should hold at every step of a short run, and its stream should be resumable.
+# - How high the rate is re-warmed decides more than the ratio: too high a peak ruins the old and the new alike.
+# - What is known already gains little.
+#
+# ## Three questions to think about
+#
+# 1. You replay English, and another language suffers. What would you put into the replay, and how would you choose the shares without knowing what the model was trained on?
+# 2. Same number of updates: more replay is less of the domain. How would the plot look with the same number of *domain* rows for each ratio, and which comparison is the fair one for whom?
+# 3. The tokenizer cuts a Chinese character into two or three tokens. You add 20,000 Chinese tokens. What must be trained now that could stay frozen here, and what can no longer be compared if you only report losses per token?
+#
+# ## Further reading
+#
+# - Gupta et al. 2023, *Continual Pre-Training of Large Language Models: How to (re)warm your model?*: section 4.
+# - Ibrahim et al. 2024, *Simple and Scalable Strategies to Continually Pre-train Large Language Models*: sections 6 and 7.
+# - Gururangan et al. 2020, *Don't Stop Pretraining*: section 3.
+# - Cui et al. 2023, *Efficient and Effective Text Encoding for Chinese LLaMA and Alpaca*: section 2.
+# - Rozière et al. 2023, *Code Llama*: section 2.
+# - Petrov et al. 2023, *Language Model Tokenizers Introduce Unfairness Between Languages*: section 4.
+# - Chen et al. 2016, *Training Deep Nets with Sublinear Memory Cost*: section 4.
+
+# %% [markdown] tags=["zh"]
+# ## 小结
+#
+# - 比较损失要按字节，不按 token：分词器把文本切得越碎，文本看起来就越容易。
+# - 继续预训练是一笔交换：用别处的遗忘换领域上的收益。两者都要报告，用留出文本、同一个单位，而且遗忘取最重的那一种。
+# - 回放保护被回放的东西。训练很短时，比例应当步步成立，数据流应当可以恢复。
+# - 学习率重新升到多高，比回放比例更要紧：峰值太高，新旧一起毁掉。
+# - 已经会的东西，收益很小。
+#
+# ## 三个思考题
+#
+# 1. 你回放的是英文，受损的是另一种语言。你会把什么放进回放里？不知道模型是在什么上训练的，又怎么定各自的份额？
+# 2. 更新次数相同时，回放越多，领域文本越少。如果让每种比例的*领域*行数相同，那张图会变成什么样？哪种比较对谁来说才公平？
+# 3. 分词器把一个汉字切成两三个 token。你往词表里加了两万个中文 token。这里可以冻结的东西，哪些现在非训练不可？如果只报告每 token 的损失，还有什么没法比了？
+#
+# ## 延伸阅读
+#
+# - Gupta 等 2023，*Continual Pre-Training of Large Language Models: How to (re)warm your model?*：第 4 节。
+# - Ibrahim 等 2024，*Simple and Scalable Strategies to Continually Pre-train Large Language Models*：第 6、7 节。
+# - Gururangan 等 2020，*Don't Stop Pretraining*：第 3 节。
+# - Cui 等 2023，*Efficient and Effective Text Encoding for Chinese LLaMA and Alpaca*：第 2 节。
+# - Rozière 等 2023，*Code Llama*：第 2 节。
+# - Petrov 等 2023，*Language Model Tokenizers Introduce Unfairness Between Languages*：第 4 节。
+# - Chen 等 2016，*Training Deep Nets with Sublinear Memory Cost*：第 4 节。

@@ -1,0 +1,495 @@
+"""Hidden tests of lab 04, tokenizer. The references are a naive trainer that counts everything anew for each merge, on strings in
+which a character stands for a token, and merges with `str.replace`; Hugging Face's tokenizers (pre-tokens, trainer, BPE model);
+and tiktoken. None comes from the solution. All comparisons are exact: these are integers and bytes.
+
+Two tests measure cost, as a ratio of two times of the student's own, taken in turns here; what was measured stands beside them.
+"""
+
+import json
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import tiktoken
+import tokenizers
+from tokenizers import models, pre_tokenizers, trainers
+
+from autograder import expect
+from autograder.student import Student, StudentError
+
+Rng = np.random.Generator
+Merges = list[tuple[bytes, bytes]]
+Call = Callable[[], Any]
+
+PATTERN = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+
+# Hugging Face writes a byte as a printable character: itself where it is printable, else the next from U+0100 on.
+PRINTABLE = [*range(33, 127), *range(161, 173), *range(174, 256)]
+OTHERS = [byte for byte in range(256) if byte not in PRINTABLE]
+BYTE = {chr(byte): byte for byte in PRINTABLE} | {chr(256 + i): byte for i, byte in enumerate(OTHERS)}
+
+
+# How many times longer one call may take than another. On two cores with a load of 5 to 8 (27 runs in the sandbox, three seeds):
+# an index of pairs takes 2 to 7 times as long for 80 merges as for 1 (7 to 17 with max over a dictionary), a rescan 48 to 74.
+TRAINING_LIMIT = 25.0
+# Measured with one to ten processes for each core:
+# a dictionary of ranks takes 0.6 to 2.4 times as long with 2,060 merges as with 60, a walk through the list 40 or more.
+ENCODING_LIMIT = 8.0
+
+
+# --- texts ----------------------------------------------------------------------------------------------------------
+
+ONSETS, VOWELS, CODAS = ["b", "d", "gr", "k", "l", "m", "pl", "s", "t", ""], list("aeiou"), ["", "n", "r", "st", "ll"]
+SYMBOLS = ["🙂", "👩‍🔬", "…", "()", "==", "{", "}", "\\n", "€", "é", "ß", "🇨🇭"]
+SPACES = [" ", " ", " ", " ", "\n", "  ", "\n    ", "\t"]
+TAILS = ["", "", "", "'s", "'ll", ",", ".", "?!"]
+
+
+def pick(rng: Rng, items: Sequence[str]) -> str:
+    return items[int(rng.integers(len(items)))]
+
+
+def a_word(rng: Rng) -> str:
+    """Of a language that does not exist; sometimes Chinese, a number, a symbol, or a piece of code."""
+    kind = rng.random()
+    if kind < 0.6:
+        syllables = (pick(rng, ONSETS) + pick(rng, VOWELS) + pick(rng, CODAS) for _ in range(int(rng.integers(1, 4))))
+        word = "".join(syllables)
+        return word.capitalize() if rng.random() < 0.2 else word
+    if kind < 0.8:
+        return "".join(chr(int(c)) for c in rng.integers(0x4E00, 0x9000, int(rng.integers(1, 4))))
+    if kind < 0.9:
+        return str(int(rng.integers(10**6)))
+    return pick(rng, SYMBOLS)
+
+
+def a_text(rng: Rng, n_words: int, n_different: int = 60) -> str:
+    """Words as often as in a language: the k-th of them in proportion to 1 / k."""
+    lexicon = [a_word(rng) for _ in range(n_different)]
+    weights = 1 / np.arange(1, n_different + 1)
+    chosen = rng.choice(n_different, n_words, p=weights / weights.sum())
+    return "".join(lexicon[int(i)] + pick(rng, TAILS) + pick(rng, SPACES) for i in chosen)
+
+
+def different_letters(rng: Rng, n: int) -> str:
+    """One word, each of whose pairs occurs once."""
+    return "".join(chr(ord("a") + int(i)) for i in rng.permutation(26)[:n])
+
+
+def any_characters(rng: Rng, n: int) -> str:
+    """Any code points but surrogates, and many that are awkward."""
+    awkward = [
+        "\0",
+        "\r\n",
+        "\u00a0",
+        "\u0301",
+        "\u200d",
+        "\ufeff",
+        "\ufffd",
+        "\U0010ffff",
+        "'",
+        " ",
+        "\x7f",
+        "<|",
+        "|>",
+    ]
+    points = [int(c) for c in rng.integers(0, 0x110000, n)]
+    return "".join(pick(rng, awkward) if 0xD800 <= c < 0xE000 or c % 3 == 0 else chr(c) for c in points)
+
+
+# --- references -----------------------------------------------------------------------------------------------------
+
+
+def words_here(text: str) -> list[bytes]:
+    """The pre-tokens, by Hugging Face's own GPT-2 expression."""
+    cut = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    return [bytes(BYTE[character] for character in piece) for piece, _ in cut.pre_tokenize_str(text)]
+
+
+def merges_here(words: Iterable[bytes], n_merges: int) -> Merges:
+    """By counting all pairs anew for each merge. A word is a string here, whose characters are the ids of its tokens."""
+    counted = [("".join(map(chr, word)), n) for word, n in Counter(words).items()]
+    tokens = [bytes([byte]) for byte in range(256)]
+    merges: Merges = []
+    while len(merges) < n_merges:
+        counts: Counter[str] = Counter()
+        for word, n in counted:
+            for left, right in pairwise(word):
+                counts[left + right] += n
+        if not counts:
+            break
+        pair = min(counts, key=lambda pair: (-counts[pair], pair))
+        merges.append((tokens[ord(pair[0])], tokens[ord(pair[1])]))
+        counted = [(word.replace(pair, chr(len(tokens))), n) for word, n in counted]
+        tokens.append(b"".join(merges[-1]))
+    return merges
+
+
+def huggingface_merges(words: Iterable[bytes], n_merges: int) -> Merges:
+    """By Hugging Face's trainer, on words in which a byte is the character of U+0100 to U+01FF that keeps its place."""
+    alphabet = [chr(256 + byte) for byte in range(256)]
+    library = tokenizers.Tokenizer(models.BPE())
+    trainer = trainers.BpeTrainer(vocab_size=256 + n_merges, initial_alphabet=alphabet, show_progress=False)
+    library.train_from_iterator(("".join(alphabet[byte] for byte in word) for word in words), trainer)
+    pairs = json.loads(library.to_str())["model"]["merges"]
+    return [(bytes(ord(c) - 256 for c in left), bytes(ord(c) - 256 for c in right)) for left, right in pairs]
+
+
+def vocab_here(merges: Merges, special_tokens: Sequence[str] = ()) -> dict[int, bytes]:
+    """The bytes, the merges, the special tokens."""
+    tokens = [*(bytes([byte]) for byte in range(256)), *(left + right for left, right in merges)]
+    return dict(enumerate([*tokens, *(token.encode() for token in special_tokens)]))
+
+
+def ids_here(word: bytes, vocab: Mapping[int, bytes], merges: Merges) -> list[int]:
+    """Every merge in turn, over the whole word: what a merge makes is never part of an earlier one."""
+    character = {token: chr(0xE000 + i) for i, token in enumerate(vocab.values())}  # a private character each
+    ids = {character[token]: i for i, token in vocab.items()}
+    text = "".join(character[bytes([byte])] for byte in word)
+    for left, right in merges:
+        text = text.replace(character[left] + character[right], character[left + right])
+    return [ids[c] for c in text]
+
+
+def tiktoken_here(vocab: Mapping[int, bytes], special_tokens: Mapping[str, int]) -> tiktoken.Encoding:
+    """tiktoken with this vocabulary without special tokens, in which an id is a rank, and with these special tokens."""
+    ranks = {token: i for i, token in vocab.items()}
+    return tiktoken.Encoding("hidden", pat_str=PATTERN, mergeable_ranks=ranks, special_tokens=dict(special_tokens))
+
+
+# --- what the tests share -------------------------------------------------------------------------------------------
+
+
+def trained(student: Student, text: str, n_merges: int, special_tokens: Sequence[str] = ()) -> tuple[Any, Any]:
+    """The student's (vocab, merges) for a vocabulary with room for n_merges."""
+    result = student.train_bpe(text, 256 + n_merges + len(special_tokens), [*special_tokens])
+    expect.that(isinstance(result, tuple) and len(result) == 2, "train_bpe should return two things: vocab, merges")
+    return result
+
+
+def growth(small: Callable[[], Call], large: Callable[[], Call]) -> float:
+    """How many times longer the large case takes than the small one; both make a call ready, and only the call is timed.
+
+    A busy moment of the machine can only slow a call down, so the fastest counts. The number of calls is always the same: diagnosis
+    compares reply by reply.
+    """
+    fastest = {small: math.inf, large: math.inf}
+    for prepare in (small, small, large) * 2:
+        call = prepare()
+        start = time.perf_counter()
+        call()
+        fastest[prepare] = min(fastest[prepare], time.perf_counter() - start)
+    return fastest[large] / fastest[small]
+
+
+def tell_diagnosis(student: Student, finding: str) -> None:
+    """Puts what was measured *here* among the replies, where diagnosis looks. The verdict does not depend on the echo."""
+    student.new("builtins:str", finding)
+
+
+# --- 1. bpe-train ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.problem(
+    "bpe-train",
+    points=2,
+    hint={
+        "en": "The pre-tokens are not those of PATTERN, in UTF-8. Joined, they must give the text again: what became of the spaces, of letters that are "
+        "not English, of a run of white space?",
+        "zh": "预切分的结果与 PATTERN（UTF-8）不符。各片段连起来必须就是原文：空格、非英文字母、连续的空白都到哪里去了？",
+    },
+)
+def test_pre_tokens_are_those_of_gpt2(student, rng):
+    for text in (a_text(rng, 80), "  we've  don'T\n\n  42nd x²  ", ""):
+        expect.equal(student.pretokenize(text), words_here(text), what="pretokenize(text)")
+
+
+@pytest.mark.problem(
+    "bpe-train",
+    points=1,
+    hint={
+        "en": "split_special: special tokens are pieces of their own, the longest where two begin at the same place; the other pieces are whole, and none "
+        "is empty. Characters like | and * mean themselves.",
+        "zh": "split_special：特殊 token 单独成段，同一位置有两个时取较长的；其余部分保持完整，没有空段。| 和 * 之类的字符只代表它们自己。",
+    },
+)
+def test_special_tokens_are_cut_out_of_the_text(student, rng):
+    specials = ["<|end|>", "<|end|><|end|>", "[*]", "<|e"]
+    for n in (5, 4, 1):
+        parts = [piece for _ in range(n) for piece in (pick(rng, specials), a_word(rng) + " |end|> * ")]
+        text = "".join(parts) + "<|end|>" * 5
+        expected = [*parts, "<|end|><|end|>", "<|end|><|end|>", "<|end|>"]
+        expect.equal(student.split_special(text, specials), expected, what="split_special(text, special_tokens)")
+    expect.equal(student.split_special("a<|end|>", []), ["a<|end|>"], what="split_special without special tokens")
+
+
+@pytest.mark.problem(
+    "bpe-train",
+    points=1,
+    hint={
+        "en": "merge_pair goes from the left to the right: what has just been merged cannot take part again, and every occurrence is merged. Try runs of one id, and a pair of equal ids.",
+        "zh": "merge_pair 从左到右进行：刚合并掉的不能再参与合并，每一处出现都要合并。试试同一个 id 连成一串、以及 pair 的两个 id 相同的情形。",
+    },
+)
+def test_pairs_merge_from_left_to_right(student, rng):
+    for pair, length, tail in (
+        ((7, 7), 11, [300, 7, 7, 7]),
+        ((7, 5), 17, [7, 5]),
+        ((7, 7), 30, [5, 7, 7, 7, 7, 7]),
+        ((5, 7), 1, []),
+        ((7, 7), 0, []),
+    ):
+        ids = [*(int(i) for i in rng.choice([5, 7, 7, 300], length)), *tail]
+        text = "".join(map(chr, ids)).replace(chr(pair[0]) + chr(pair[1]), chr(999))
+        kind = "equal" if pair[0] == pair[1] else "different"
+        merged = student.merge_pair(ids, pair, 999)
+        expect.equal(merged, [ord(c) for c in text], what=f"merge_pair for a pair of {kind} ids")
+
+
+@pytest.mark.problem(
+    "bpe-train",
+    points=3,
+    hint={
+        "en": "The merges are not those of counting all pairs anew each time. Words count as often as the text has them; merges stay within pre-tokens; after a merge the counts of all "
+        "pairs around it change, some down, some up, and `aaa` has (a, a) twice.",
+        "zh": "得到的合并与“每次都从头统计所有 pair”的结果不同。一个词在文本里出现几次就算几次；合并不出片段；每次合并之后，周围所有 pair 的计数都会变，有减有增；`aaa` 里 (a, a) 出现两次。",
+    },
+)
+def test_merges_are_those_of_a_full_count(student, rng):
+    runs = "".join(pick(rng, ["a", "a", "a", "b", " "]) * int(rng.integers(1, 6)) for _ in range(150))
+    for text, n_merges in ((a_text(rng, 400), 90), (runs, 25)):
+        _, merges = trained(student, text, n_merges)
+        expect.equal(merges, merges_here(words_here(text), n_merges), what="the merges")
+    text = a_text(rng, 3000, n_different=500)
+    _, merges = trained(student, text, 600)
+    expect.equal(merges, huggingface_merges(words_here(text), 600), what="600 merges of a longer text")
+
+
+@pytest.mark.problem(
+    "bpe-train",
+    points=1,
+    hint={
+        "en": "Where several pairs are equally frequent, the one with the smallest ids goes first: compare (left id, right id), a byte's id is its value, a merged token's comes later.",
+        "zh": "几个 pair 次数相同时，id 最小的先合并：比较 (左 id, 右 id)；字节的 id 就是它的值，合并出来的 token 排在后面。",
+    },
+)
+def test_ties_go_to_the_smallest_ids(student, rng):
+    for n_letters, n_merges in ((12, 10), (12, 10), (12, 10), (9, 30)):
+        text = different_letters(rng, n_letters)
+        _, merges = trained(student, text, n_merges)
+        expect.equal(
+            merges, merges_here([text.encode()], n_merges), what="the merges of a text whose pairs occur once each"
+        )
+
+
+@pytest.mark.problem(
+    "bpe-train",
+    points=2,
+    hint={
+        "en": "Special tokens cut the training text: their own characters are not counted, and what stands before and after them never becomes neighbours.",
+        "zh": "特殊 token 把训练文本切断：它们自己的字符不计数，它们前后的内容也不会变成邻居。",
+    },
+)
+def test_special_tokens_cut_the_training_text(student, rng):
+    specials = ["<|user|>", "<|end|>"]
+    documents = [
+        pick(rng, ["zig", "zag", "zog"]) + a_text(rng, 12, 9).strip() + pick(rng, ["qu", "qa"]) for _ in range(25)
+    ]
+    text = "".join(document + pick(rng, specials) for document in documents)
+    _, merges = trained(student, text, 60, specials)
+    expected = merges_here([word for document in documents for word in words_here(document)], 60)
+    expect.equal(merges, expected, what="the merges of a text with special tokens")
+
+
+@pytest.mark.problem(
+    "bpe-train",
+    points=1,
+    hint={
+        "en": "Which ids are there? The 256 bytes, the merges in order, the special tokens in order; vocab_size is all of them together, unless pairs run out. No room for bytes and special tokens: ValueError.",
+        "zh": "有哪些 id？256 个字节，按次序的各次合并，按次序的特殊 token；vocab_size 是它们的总数，除非 pair 用完了。如果连字节和特殊 token 都放不下，抛出 ValueError。",
+    },
+)
+def test_the_vocabulary_has_the_size_and_the_order_it_should(student, rng):
+    specials, text = ["<|two|>", "<|one|>", "<|pad|>"], different_letters(rng, 26)
+    for word, n_merges in ((text, 20), (text[:6], 40), (text, 0)):  # six letters are one token after five merges
+        vocab, merges = trained(student, word, n_merges, specials)
+        expected = merges_here([word.encode()], n_merges)
+        expect.equal(vocab, vocab_here(expected, specials), what=f"vocab with room for {n_merges} merges")
+        expect.that(
+            isinstance(merges, list) and len(merges) == len(expected), "merges should have an entry for each merge"
+        )
+    try:
+        student.train_bpe(text, 258, specials)
+    except StudentError as error:
+        expect.that(
+            error.type == "ValueError",
+            f"a vocabulary of 258 with 3 special tokens should raise ValueError, not {error.type}",
+        )
+    else:
+        expect.that(False, "a vocabulary of 258 with 3 special tokens should raise ValueError")
+
+
+@pytest.mark.problem(
+    "bpe-train",
+    points=2,
+    hint={
+        "en": "Your training takes far longer with 80 merges than with one: it goes through all words, or all pairs with their words, for each merge. A merge concerns only the words that have its pair: keep an index of them.",
+        "zh": "80 次合并比 1 次慢得太多：每次合并都把所有词过了一遍。一次合并只涉及含有那个 pair 的词：给它们建一个索引。",
+    },
+)
+def test_the_time_of_training_hardly_grows_with_merges(student, rng):
+    letters = list("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN")
+    # No pair within a pre-token is much more frequent than others; across them (!, space) is, whatever the seed.
+    text = "! ".join("".join(rng.permutation(letters)[:7]) for _ in range(900))
+    _, merges = trained(student, text, 80)
+    expect.equal(merges, huggingface_merges(words_here(text), 80), what="the merges of 900 words")
+    one, many = (lambda: lambda: trained(student, text, 1)), (lambda: lambda: trained(student, text, 80))
+    ratio = growth(one, many)
+    tell_diagnosis(student, "an index" if ratio < TRAINING_LIMIT else "a rescan for each merge")
+    expect.that(ratio < TRAINING_LIMIT, "the time of training grows too much with the number of merges")
+
+
+# --- 2. bpe-encode --------------------------------------------------------------------------------------------------
+
+
+def a_tokenizer(rng: Rng, n_merges: int = 300) -> tuple[dict[int, bytes], Merges]:
+    """A vocabulary trained here, by Hugging Face's trainer, on a text that the grammar of this file makes."""
+    merges = huggingface_merges(words_here(a_text(rng, 1500, n_different=150)), n_merges)
+    return vocab_here(merges), merges
+
+
+@pytest.mark.problem(
+    "bpe-encode",
+    points=3,
+    hint={
+        "en": "The ids differ from tiktoken's with the same vocabulary. Does encode cut the text into pre-tokens, begin with bytes, and merge the pair of the lowest rank first? Is anything added to the text?",
+        "zh": "用同样的词表，得到的 id 与 tiktoken 不同。encode 是否先预切分、从字节开始、每次先合并 rank 最小的 pair？有没有往文本里添加什么？",
+    },
+)
+def test_ids_agree_with_tiktoken(student, rng):
+    vocab, merges = a_tokenizer(rng)
+    library = tiktoken_here(vocab, {})
+    tokenizer = student.Tokenizer(vocab, merges, [])
+    for text in (a_text(rng, 150), a_text(rng, 60, n_different=9), any_characters(rng, 40), ""):
+        expect.equal(tokenizer.encode(text), library.encode(text), what="encode(text)")
+
+
+@pytest.mark.problem(
+    "bpe-encode",
+    points=2,
+    hint={
+        "en": "With merges in an unusual order, and ids in any order, the ids are wrong. The lowest rank goes first: not the longest token, not the leftmost pair, and not the smallest id. "
+        "The id of a token is the one that vocab has for it, for bytes, too.",
+        "zh": "合并的次序不寻常、id 的次序任意时，结果不对。先合并 rank 最小的：不是最长的 token，不是最左边的 pair，也不是 id 最小的。token 的 id 以 vocab 为准，字节也一样。",
+    },
+)
+def test_merges_apply_in_the_order_of_their_ranks(student, rng):
+    letters = [bytes([byte]) for byte in b"abcd"]
+    for _ in range(3):
+        tokens, merges = [*letters], []
+        while len(merges) < 25:
+            left, right = (tokens[int(i)] for i in rng.integers(0, len(tokens), 2))
+            if len(left + right) <= 5 and left + right not in tokens:
+                merges.append((left, right))
+                tokens.append(left + right)
+        everything = [*(bytes([byte]) for byte in range(256)), *tokens[4:]]
+        ids = rng.permutation(len(everything)) + 11
+        vocab = {int(i): token for i, token in zip(ids, everything, strict=True)}
+        words = ["".join(pick(rng, "abcd") for _ in range(int(rng.integers(2, 15)))) for _ in range(30)]
+        expected = [i for n, word in enumerate(words) for i in ids_here((" " * (n > 0) + word).encode(), vocab, merges)]
+        result = student.Tokenizer(vocab, merges, []).encode(" ".join(words))
+        expect.equal(result, expected, what="encode(text) with merges in an unusual order")
+
+
+@pytest.mark.problem(
+    "bpe-encode",
+    points=2,
+    hint={
+        "en": "decode(encode(text)) should be the text to the last character: white space at both ends, control characters, rare scripts, and special tokens.",
+        "zh": "decode(encode(text)) 应当与原文一字不差：首尾的空白、控制字符、少见的文字、特殊 token，一个都不能变。",
+    },
+)
+def test_every_text_comes_back(student, rng):
+    vocab, merges = a_tokenizer(rng, 100)
+    vocab[len(vocab)] = b"<|end|>"
+    tokenizer = student.Tokenizer(vocab, merges, ["<|end|>"])
+    for text in (
+        " " + a_text(rng, 30),
+        any_characters(rng, 60),
+        a_text(rng, 9) + "<|end|>  " + any_characters(rng, 9) + " \n",
+    ):
+        ids = tokenizer.encode(text)
+        expect.that(isinstance(ids, list) and all(type(i) is int for i in ids), "encode should return a list of int")
+        expect.equal(tokenizer.decode(ids), text, what="decode(encode(text))")
+
+
+@pytest.mark.problem(
+    "bpe-encode",
+    points=2,
+    hint={
+        "en": "A character may be spread over several tokens, and ids may be no text at all. Join the bytes of all tokens first, then decode; what is no UTF-8 becomes U+FFFD, and never an error.",
+        "zh": "一个字符可能分散在几个 token 里，而有些 id 序列根本不是文本。先把所有 token 的字节拼起来再解码；不合 UTF-8 的部分变成 U+FFFD，绝不报错。",
+    },
+)
+def test_bytes_are_joined_before_they_are_read(student, rng):
+    vocab, merges = a_tokenizer(rng, 100)
+    tokenizer = student.Tokenizer(vocab, merges, [])
+    whole = [byte for c in "语言🙂é" for byte in c.encode()]
+    cut = list(a_text(rng, 9).encode()) + list("语🙂".encode())[: int(rng.integers(4, 7))]
+    mess = [int(i) for i in rng.integers(0, len(vocab), 80)]
+    for ids in (whole, cut, mess, []):
+        expected = b"".join(vocab[i] for i in ids).decode("utf-8", errors="replace")
+        expect.equal(tokenizer.decode(ids), expected, what="decode(ids)")
+
+
+@pytest.mark.problem(
+    "bpe-encode",
+    points=2,
+    hint={
+        "en": "Each special token is one id, wherever it stands, and the text around it is encoded by itself. What is not in special_tokens is ordinary text, however it looks.",
+        "zh": "每个特殊 token 无论出现在哪里都是一个 id，它前后的文本各自编码。不在 special_tokens 里的，看起来再像也只是普通文本。",
+    },
+)
+def test_special_tokens_become_one_id_each(student, rng):
+    merges = huggingface_merges(words_here("<|end|> <|user|> " * 9 + a_text(rng, 200)), 150)
+    ordinary, vocab = vocab_here(merges), vocab_here(merges, ["<|end|>", "<|user|>"])
+    for specials in (["<|end|>", "<|user|>"], ["<|user|>"], []):
+        library = tiktoken_here(
+            ordinary, {token: i for i, token in enumerate(["<|end|>", "<|user|>"], len(ordinary)) if token in specials}
+        )
+        tokenizer = student.Tokenizer(vocab, merges, specials)
+        text = "".join(a_text(rng, 4) + pick(rng, ["", "x"]) + pick(rng, ["<|end|>", "<|user|>"]) for _ in range(9))
+        for document in (text, "<|user|><|user|><|end|>" + a_word(rng)):
+            expected = library.encode(document, allowed_special=set(specials), disallowed_special=())
+            expect.equal(tokenizer.encode(document), expected, what=f"encode(text) with {len(specials)} special tokens")
+
+
+@pytest.mark.problem(
+    "bpe-encode",
+    points=1,
+    hint={
+        "en": "Encoding takes far longer when the list of merges is longer, though the text needs none of them. Do you go through the list for each word? Look pairs up in a dictionary, made once.",
+        "zh": "合并列表变长之后，即使文本用不到那些合并，编码也慢了很多。你是不是每个词都把列表走一遍？用字典查 pair，而且只建一次。",
+    },
+)
+def test_the_time_of_encoding_does_not_grow_with_merges(student, rng):
+    text = " ".join("".join(rng.permutation(list("abcdefghij"))[:8]) for _ in range(500))
+    few = huggingface_merges(words_here(text), 60)
+    tokens = [bytes([byte]) for byte in range(128, 256)]  # none of which the text has
+    unused = [divmod(int(i), len(tokens)) for i in rng.permutation(len(tokens) ** 2)[:2000]]
+    many = [*((tokens[left], tokens[right]) for left, right in unused), *few]
+    ids = student.Tokenizer(vocab_here(many), many, []).encode(text)
+    expect.equal(ids, tiktoken_here(vocab_here(many), {}).encode(text), what="encode(text) with 2,060 merges")
+
+    def encode_with(merges: Merges) -> Call:
+        tokenizer = student.Tokenizer(vocab_here(merges), merges, [])  # a new one each time: none remembers the text
+        return lambda: tokenizer.encode(text)
+
+    ratio = growth(lambda: encode_with(few), lambda: encode_with(many))
+    tell_diagnosis(student, "a dictionary" if ratio < ENCODING_LIMIT else "a walk through all merges")
+    expect.that(ratio < ENCODING_LIMIT, "the time of encoding grows too much with the number of merges")

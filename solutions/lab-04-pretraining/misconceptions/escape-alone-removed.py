@@ -1,0 +1,24 @@
+"""Only the ESC character goes; the rest of an ANSI sequence stays as text."""
+
+NOTEBOOK = "data"
+HINT = {
+    "en": "The invisible ESC is gone, but '[32m' now stands in the text. An escape sequence goes as a whole, before control characters do.",
+    "zh": "看不见的 ESC 是删了，可“[32m”却留在了文本里。转义序列要整段删掉，而且要赶在删控制字符之前。",
+}
+FAILS = [
+    "test_clean_takes_what_is_unseen_and_keeps_what_is_seen",
+]
+
+
+def clean(text):
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    kept = []
+    for character in text:
+        category = unicodedata.category(character)
+        if category == "Zs":
+            kept.append(" ")
+        elif character in "\n\t" or (category != "Cc" and character not in "\ufeff\u200b"):
+            kept.append(character)
+    text = re.sub(r"[ \t]+$", "", "".join(kept), flags=re.MULTILINE)
+    text = re.sub(r"\n{3,}", "\n\n", text).strip("\n")
+    return unicodedata.normalize("NFC", text)

@@ -1,0 +1,25 @@
+"""Shuffled by PyTorch's global generator, once, at the start."""
+
+NOTEBOOK = "continued"
+HINT = {
+    "en": "Your order hangs on PyTorch's global random state: whatever else draws a number changes the data.",
+    "zh": "你的次序取决于 PyTorch 的全局随机状态：别处多抽一个随机数，数据就变了。",
+}
+FAILS = ["test_a_resumed_mixture_goes_on"]
+
+
+class ReplayBatches(ReplayBatches):
+    def __init__(self, domain, replay, batch_size, ratio, seed=0):
+        if not 0 <= ratio < 1:
+            raise ValueError(f"the share of replay is at least 0 and below 1, not {ratio}")
+        if not len(domain) or (ratio > 0 and not len(replay)):
+            raise ValueError("there is nothing to take from")
+        self.domain, self.replay = domain, replay
+        self.batch_size, self.ratio, self.seed = batch_size, ratio, seed
+        self.salt = int(torch.randint(10**6, ()))
+        self.n_domain, self.n_replay = 0, 0  # rows given so far: all else follows from these two
+
+    def row(self, source, number):
+        epoch, position = divmod(number, len(source))
+        generator = torch.Generator().manual_seed(self.salt + epoch)
+        return source[torch.randperm(len(source), generator=generator)[position]]

@@ -1,0 +1,19 @@
+"""Each batch by itself has ratio * batch_size replay rows, rounded."""
+
+NOTEBOOK = "continued"
+HINT = {
+    "en": "You round in each batch. A twelfth of replay in batches of four is then never any replay at all.",
+    "zh": "你在每个 batch 里各自取整。batch 为 4、回放占十二分之一时，就永远没有回放了。",
+}
+FAILS = ["test_every_prefix_has_its_share_of_replay"]
+
+
+class ReplayBatches(ReplayBatches):
+    def next_batch(self):
+        n_replay = round(self.ratio * self.batch_size)
+        n_domain = self.batch_size - n_replay
+        rows = [self.row(self.replay, self.n_replay + i) for i in range(n_replay)]
+        rows += [self.row(self.domain, self.n_domain + i) for i in range(n_domain)]
+        self.n_domain, self.n_replay = self.n_domain + n_domain, self.n_replay + n_replay
+        batch = torch.stack(rows)
+        return batch[:, :-1], batch[:, 1:]

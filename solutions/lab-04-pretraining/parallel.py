@@ -1,0 +1,1175 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown] tags=["en"]
+# # Lab 04, notebook 7: many GPUs
+#
+# A model of 7 billion parameters needs 112 GB before it has seen a single token, and on one GPU the 15 trillion tokens of Llama 3 would take it fifty years. So the work is split: the data, the
+# optimizer, the matrices, the layers. In this notebook **two real processes** train one model together, with your code, on your CPU. What they say to each other is what
+# 16,384 GPUs said to each other when Llama 3 was trained.
+#
+# **You will be able to**
+# - write data parallelism by hand, and say when the mean of the ranks' gradients is *not* the gradient of the batch;
+# - shard the optimizer as ZeRO does, and measure that each rank keeps only its share;
+# - split the matrices of a layer over the ranks as Megatron does, forward and backward;
+# - work out memory, communication and time of a training run, and check your figures against published ones.
+#
+# **Time** about three hours. Running everything takes about a minute on two CPU cores.
+#
+# **You need** `nn.Module`, autograd and AdamW; no other notebook of this lab. 2 GB of free memory, no GPU.
+
+# %% [markdown] tags=["zh"]
+# # 实验 04，第 7 个 notebook：许多张 GPU
+#
+# 一个 70 亿参数的模型，还没见到一个 token 就要占 112 GB；而只靠一张 GPU，学完 Llama 3 的 15 万亿 token 要五十年。所以要把活儿拆开：拆数据、拆优化器、拆矩阵、拆层。
+# 在这个 notebook 里，**两个真实的进程**用你写的代码、在你的 CPU 上一起训练同一个模型。它们之间说的话，和训练 Llama 3 时 16,384 张 GPU 之间说的话是一样的。
+#
+# **学完之后，你能够**
+# - 手写数据并行，并说清什么时候各个 rank 的梯度平均*不等于*整个 batch 的梯度；
+# - 像 ZeRO 那样把优化器切片，并测出每个 rank 只保存自己的那一份；
+# - 像 Megatron 那样把一层的矩阵切给各个 rank，前向和反向都对；
+# - 算出一次训练的显存、通信量和时间，并与公开发表的数字核对。
+#
+# **时间** 约三小时。全部单元格在两个 CPU 核上跑一遍约需一分钟。
+#
+# **预备知识** `nn.Module`、自动求导和 AdamW；不依赖本实验的其他 notebook。2 GB 空闲内存，不需要 GPU。
+
+# %% tags=["export"]
+import copy
+import math
+from collections.abc import Iterable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import labkit
+from labkit.ranks import Group
+
+# %%
+profile = "cpu"  # or "gpu": all the cards of this machine, with NCCL, and a wider model
+
+# %%
+import time
+
+import matplotlib.pyplot as plt
+from matplotlib.colors import ListedColormap
+from matplotlib.patches import Patch
+
+from labkit import corpora, plots, ranks
+
+SETTINGS = {
+    "cpu": {"device": "cpu", "width": 192, "steps": 120, "batch": 256},
+    "gpu": {"device": "cuda", "width": 4096, "steps": 1000, "batch": 4096},
+}[profile]
+DEVICE = SETTINGS["device"]
+RANKS = 2 if profile == "cpu" else torch.cuda.device_count()
+BLUE, ORANGE, GREY, GREEN = "#1f77b4", "#ff7f0e", "#d9d9d9", "#2ca02c"
+
+torch.manual_seed(0)
+plots.style()
+
+# %% [markdown] tags=["en"]
+# ## 1. A surprise
+#
+# A small model reads 8 bytes of English and predicts the next one (Bengio et al. 2003 did it with words). First one process trains it on 120 batches of 256. Then two processes do, each of
+# which **sees only its half of every batch**; they are two Python processes that share no memory, each with its own model and its own optimizer. We do that twice: once they average their gradients
+# before each step (that is PyTorch's `DistributedDataParallel`, one line), once somebody forgot that line.
+
+# %% [markdown] tags=["zh"]
+# ## 1. 一件出人意料的事
+#
+# 一个小模型读 8 个字节的英文，预测下一个字节（Bengio 等 2003 用词做过同样的事）。先由一个进程训练它，共 120 个 batch，每个 256 条。再换成两个进程，
+# 每个进程**只看到每个 batch 的一半**；它们是两个互不共享内存的 Python 进程，各有各的模型、各有各的优化器。这样训练两次：一次在每步之前先把梯度平均
+# （也就是 PyTorch 的 `DistributedDataParallel`，一行代码），另一次有人忘了写这一行。
+
+# %%
+CONTEXT = 8
+text = torch.tensor(list("\n".join(corpora.load("en", max_bytes=400_000)).encode()))
+windows = text.unfold(0, CONTEXT + 1, 1)  # (N, 9): at each byte, the 8 before the last and the last
+held_out, training = windows[-2000:], windows[: -2000 - CONTEXT]
+chosen = torch.randint(len(training), (SETTINGS["steps"], SETTINGS["batch"]))
+batches = training[chosen].contiguous()  # (steps, batch, 9)
+print(f"{len(text):,} bytes of text, from {corpora.sources('en')}")
+
+
+def new_model() -> nn.Module:
+    """The same one every time."""
+    torch.manual_seed(1)
+    width = SETTINGS["width"]
+    return nn.Sequential(
+        nn.Embedding(256, 16), nn.Flatten(), nn.Linear(16 * CONTEXT, width), nn.GELU(), nn.Linear(width, 256)
+    )
+
+
+def loss_of(model: nn.Module, rows: Tensor) -> Tensor:
+    """The mean loss of predicting the last byte of each row."""
+    return F.cross_entropy(model(rows[:, :-1]), rows[:, -1])
+
+
+def flat(model: nn.Module) -> Tensor:
+    """All weights in one row."""
+    return torch.cat([p.detach().flatten() for p in model.parameters()]).cpu()
+
+
+def train(group: Group, batches: Tensor, held_out: Tensor, average: bool) -> tuple[list[float], list[Tensor]]:
+    """The program that each rank runs: its share of every batch. Returns held-out losses and weights on the way."""
+    model = new_model().to(group.device)
+    replica = nn.parallel.DistributedDataParallel(model) if average and group.size > 1 else model
+    optimizer = torch.optim.AdamW(replica.parameters(), lr=3e-3)
+    losses, weights = [], [flat(model)]
+    for step, batch in enumerate(batches, start=1):
+        mine = batch.chunk(group.size)[group.rank].to(group.device)
+        optimizer.zero_grad()
+        loss_of(replica, mine).backward()
+        optimizer.step()
+        if step % 10 == 0:
+            with torch.no_grad():
+                losses.append(loss_of(model, held_out.to(group.device)).item())
+            weights.append(flat(model))
+    return losses, weights
+
+
+def train_twice(group: Group, batches: Tensor, held_out: Tensor) -> list[tuple[list[float], list[Tensor]]]:
+    return [train(group, batches, held_out, average) for average in (True, False)]
+
+
+[(alone_losses, alone)] = ranks.threads(1, train, batches, held_out, False)  # one rank: an ordinary training loop
+start = time.perf_counter()
+results = ranks.processes(RANKS, train_twice, batches, held_out, device=DEVICE)
+together, apart = zip(*results, strict=True)  # each: losses and weights of rank 0, of rank 1, ...
+print(f"{RANKS} processes: {time.perf_counter() - start:.0f} s, most of it to start Python and import torch")
+
+# %%
+ticks = [10 * i for i in range(len(alone))]
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.4))
+left.plot(ticks[1:], alone_losses, color=GREY, lw=6, label="one process, whole batches")
+left.plot(ticks[1:], together[0][0], color=BLUE, label="two processes that average, rank 0")
+for rank in (0, 1):
+    left.plot(ticks[1:], apart[rank][0], "--", color=ORANGE, label="two that do not" if rank == 0 else None)
+left.set(xlabel="step", title="loss on held-out text (nats per byte)")
+left.legend(frameon=False)
+for name, (first, second), colour in [
+    ("rank 0 and rank 1, not averaging", (apart[0][1], apart[1][1]), ORANGE),
+    ("one process and rank 0, averaging", (alone, together[0][1]), GREY),
+    ("rank 0 and rank 1, averaging", (together[0][1], together[1][1]), BLUE),
+]:
+    right.plot(ticks, [(a - b).norm().item() for a, b in zip(first, second, strict=True)], color=colour, label=name)
+right.set_yscale("symlog", linthresh=1e-6)
+right.set_ylim(-3e-7, 1e3)
+right.set(xlabel="step", title="distance between the weights of two replicas")
+right.legend(frameon=False)
+plt.show()
+print(f"rank 0 and rank 1, averaging: largest difference {(together[0][1][-1] - together[1][1][-1]).abs().max():.1e}")
+print(f"one process and rank 0:       largest difference {(alone[-1] - together[0][1][-1]).abs().max():.1e}")
+drifted = (apart[0][1][-1] - apart[1][1][-1]).norm()
+print(f"not averaging: distance {drifted:.1f} between weights {alone[-1].norm():.1f} long")
+
+# %% [markdown] tags=["en"]
+# The two that averaged ended up with **the same weights to the last bit**, and with those of the single process up to rounding, though neither ever saw a whole batch. The two that did not are
+# two different models by now: nothing fails, no error appears, the loss of each even looks reasonable. Each simply learnt from half of the data, and one of them will be thrown away.
+#
+# How does a cell of a notebook run in another process? `ranks.processes(2, program, ...)` starts two fresh Pythons, sends them the function with all that it uses, and lets them find each other.
+# Each gets a `group`, its only way to the others:
+#
+# | | gets | returns, on every rank |
+# |---|---|---|
+# | `group.rank`, `group.size` | | who I am: 0, 1, …, and how many we are |
+# | `group.all_reduce(x)` | $(n)$ | the **sum** of all ranks' `x`, $(n)$ |
+# | `group.broadcast(x, source)` | $(n)$ | the `x` of rank `source` |
+# | `group.all_gather(x)` | $(n)$ | everybody's `x`, one after another, $(\mathrm{size}\cdot n)$ |
+# | `group.reduce_scatter(x)` | $(\mathrm{size}\cdot n)$ | **its own part** of the sum, $(n)$: rank 0 the first $n$, and so on |
+#
+# These four are all there is: DDP, ZeRO, tensor parallelism are made of them. All ranks run the *same* program, and must call the *same* operations in the same order; one that does not leaves
+# the others waiting. `ranks.threads` runs the same program with threads in this process: fast to start, and what the checks use. Here they are at work:
+
+# %% [markdown] tags=["zh"]
+# 做了平均的两个进程，最后的权重**每一个比特都相同**，与单个进程的结果也只差舍入误差，尽管它们谁也没见过完整的 batch。没做平均的两个，此时已经是两个不同的模型：
+# 没有任何报错，各自的 loss 甚至看着还行。它们只是各学了一半数据，而其中一个迟早要扔掉。
+#
+# notebook 里的一个单元格怎么能跑在另一个进程里？`ranks.processes(2, program, ...)` 会启动两个全新的 Python，把这个函数连同它用到的一切发过去，再让它们互相找到对方。
+# 每个进程拿到一个 `group`，这是它与其他进程联系的唯一途径：
+#
+# | | 传入 | 每个 rank 上的返回值 |
+# |---|---|---|
+# | `group.rank`、`group.size` | | 我是几号（0、1……），一共几个 |
+# | `group.all_reduce(x)` | $(n)$ | 所有 rank 的 `x` 之**和**，$(n)$ |
+# | `group.broadcast(x, source)` | $(n)$ | `source` 号 rank 的 `x` |
+# | `group.all_gather(x)` | $(n)$ | 所有 rank 的 `x` 依次接起来，$(\mathrm{size}\cdot n)$ |
+# | `group.reduce_scatter(x)` | $(\mathrm{size}\cdot n)$ | 总和中**属于自己的那一段**，$(n)$：0 号拿前 $n$ 个，依此类推 |
+#
+# 全部家当就是这四个：DDP、ZeRO、张量并行都由它们拼成。所有 rank 运行*同一个*程序，必须按相同的顺序调用*相同的*操作；谁不照做，其他 rank 就只能干等。
+# `ranks.threads` 用本进程里的线程运行同样的程序：启动快，检查单元格用的就是它。先看它们怎么工作：
+
+
+# %%
+def four_operations(group: Group) -> dict[str, list[float]]:
+    x = torch.arange(2.0) + 10 * group.rank
+    results = {
+        "x": x,
+        "all_reduce(x)": group.all_reduce(x),
+        "broadcast(x, 1)": group.broadcast(x, 1),
+        "all_gather(x)": group.all_gather(x),
+        "reduce_scatter(x)": group.reduce_scatter(x),
+    }
+    return {name: value.tolist() for name, value in results.items()}
+
+
+both = ranks.threads(2, four_operations)
+for name in both[0]:
+    print(f"{name:18} rank 0: {both[0][name]!s:26} rank 1: {both[1][name]}")
+
+# %% [markdown] tags=["en"]
+# ## 2. Data parallelism
+#
+# Why does it work? The loss of a batch is a mean, so its gradient is the mean of the examples' gradients, and it does not matter who computes which. Let rank $r$ have $n_r$ of the examples, and let $g_r$ be the gradient
+# of the mean loss over **its own**. Then the gradient of the whole batch is
+#
+# $$ g = \frac{\sum_r n_r\, g_r}{\sum_r n_r} .$$
+#
+# If all $n_r$ are equal, that is the mean of the $g_r$, and DDP computes just that. If they are not (the last batch of an epoch; tokens that are not padding, whose number differs on every rank), the
+# mean of the means is **not** the mean: an example on a rank with few of them counts for more. You met this in gradient accumulation; across ranks it is the same mistake.
+#
+# **The pitfall of this section.** A parameter that took no part in a rank's batch has `grad = None` there: an expert of a mixture that no token chose, a head for another language. If that rank skips it
+# while the others average it, the ranks no longer call the same operations, and a real run hangs until somebody kills it. No gradient is a gradient of zero.
+#
+# ### `average_gradients`
+#
+# The problem of this notebook is worth 14 points, and has four parts, in sections 2 to 5. This is the first. `labkit.check("parallel")`, in a cell of your own, shows at any time
+# what is right already; what is not written yet it marks as not defined.
+
+# %% [markdown] tags=["zh"]
+# ## 2. 数据并行
+#
+# 为什么行得通？一个 batch 的损失是平均值，所以它的梯度就是各个样本梯度的平均，由谁来算哪一部分无所谓。设 rank $r$ 有 $n_r$ 个样本，
+# $g_r$ 是**它自己那些样本**的平均损失的梯度，那么整个 batch 的梯度是
+#
+# $$ g = \frac{\sum_r n_r\, g_r}{\sum_r n_r} .$$
+#
+# 如果各个 $n_r$ 相等，这就是 $g_r$ 的平均，DDP 算的正是它。如果不等（一个 epoch 的最后一个 batch；除去填充之后各 rank 的 token 数不同），
+# 平均的平均就**不是**平均：样本少的 rank 上，每个样本占的分量更重。梯度累积里你见过这个错误；换成多个 rank，错法一模一样。
+#
+# **本节的坑。** 某个参数若没有参与这个 rank 的计算，它在这里的 `grad` 就是 None：比如没有 token 选中的专家，或者另一种语言的输出头。如果这个 rank 跳过它，而别的 rank 要平均它，
+# 各 rank 调用的操作就对不上了，真实的训练会一直卡住，直到有人把它杀掉。没有梯度，就是梯度为零。
+#
+# ### `average_gradients`
+#
+# 这个 notebook 的题目共 14 分，分四个部分（第 2 到 5 节），这是第一部分。随时可以在自己的单元格里运行 `labkit.check("parallel")`，看看哪些已经对了；还没写到的部分会显示“尚未定义”，不必在意。
+
+
+# %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "average-solution", "cell_type": "code"}
+def average_gradients(model: nn.Module, group: Group, n_examples: int) -> None:
+    """Replaces the gradients of a replica by those of the mean loss over the examples of all ranks.
+
+    Args:
+        model: its gradients are those of the mean loss over this rank's own examples.
+        n_examples: how many these are. Ranks may have different numbers.
+
+    Afterwards each parameter that requires a gradient has one, the same on all ranks; a parameter that had none on
+    a rank counts as zero there. Parameters that do not require one are left alone.
+
+    Source: Li et al. 2020, PyTorch Distributed, section 3.2, there for equal numbers.
+    """
+    ### BEGIN SOLUTION
+    total = group.all_reduce(torch.tensor(float(n_examples), device=group.device)).item()
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            gradient = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            parameter.grad = group.all_reduce(gradient * n_examples) / total
+    ### END SOLUTION
+
+
+# %% [markdown] tags=["en"]
+# Two programs that use it (these are given, and grading runs them too). The first does what its name says; the second is a training loop whose ranks have shares of any size.
+
+# %% [markdown] tags=["zh"]
+# 下面两个程序会用到它（这是给定的，评分时也运行它们）。第一个如其名；第二个是一个训练循环，各 rank 分到的份额可大可小。
+
+
+# %% tags=["export"]
+def average_on_each(group: Group, models: list[nn.Module], counts: list[int]) -> list[Tensor | None]:
+    """Each rank averages the gradients that its model has, and returns them."""
+    average_gradients(models[group.rank], group, counts[group.rank])
+    return [parameter.grad for parameter in models[group.rank].parameters()]
+
+
+def train_on_each(
+    group: Group, model: nn.Module, x: Tensor, y: Tensor, cuts: list[int], lr: float
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Each rank trains a copy of the model with SGD.
+
+    Args:
+        x, y: (steps, batch, ...): of each batch, rank r sees cuts[r] to cuts[r + 1] only.
+
+    Returns:
+        the parameters, and the gradients of the last step.
+    """
+    model = copy.deepcopy(model).to(group.device)
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+    mine = slice(cuts[group.rank], cuts[group.rank + 1])
+    for inputs, targets in zip(x[:, mine].to(group.device), y[:, mine].to(group.device), strict=True):
+        optimizer.zero_grad()
+        F.cross_entropy(model(inputs), targets).backward()
+        average_gradients(model, group, len(inputs))
+        optimizer.step()
+    return [p.detach().cpu() for p in model.parameters()], [p.grad.cpu() for p in model.parameters()]
+
+
+# %% [markdown] tags=["en"]
+# **Two real processes, uneven shares.** Of each batch of 256, rank 0 gets 32 and rank 1 gets 224. We compare with one process that sees all 256; and with DDP, which divides by the number of ranks.
+
+# %% [markdown] tags=["zh"]
+# **两个真实的进程，份额不均。** 每个 batch 的 256 条里，0 号拿 32 条，1 号拿 224 条。与看到全部 256 条的单个进程比较；再与 DDP 比较：DDP 除以的是 rank 的个数。
+
+
+# %%
+def ddp_gradients(group: Group, model: nn.Module, rows: Tensor, cuts: list[int]) -> tuple[Tensor, list[list[int]]]:
+    """DDP's gradients for one batch, in one row, and how many numbers each of its all-reduces carries."""
+    from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
+
+    replica = nn.parallel.DistributedDataParallel(model.to(group.device), bucket_cap_mb=0.05)
+    sizes = []
+
+    def count(state: None, bucket: torch.distributed.GradBucket) -> torch.futures.Future[Tensor]:
+        sizes.append([gradient.numel() for gradient in bucket.gradients()])
+        return allreduce_hook(None, bucket)
+
+    replica.register_comm_hook(None, count)
+    mine = rows[cuts[group.rank] : cuts[group.rank + 1]].to(group.device)
+    for _ in range(2):  # the first pass tells DDP in which order the gradients come, and it packs its buckets anew
+        sizes.clear()
+        model.zero_grad()
+        loss_of(replica, mine).backward()
+    return torch.cat([p.grad.flatten() for p in model.parameters()]).cpu(), sizes
+
+
+def yours_and_ddp(group: Group, model: nn.Module, batches: Tensor, cuts: list[int]) -> tuple:
+    yours = train_on_each(group, model, batches[..., :-1], batches[..., -1], cuts, 0.5)
+    return yours, ddp_gradients(group, model, batches[0], cuts)
+
+
+model, cuts = new_model(), [0, SETTINGS["batch"] // 8, SETTINGS["batch"]]
+uneven = ranks.processes(2, yours_and_ddp, model, batches[:5], cuts, device=DEVICE)
+[whole] = ranks.threads(1, train_on_each, model, batches[:5, :, :-1], batches[:5, :, -1], [0, SETTINGS["batch"]], 0.5)
+weights = [torch.cat([p.flatten() for p in yours[0]]) for yours in (uneven[0][0], uneven[1][0], whole)]
+print("five steps of SGD with your average_gradients, 32 and 224 examples:")
+print(f"  rank 0 and rank 1:      largest difference {(weights[0] - weights[1]).abs().max():.1e}")
+print(f"  rank 0 and one process: largest difference {(weights[0] - weights[2]).abs().max():.1e}")
+
+ddp, buckets = uneven[0][1]
+loss_of(model, batches[0]).backward()
+right = torch.cat([p.grad.flatten() for p in model.parameters()])
+print(f"DDP's gradient of the first batch is off by {(ddp - right).norm() / right.norm():.0%}: a mean of means")
+print(f"it makes {len(buckets)} all-reduces, of {buckets} numbers")
+
+# %% [markdown] tags=["en"]
+# With unequal shares DDP is wrong, silently; that is why trainers count tokens across ranks (`average_tokens_across_devices` in Hugging Face's `TrainingArguments`). In two other things DDP is cleverer than we are. It puts gradients
+# in **buckets** (25 MB each by default): one large message costs less than many small ones. And look at the order of the numbers: the *last* layer comes first. As soon as the backward pass has filled a bucket, DDP sends it off,
+# **while** the gradients of the earlier layers are still being computed:
+
+# %% [markdown] tags=["zh"]
+# 份额不等时 DDP 的结果是错的，而且不声不响；所以训练框架要跨 rank 统计 token 数（Hugging Face 的 `TrainingArguments` 里叫 `average_tokens_across_devices`）。另外两点上，DDP 比我们聪明。
+# 它把梯度装进**桶**（bucket，默认每个 25 MB）：发一个大消息比发许多小消息便宜。再看这些数字的次序：*最后*一层排在最前。反向传播一填满一个桶，DDP 就把它发出去，
+# 而**与此同时**，前面各层的梯度还在计算：
+
+# %%
+figure, axes = plt.subplots(figsize=(9, 2.6))
+compute, send = 1.0, 0.8  # of one layer, in arbitrary units
+for row, overlap in enumerate([False, True]):
+    y0, free = 3 * row, 0.0
+    for index, layer in enumerate([4, 3, 2, 1]):
+        axes.barh(y0, compute, left=index * compute, color=BLUE, edgecolor="white")
+        axes.text((index + 0.5) * compute, y0, f"layer {layer}", ha="center", va="center", color="white", fontsize=8)
+        free = max(free, (index + 1) * compute if overlap else 4 * compute)
+        axes.barh(y0 + 1, send, left=free, color=ORANGE, edgecolor="white")
+        axes.text(free + send / 2, y0 + 1, f"{layer}", ha="center", va="center", color="white", fontsize=8)
+        free += send
+    axes.text(-0.1, y0 + 0.5, "overlapped" if overlap else "one after the other", ha="right", va="center")
+axes.set(xlim=(-2.2, 7.6), xlabel="time", xticks=[], yticks=[])
+axes.invert_yaxis()
+axes.spines["left"].set_visible(False)
+axes.legend(
+    [Patch(color=BLUE), Patch(color=ORANGE)], ["backward pass", "all-reduce"], frameon=False, loc="center right"
+)
+plt.show()
+
+# %%
+labkit.check("parallel")  # the first two cases are about this part; the others come below
+
+# %% [markdown] tags=["en"]
+# ## 3. ZeRO: who keeps the optimizer?
+#
+# What fills a GPU's memory? In mixed precision, for each parameter (Rajbhandari et al. 2020, section 3.1):
+#
+# | | bytes per parameter | 7 B parameters |
+# |---|---|---|
+# | weights in bfloat16 | 2 | 14 GB |
+# | gradients in bfloat16 | 2 | 14 GB |
+# | AdamW: weights, mean and variance in float32 | 4 + 4 + 4 | 84 GB |
+# | together | **16** | **112 GB** |
+#
+# A card of 80 GB cannot even begin. And in data parallelism **every** rank has the same 112 GB: 64 ranks keep 64 copies of an optimizer that all do the same sum. ZeRO lets each of $N$ ranks keep one $N$-th, in three stages:
+#
+# | stage | what is cut in $N$ parts | bytes per parameter |
+# |---|---|---|
+# | 0 (DDP) | nothing | $2 + 2 + 12$ |
+# | 1 | optimizer states | $2 + 2 + 12/N$ |
+# | 2 | and gradients | $2 + 2/N + 12/N$ |
+# | 3 (FSDP) | and weights | $2/N + 2/N + 12/N$ |
+#
+# Who holds what, on four GPUs? Each square is a model: its rows are layers, its columns parts of each matrix.
+
+# %% [markdown] tags=["zh"]
+# ## 3. ZeRO：优化器归谁保管？
+#
+# GPU 的显存被什么占满了？混合精度训练里，每个参数要占（Rajbhandari 等 2020，3.1 节）：
+#
+# | | 每个参数的字节数 | 70 亿参数 |
+# |---|---|---|
+# | bfloat16 权重 | 2 | 14 GB |
+# | bfloat16 梯度 | 2 | 14 GB |
+# | AdamW：float32 的权重、一阶矩、二阶矩 | 4 + 4 + 4 | 84 GB |
+# | 合计 | **16** | **112 GB** |
+#
+# 一张 80 GB 的卡根本没法开始。而在数据并行里，**每个** rank 都有同样的 112 GB：64 个 rank 存着 64 份优化器，做的全是同一道算术。ZeRO 让 $N$ 个 rank 各保管 $N$ 分之一，分三个阶段：
+#
+# | 阶段 | 什么被切成 $N$ 份 | 每个参数的字节数 |
+# |---|---|---|
+# | 0（DDP） | 什么都不切 | $2 + 2 + 12$ |
+# | 1 | 优化器状态 | $2 + 2 + 12/N$ |
+# | 2 | 再加上梯度 | $2 + 2/N + 12/N$ |
+# | 3（FSDP） | 再加上权重 | $2/N + 2/N + 12/N$ |
+#
+# 四张 GPU 时，谁持有什么？每个方块是一个模型：行是层，列是每个矩阵的各个部分。
+
+# %%
+GPUS = 4
+EMPTY, BORROWED, HELD = 0, 1, 2
+
+
+def holdings(strategy: str) -> Tensor:
+    """(3, 4, 4, 4): of weights, gradients and optimizer states, what each GPU holds: its layers and their parts."""
+    grid = torch.full((3, GPUS, 4, 4), HELD)
+    own = torch.full((GPUS, 4, 4), EMPTY)
+    for gpu in range(GPUS):
+        if strategy == "tensor parallel":
+            own[gpu, :, gpu] = HELD
+        else:  # a slice of the row of all weights is, more or less, a layer
+            own[gpu, gpu] = HELD
+    if strategy in ("tensor parallel", "pipeline parallel"):
+        grid[:] = own
+    stage = int(strategy[-1]) if strategy.startswith("ZeRO") else 0
+    for kind in range(3)[3 - stage :]:
+        grid[kind] = own
+    if stage == 3:  # gathered for the moment in which a layer is computed
+        grid[0][own == EMPTY] = BORROWED
+    return grid
+
+
+figure, panels = plt.subplots(2, 3, figsize=(11, 5.6))
+colours = ListedColormap(["#f4f4f4", "#b7d3ea", BLUE])
+names = ["DDP", "ZeRO 1", "ZeRO 2", "ZeRO 3", "tensor parallel", "pipeline parallel"]
+for panel, name in zip(panels.flat, names, strict=True):
+    grid = F.pad(holdings(name).float(), (0, 1, 0, 1), value=math.nan)  # gaps between the squares
+    panel.imshow(grid.permute(0, 2, 1, 3).flatten(2).flatten(0, 1)[:-1, :-1], cmap=colours, vmin=0, vmax=2)
+    panel.set_xticks([5 * gpu + 1.5 for gpu in range(GPUS)], [f"GPU {gpu}" for gpu in range(GPUS)], fontsize=8)
+    panel.set_yticks([1.5, 6.5, 11.5], ["weights", "gradients", "AdamW"], fontsize=8)
+    panel.tick_params(length=0)
+    panel.set_frame_on(False)
+    panel.set_title(name)
+figure.legend(
+    [Patch(color=BLUE), Patch(color="#b7d3ea"), Patch(color="#f4f4f4")],
+    ["holds", "borrows for a moment", "has nothing of it"],
+    loc="lower center",
+    ncols=3,
+    frameon=False,
+)
+figure.tight_layout(rect=(0, 0.05, 1, 1))
+plt.show()
+
+# %% [markdown] tags=["en"]
+# With DDP and ZeRO every GPU **computes the whole model** on its own data, and only keeps less of it. With tensor and pipeline parallelism a GPU computes only its own part, and the
+# activations travel instead.
+#
+# ### `ShardedAdamW`: ZeRO, stage 1
+#
+# Put all parameters in one row, with zeros at the end if the ranks do not divide it, and cut it in `size` equal shards. Each rank has an ordinary `torch.optim.AdamW` **over its own shard only**. A step is
+#
+# ```
+#             gradients of rank 0  ████████████            ██████ ── AdamW, rank 0 ──→ ██████
+#                                              } reduce_scatter ÷ size                       } all_gather ──→ ████████████ on both
+#             gradients of rank 1  ████████████            ██████ ── AdamW, rank 1 ──→ ██████
+# ```
+#
+# What does that cost? DDP's all-reduce *is* a reduce-scatter followed by an all-gather (section 5 shows it). Here the first half carries gradients and the second half new weights. So ZeRO 1 sends **no byte more** than DDP.
+
+# %% [markdown] tags=["zh"]
+# 在 DDP 和 ZeRO 里，每张 GPU 都在自己的数据上**计算整个模型**，只是保管得少一些。张量并行和流水线并行则不同：一张 GPU 只算自己的那一部分，来回传的是激活值。
+#
+# ### `ShardedAdamW`：ZeRO 第 1 阶段
+#
+# 把所有参数排成一行（如果 rank 数除不尽，末尾补零），切成 `size` 个等长的片。每个 rank 有一个普通的 `torch.optim.AdamW`，**只管自己的那一片**。走一步就是
+#
+# ```
+#             rank 0 的梯度  ████████████            ██████ ── rank 0 的 AdamW ──→ ██████
+#                                        } reduce_scatter ÷ size                         } all_gather ──→ 两边都得到 ████████████
+#             rank 1 的梯度  ████████████            ██████ ── rank 1 的 AdamW ──→ ██████
+# ```
+#
+# 代价是什么？DDP 的 all-reduce *本来就是* reduce-scatter 再接 all-gather（第 5 节会看到）。这里只不过前半程传的是梯度，后半程传的是新权重。所以 ZeRO 1 比 DDP **一个字节也没多传**。
+
+
+# %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "zero-solution", "cell_type": "code"}
+class ShardedAdamW:
+    """AdamW of which each rank keeps and computes only its share (ZeRO, stage 1).
+
+    All ranks begin with the same parameters and have the same number of examples in each step.
+
+    Attributes:
+        shard: nn.Parameter (ceil(n / size),): this rank's part of the row of all n numbers, the parameters flattened in
+            their order; the row is filled up with zeros at its end.
+        optimizer: torch.optim.AdamW over [shard].
+
+    Source: Rajbhandari et al. 2020, ZeRO, section 5.1.
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter], group: Group, **hyper: float) -> None:
+        """`hyper`: lr, betas, eps, weight_decay, as torch.optim.AdamW takes them."""
+        ### BEGIN SOLUTION
+        self.parameters, self.group = list(parameters), group
+        row = self._row([parameter.detach() for parameter in self.parameters])
+        self.shard = nn.Parameter(row.chunk(group.size)[group.rank].clone())
+        self.optimizer = torch.optim.AdamW([self.shard], **hyper)
+        ### END SOLUTION
+
+    def step(self) -> None:
+        """One step with the mean of the ranks' gradients; the parameters are then the same on all ranks.
+
+        Each parameter has the gradient of the mean loss over this rank's own examples. None counts as zero: unlike
+        torch.optim.AdamW, which leaves such a parameter alone, for the row is one tensor.
+        """
+        ### BEGIN SOLUTION
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters]
+        self.shard.grad = self.group.reduce_scatter(self._row(gradients)) / self.group.size
+        self.optimizer.step()
+        row = self.group.all_gather(self.shard)
+        for parameter in self.parameters:
+            parameter.data, row = row[: parameter.numel()].view_as(parameter), row[parameter.numel() :]
+
+    def _row(self, tensors: list[Tensor]) -> Tensor:
+        """All numbers in one row, with zeros at the end so that the ranks divide it."""
+        row = torch.cat([tensor.flatten() for tensor in tensors])
+        return F.pad(row, (0, -len(row) % self.group.size))
+        ### END SOLUTION
+
+
+# %% tags=["export"]
+def sharded_steps(
+    group: Group, model: nn.Module, gradients: list[list[list[Tensor | None]]], hyper: dict[str, float]
+) -> tuple[list[Tensor], dict[str, Tensor]]:
+    """Steps of ShardedAdamW on a copy of the model: in step s, rank r has the gradients gradients[s][r].
+
+    Returns:
+        all parameters in one row, after each step; and the state that the rank keeps.
+    """
+    model = copy.deepcopy(model).to(group.device)
+    optimizer = ShardedAdamW(model.parameters(), group, **hyper)
+    rows = []
+    for step in gradients:
+        for parameter, gradient in zip(model.parameters(), step[group.rank], strict=True):
+            parameter.grad = None if gradient is None else gradient.clone().to(group.device)
+        optimizer.step()
+        rows.append(torch.cat([parameter.detach().flatten() for parameter in model.parameters()]).cpu())
+    state = optimizer.optimizer.state_dict()["state"][0]
+    return rows, {name: value.cpu() for name, value in state.items()}
+
+
+# %% [markdown] tags=["en"]
+# **Measured.** The model of section 1, three steps in two real processes: the same weights as with one plain AdamW, from half the state on each rank. Beside it PyTorch's own
+# `ZeroRedundancyOptimizer`, which deals out whole parameters rather than cutting the row, so its ranks are only about even.
+
+# %% [markdown] tags=["zh"]
+# **实测。** 还是第 1 节的模型，在两个真实的进程里走三步：权重与一个普通的 AdamW 相同，而每个 rank 只存一半状态。旁边是 PyTorch 自带的
+# `ZeroRedundancyOptimizer`：它把整个整个的参数分给各 rank，而不是把那一行切开，所以各 rank 只是大致均匀。
+
+
+# %%
+def state_bytes(state: dict[str, Tensor]) -> int:
+    """What the optimizer keeps for one parameter."""
+    return sum(value.numel() * value.element_size() for value in state.values())
+
+
+def library_steps(
+    group: Group, model: nn.Module, gradients: list[list[list[Tensor]]], hyper: dict[str, float]
+) -> tuple[list[Tensor], int]:
+    """As sharded_steps, with PyTorch's ZeroRedundancyOptimizer; the gradients are averaged first, as DDP would."""
+    from torch.distributed.optim import ZeroRedundancyOptimizer
+
+    model = model.to(group.device)
+    optimizer = ZeroRedundancyOptimizer(model.parameters(), torch.optim.AdamW, **hyper)
+    rows = []
+    for step in gradients:
+        for parameter, gradient in zip(model.parameters(), step[group.rank], strict=True):
+            parameter.grad = group.all_reduce(gradient.to(group.device)) / group.size
+        optimizer.step()
+        rows.append(flat(model))
+    return rows, sum(state_bytes(state) for state in optimizer.optim.state.values())
+
+
+def yours_and_library_steps(group: Group, *args: object) -> tuple:
+    return sharded_steps(group, *args), library_steps(group, *args)
+
+
+model, hyper = new_model(), {"lr": 1e-2, "weight_decay": 0.1}
+gradients = [[[torch.randn_like(p) for p in model.parameters()] for _ in range(2)] for _ in range(3)]
+results = ranks.processes(2, yours_and_library_steps, model, gradients, hyper, device=DEVICE)
+mine, library = zip(*results, strict=True)
+
+plain = new_model()
+optimizer = torch.optim.AdamW(plain.parameters(), **hyper)
+for step in gradients:
+    for parameter, of_0, of_1 in zip(plain.parameters(), *step, strict=True):
+        parameter.grad = (of_0 + of_1) / 2
+    optimizer.step()
+whole = sum(state_bytes(state) for state in optimizer.state.values())
+print(f"{flat(plain).numel():,} parameters; one AdamW keeps {whole:,} bytes")
+for name, rows, kept in [
+    ("yours", mine[0][0], [state_bytes(state) for _, state in mine]),
+    ("PyTorch", library[0][0], [total for _, total in library]),
+]:
+    difference = (rows[-1] - flat(plain)).abs().max()
+    print(f"{name:8} {kept} bytes on rank 0 and 1, weights within {difference:.0e} of plain AdamW")
+
+counts = [1, 2, 3, 4, 6, 8]
+kept = [
+    [state_bytes(state) for _, state in ranks.threads(n, sharded_steps, model, [gradients[0] * 4], hyper)]
+    for n in counts
+]
+figure, axes = plt.subplots(figsize=(7, 2.8))
+axes.bar([str(n) for n in counts], [max(each) / 1e3 for each in kept], color=BLUE)
+axes.plot(range(len(counts)), [whole / n / 1e3 for n in counts], "o", color=ORANGE, label="all of it / number of ranks")
+axes.set(xlabel="ranks", ylabel="kB", title="AdamW's state on each rank, measured")
+axes.legend(frameon=False)
+plt.show()
+
+# %% [markdown] tags=["en"]
+# ## 4. Tensor parallelism
+#
+# ZeRO splits what is *kept*. But a large model is also too slow, and its activations too large, on one GPU: the **computing** has to be split within a layer. Take the feed-forward network, $Z = \mathrm{GELU}(X A + a)\,B + b$, and two GPUs
+# (Shoeybi et al. 2019, section 3). There are two ways to cut a matrix:
+#
+# $$ A = \begin{pmatrix} A_0 & A_1\end{pmatrix}\ \text{by columns:}\quad X A = \begin{pmatrix} X A_0 & X A_1 \end{pmatrix}
+# \qquad\qquad
+# B = \begin{pmatrix} B_0 \\ B_1\end{pmatrix}\ \text{by rows:}\quad Y B = Y_0 B_0 + Y_1 B_1 .$$
+#
+# By columns, each GPU gets **whole entries** of the hidden layer, and can apply GELU to them. By rows it would get *summands*, and $\mathrm{GELU}(u + v) \ne \mathrm{GELU}(u) + \mathrm{GELU}(v)$: one would have to stop and sum first. So: the first matrix by
+# columns, the second by rows. The pieces fit together, and one all-reduce at the end is all:
+#
+# ```
+#                      ┌── GPU 0:  GELU(X A₀ + a₀) ── · B₀ ──┐
+#   X  ──── f ─────────┤                                     ├──── g ──── + b ──── Z
+#                      └── GPU 1:  GELU(X A₁ + a₁) ── · B₁ ──┘
+#           forward:  X goes to both, nothing to do          forward:  all_reduce, the sum of both
+#           backward: all_reduce of the gradients for X      backward: the gradient goes to both, nothing to do
+# ```
+#
+# $f$ and $g$ mirror each other. Why must $f$ sum in the backward pass? $X$ is used on both GPUs, and a variable that is used twice gets the sum of two gradients. Nothing in the forward pass will tell you if you forget it.
+#
+# **The pitfalls of this section.** $b$ is added **once**, after the sum: if every GPU adds it to its part, it arrives `size` times. And `nn.Linear` stores its weight transposed, (out, in): a *column* of $A$ is a *row* of `up.weight`.
+# For attention the cut is as natural: each GPU takes some of the heads ($W_Q, W_K, W_V$ by columns, $W_O$ by rows).
+#
+# ### `copy_to_ranks` (f), `sum_over_ranks` (g), `ParallelMLP`
+#
+# f and g need a backward pass of their own: `torch.autograd.Function` has one (`forward(ctx, x, ...)`, `backward(ctx, gradient)`; it returns a gradient for each argument, None for those that have none).
+
+# %% [markdown] tags=["zh"]
+# ## 4. 张量并行
+#
+# ZeRO 拆的是*保管*的东西。但大模型放在一张 GPU 上，算得也太慢，激活值也太大：**计算**本身必须在一层之内拆开。看前馈网络 $Z = \mathrm{GELU}(X A + a)\,B + b$，用两张 GPU
+# （Shoeybi 等 2019，第 3 节）。切矩阵有两种切法：
+#
+# $$ \text{按列切：}\ A = \begin{pmatrix} A_0 & A_1\end{pmatrix},\quad X A = \begin{pmatrix} X A_0 & X A_1 \end{pmatrix}
+# \qquad\qquad
+# \text{按行切：}\ B = \begin{pmatrix} B_0 \\ B_1\end{pmatrix},\quad Y B = Y_0 B_0 + Y_1 B_1 .$$
+#
+# 按列切，每张 GPU 得到隐藏层中**完整的分量**，可以直接过 GELU。按行切，得到的只是*加数*，而 $\mathrm{GELU}(u + v) \ne \mathrm{GELU}(u) + \mathrm{GELU}(v)$，必须先停下来求和。
+# 所以第一个矩阵按列切，第二个按行切。两段正好接上，只在最后做一次 all-reduce：
+#
+# ```
+#                      ┌── GPU 0：GELU(X A₀ + a₀) ── · B₀ ──┐
+#   X  ──── f ─────────┤                                    ├──── g ──── + b ──── Z
+#                      └── GPU 1：GELU(X A₁ + a₁) ── · B₁ ──┘
+#           前向：X 送到两边，无事可做                       前向：all_reduce，两边求和
+#           反向：对 X 的梯度做 all_reduce                   反向：梯度送到两边，无事可做
+# ```
+#
+# $f$ 和 $g$ 互为镜像。为什么 $f$ 在反向时要求和？$X$ 在两张 GPU 上都被用到，一个变量用了两次，梯度就是两份之和。忘了这一步，前向里看不出任何异样。
+#
+# **本节的坑。** $b$ 只加**一次**，在求和之后：如果每张 GPU 都往自己那份里加，它就被加了 `size` 次。另外 `nn.Linear` 存的权重是转置的 (out, in)：$A$ 的一*列*是 `up.weight` 的一*行*。
+# 注意力切起来同样自然：每张 GPU 分几个头（$W_Q, W_K, W_V$ 按列，$W_O$ 按行）。
+#
+# ### `copy_to_ranks`（f）、`sum_over_ranks`（g）、`ParallelMLP`
+#
+# f 和 g 的反向要自己定义：`torch.autograd.Function` 就是干这个的（`forward(ctx, x, ...)`、`backward(ctx, gradient)`；后者为每个参数返回一个梯度，没有梯度的返回 None）。
+
+
+# %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "tensor-solution", "cell_type": "code"}
+def copy_to_ranks(x: Tensor, group: Group) -> Tensor:
+    """Megatron's f: x itself; on the way back, the gradients of all ranks are summed.
+
+    Source: Shoeybi et al. 2019, Megatron-LM, section 3.
+    """
+    ### BEGIN SOLUTION
+    return _CopyToRanks.apply(x, group)
+    ### END SOLUTION
+
+
+def sum_over_ranks(x: Tensor, group: Group) -> Tensor:
+    """Megatron's g: the sum of all ranks' x; on the way back, the gradient goes through as it is."""
+    ### BEGIN SOLUTION
+    return _SumOverRanks.apply(x, group)
+
+
+class _CopyToRanks(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, group):
+        ctx.group = group
+        return x
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return ctx.group.all_reduce(gradient), None
+
+
+class _SumOverRanks(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, group):
+        return group.all_reduce(x)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient, None
+
+    ### END SOLUTION
+
+
+class ParallelMLP(nn.Module):
+    """down(gelu(up(x))), of whose d_ff hidden entries each rank computes its own d_ff / size, in order.
+
+    Attributes:
+        up: nn.Linear(d_model, d_ff / size), this rank's part of the whole `up`.
+        down_weight: Parameter (d_model, d_ff / size), its part of `down`.
+        down_bias: Parameter (d_model,), whole on every rank.
+
+    Source: Shoeybi et al. 2019, section 3, figure 3a.
+    """
+
+    def __init__(self, up: nn.Linear, down: nn.Linear, group: Group) -> None:
+        """Copies its part of two whole layers with biases. Raises ValueError when the ranks do not divide d_ff."""
+        super().__init__()
+        ### BEGIN SOLUTION
+        if up.out_features % group.size:
+            raise ValueError(f"{group.size} ranks do not divide {up.out_features} hidden entries")
+        self.group = group
+        width = up.out_features // group.size
+        mine = slice(group.rank * width, (group.rank + 1) * width)
+        self.up = nn.Linear(up.in_features, width, device=up.weight.device, dtype=up.weight.dtype)
+        self.up.weight.data.copy_(up.weight[mine])
+        self.up.bias.data.copy_(up.bias[mine])
+        self.down_weight = nn.Parameter(down.weight.data[:, mine].clone())
+        self.down_bias = nn.Parameter(down.bias.data.clone())
+        ### END SOLUTION
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., d_model) -> (..., d_model): the same x, and the same result, on every rank."""
+        ### BEGIN SOLUTION
+        hidden = F.gelu(self.up(copy_to_ranks(x, self.group)))
+        return sum_over_ranks(F.linear(hidden, self.down_weight), self.group) + self.down_bias
+        ### END SOLUTION
+
+
+# %% tags=["export"]
+def mlp_forward(group: Group, up: nn.Linear, down: nn.Linear, x: Tensor) -> Tensor:
+    """The output of ParallelMLP."""
+    layer = ParallelMLP(copy.deepcopy(up).to(group.device), copy.deepcopy(down).to(group.device), group)
+    return layer(x.to(group.device)).detach().cpu()
+
+
+def mlp_gradients(group: Group, up: nn.Linear, down: nn.Linear, x: Tensor, cotangent: Tensor) -> dict[str, Tensor]:
+    """The gradients of x and of each parameter of ParallelMLP."""
+    layer = ParallelMLP(copy.deepcopy(up).to(group.device), copy.deepcopy(down).to(group.device), group)
+    x = x.detach().clone().to(group.device).requires_grad_()
+    layer(x).backward(cotangent.to(group.device))
+    gradients = {name: parameter.grad for name, parameter in layer.named_parameters()}
+    return {name: gradient.cpu() for name, gradient in {"x": x.grad, **gradients}.items()}
+
+
+# %% [markdown] tags=["en"]
+# **The library's version** is `torch.distributed.tensor.parallel`: it is told which layer is cut how, and puts f and g in by itself. Two processes again, the same dense layer for both:
+
+# %% [markdown] tags=["zh"]
+# **库里的版本**是 `torch.distributed.tensor.parallel`：告诉它哪一层怎么切，f 和 g 由它自己放进去。还是两个进程，两种写法用同样的未切分的层：
+
+
+# %%
+def library_mlp(group: Group, up: nn.Linear, down: nn.Linear, x: Tensor, cotangent: Tensor) -> dict[str, Tensor]:
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
+
+    layer = nn.Sequential(up, nn.GELU(), down).to(group.device)
+    mesh = init_device_mesh(group.device.type, (group.size,))
+    parallelize_module(layer, mesh, {"0": ColwiseParallel(), "2": RowwiseParallel()})
+    x = x.detach().clone().to(group.device).requires_grad_()
+    output = layer(x)
+    output.backward(cotangent.to(group.device))
+    return {"output": output.detach().cpu(), "x": x.grad.cpu(), "up.weight": layer[0].weight.grad.to_local().cpu()}
+
+
+def yours_and_library_mlp(group: Group, up: nn.Linear, down: nn.Linear, x: Tensor, cotangent: Tensor) -> tuple:
+    yours = {"output": mlp_forward(group, up, down, x), **mlp_gradients(group, up, down, x, cotangent)}
+    return yours, library_mlp(group, up, down, x, cotangent)
+
+
+up, down = nn.Linear(96, 384), nn.Linear(384, 96)
+x, cotangent = torch.randn(8, 32, 96), torch.randn(8, 32, 96)
+dense_x = x.clone().requires_grad_()
+dense = down(F.gelu(up(dense_x)))
+dense.backward(cotangent)
+expected = {"output": dense.detach(), "x": dense_x.grad, "up.weight": up.weight.grad[:192]}
+(mine, library), _ = ranks.processes(2, yours_and_library_mlp, up, down, x, cotangent, device=DEVICE)
+print(f"rank 0 holds {tuple(mine['up.weight'].shape)} of up's {tuple(up.weight.shape)}")
+print("largest difference from the dense layer, rank 0:")
+for name, value in expected.items():
+    differences = [(result[name] - value).abs().max() for result in (mine, library)]
+    print(f"  {name:10} yours {differences[0]:.1e}   PyTorch {differences[1]:.1e}")
+
+# %% [markdown] tags=["en"]
+# ## 5. What it costs
+#
+# How does an all-reduce of $n$ numbers work, and what does each GPU have to send? The naive way, everybody to rank 0 and back, makes one link carry it all. The **ring** shares it out: cut the row in $N$ parts; in
+# $N - 1$ steps each GPU passes a part on to its right neighbour, who adds its own (that is the reduce-scatter); in $N - 1$ more steps the finished parts go round (that is the all-gather). Four real processes, with nothing but send and receive:
+
+# %% [markdown] tags=["zh"]
+# ## 5. 代价
+#
+# 对 $n$ 个数做一次 all-reduce 是怎么进行的，每张 GPU 要发送多少？最朴素的做法是大家都发给 0 号、再由它发回来，全部压在一条链路上。**环**（ring）则把负担摊匀：有 $N$ 张 GPU，就把这 $n$ 个数切成 $N$ 段；
+# 前 $N - 1$ 步里，每张 GPU 把一段传给右边的邻居，邻居加上自己的（这就是 reduce-scatter）；再用 $N - 1$ 步，把算好的各段转一圈（这就是 all-gather）。下面用四个真实的进程，只用发送和接收：
+
+
+# %%
+def ring_all_reduce(group: Group, x: Tensor) -> tuple[Tensor, int]:
+    """The sum of all ranks' (rank + 1) * x, and the bytes that this rank has sent for it."""
+    from torch.distributed import P2POp, batch_isend_irecv, irecv, isend
+
+    n, rank = group.size, group.rank
+    parts = list(((rank + 1) * x).to(group.device).chunk(n))
+    sent = 0
+    for step in range(2 * (n - 1)):
+        give, take = parts[(rank - step) % n], torch.empty_like(parts[0])
+        for work in batch_isend_irecv([P2POp(isend, give, (rank + 1) % n), P2POp(irecv, take, (rank - 1) % n)]):
+            work.wait()
+        sent += give.numel() * give.element_size()
+        place = (rank - step - 1) % n
+        parts[place] = parts[place] + take if step < n - 1 else take  # first add up, then pass round what is finished
+    return torch.cat(parts).cpu(), sent
+
+
+x = torch.randn(240_000)
+N = 4 if profile == "cpu" else RANKS
+for rank, (total, sent) in enumerate(ranks.processes(N, ring_all_reduce, x, device=DEVICE)):
+    exact = torch.allclose(total, x * N * (N + 1) / 2, rtol=1e-5)
+    print(f"rank {rank}: sum right: {exact}, sent {sent:,} bytes = {sent / (4 * len(x)):.2f} × the size of x")
+
+# %% [markdown] tags=["en"]
+# Each rank sends $2\,\frac{N-1}{N}$ times the size of the row, **however many ranks there are**: never more than twice. Each half, reduce-scatter or all-gather, costs $\frac{N-1}{N}$. Now everything can be counted. With $\Psi$ parameters, gradients
+# and weights of 2 bytes each, one step sends per GPU:
+#
+# | | what travels | × $2\Psi\,\frac{N-1}{N}$ bytes |
+# |---|---|---|
+# | stage 0 to 2 | gradients reduce-scattered; then gradients or weights all-gathered | 2 |
+# | stage 3 | weights all-gathered for the forward **and again** for the backward pass; gradients reduce-scattered | 3 |
+#
+# **Tensor parallelism** sends activations, (batch, seq, d_model) of 2 bytes: for each layer an all-reduce after attention and one after the MLP, and both again in the backward pass: **four**, each $2\,\frac{N-1}{N}$ times the activation.
+#
+# **Pipeline parallelism** gives each of $p$ stages some of the layers, and sends $m$ micro-batches through, one after another. Until the first has come to the last stage, that one has nothing to do; at the end the first stage waits. One of the
+# simplest schedules (GPipe, Huang et al. 2019) takes $m + p - 1$ slots for $m$ slots of work:
+
+# %% [markdown] tags=["zh"]
+# 每个 rank 发送的是这一行大小的 $2\,\frac{N-1}{N}$ 倍，**不管有多少个 rank**，都不超过两倍。其中 reduce-scatter 和 all-gather 各占一半，即 $\frac{N-1}{N}$。现在一切都可以算了。设有 $\Psi$ 个参数，
+# 梯度和权重各 2 字节，每一步每张 GPU 发送：
+#
+# | | 传什么 | × $2\Psi\,\frac{N-1}{N}$ 字节 |
+# |---|---|---|
+# | 阶段 0 到 2 | 梯度做 reduce-scatter；再对梯度或权重做 all-gather | 2 |
+# | 阶段 3 | 权重在前向 all-gather 一次，反向**再来一次**；梯度做 reduce-scatter | 3 |
+#
+# **张量并行**传的是激活值，(batch, seq, d_model)，每个 2 字节：每一层在注意力之后一次 all-reduce，在 MLP 之后一次，反向时再各来一次，共**四**次，每次是激活值大小的 $2\,\frac{N-1}{N}$ 倍。
+#
+# **流水线并行**让 $p$ 个阶段各管几层，把 $m$ 个 micro-batch 依次送进去。第一个 micro-batch 走到最后一个阶段之前，那里无事可做；到了收尾，第一个阶段又在干等。
+# 最简单的一种调度（GPipe，Huang 等 2019）用 $m + p - 1$ 个时隙完成 $m$ 个时隙的活：
+
+# %%
+figure, panels = plt.subplots(1, 2, figsize=(11, 2.4), width_ratios=[7, 15])
+for panel, micro in zip(panels, (4, 12), strict=True):
+    slots = torch.zeros(4, micro + 3)
+    for stage in range(4):
+        slots[stage, stage : stage + micro] = 1
+        for index in range(micro):
+            panel.text(stage + index, stage, f"{index}", ha="center", va="center", fontsize=7, color="white")
+    panel.imshow(slots, cmap=ListedColormap(["#f4f4f4", BLUE]), aspect="auto")
+    panel.set_xticks([x - 0.5 for x in range(micro + 3)], minor=True)
+    panel.set_yticks([y - 0.5 for y in range(4)], minor=True)
+    panel.grid(which="minor", color="white")
+    panel.tick_params(which="both", length=0)
+    panel.set(xticks=[], yticks=range(4), xlabel="time", ylabel="stage")
+    panel.set_title(f"{micro} micro-batches: {1 - slots.mean():.0%} idle")
+plt.tight_layout()
+plt.show()
+
+# %% [markdown] tags=["en"]
+# (The backward pass looks the same from right to left.) The share of idle time is $\frac{p-1}{m+p-1}$: more micro-batches, less idling.
+#
+# **Time.** A token costs $6\Psi$ floating-point operations, 2 in the forward and 4 in the backward pass; with *activation recomputation*, where activations are not kept but computed again, the forward pass runs twice: $8\Psi$
+# (Narayanan et al. 2021, section 5.1).
+#
+# ### The calculator
+#
+# Everything is in **bytes**, not GB; and mind that an "80 GB" card has 80 GiB of $2^{30}$ bytes, while papers write GB for $10^9$.
+
+# %% [markdown] tags=["zh"]
+# （反向传播从右到左看，样子相同。）空闲的比例是 $\frac{p-1}{m+p-1}$：micro-batch 越多，空闲越少。
+#
+# **时间。** 每个 token 需要 $6\Psi$ 次浮点运算，前向 2 份、反向 4 份；如果使用*激活重计算*（不保存激活值，用到时再算一遍），前向要跑两次，即 $8\Psi$（Narayanan 等 2021，5.1 节）。
+#
+# ### 计算器
+#
+# 一律以**字节**为单位，不用 GB；还要注意，“80 GB”的卡是 80 GiB，按 $2^{30}$ 字节算，而论文里的 GB 是 $10^9$ 字节。
+
+
+# %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "calculator-solution", "cell_type": "code"}
+def model_state_bytes(n_params: float, stage: int = 0, n_data: float = 1, n_model: int = 1) -> float:
+    """Bytes of weights, gradients and AdamW's states on each GPU, in mixed precision: 2 + 2 + 12 for each parameter.
+
+    Args:
+        stage: of ZeRO: 0 (DDP), 1, 2 or 3.
+        n_data: GPUs over which ZeRO cuts; math.inf asks what no number of them gets rid of.
+        n_model: GPUs over which the model itself is cut, tensor times pipeline parallel: each has 1 / n_model of it.
+
+    Raises:
+        ValueError: for another stage.
+
+    Source: Rajbhandari et al. 2020, ZeRO, section 3.1 and figure 1.
+    """
+    ### BEGIN SOLUTION
+    if stage not in (0, 1, 2, 3):
+        raise ValueError(f"ZeRO has stages 0 to 3, not {stage}")
+    kinds = {3: 2, 2: 2, 1: 12}  # bytes of what is cut from this stage on: weights, gradients, states
+    return n_params / n_model * sum(size / (n_data if stage >= first else 1) for first, size in kinds.items())
+    ### END SOLUTION
+
+
+def gpus_needed(n_params: float, gpu_gib: float, stage: int) -> int | None:
+    """The smallest number of GPUs of gpu_gib GiB on which the model states fit (equal is enough) with ZeRO; None if none is.
+
+    With n GPUs ZeRO cuts over n; activations are not counted, and the model itself is not cut.
+    """
+    ### BEGIN SOLUTION
+    room = gpu_gib * 2**30
+    alone, whole = (model_state_bytes(n_params, stage, n) for n in (1, math.inf))  # whole: what every GPU has anyway
+    if alone <= room:
+        return 1
+    if whole >= room:
+        return None
+    return math.ceil((alone - whole) / (room - whole))
+    ### END SOLUTION
+
+
+def data_parallel_bytes(n_params: float, n_data: int, stage: int = 0) -> float:
+    """Bytes that each GPU sends for one step of DDP or ZeRO, in rings; weights and gradients have 2 bytes.
+
+    Source: Rajbhandari et al. 2020, section 7.
+    """
+    ### BEGIN SOLUTION
+    halves = 3 if stage == 3 else 2  # reduce-scatters and all-gathers of 2 * n_params bytes
+    return halves * 2 * n_params * (n_data - 1) / n_data
+    ### END SOLUTION
+
+
+def tensor_parallel_bytes(n_layers: int, batch: int, seq: int, d_model: int, n_tensor: int) -> float:
+    """Bytes that each GPU sends for the forward and backward pass of a batch.
+
+    Activations, (batch, seq, d_model), have 2 bytes for each number.
+
+    Source: Shoeybi et al. 2019, section 3, figure 4.
+    """
+    ### BEGIN SOLUTION
+    activation = 2 * batch * seq * d_model
+    return 4 * n_layers * activation * 2 * (n_tensor - 1) / n_tensor
+    ### END SOLUTION
+
+
+def pipeline_idle(n_stages: int, n_micro: int) -> float:
+    """The share of the time, 0 to 1, in which a stage of a pipeline waits: all forward, then all backward."""
+    ### BEGIN SOLUTION
+    return (n_stages - 1) / (n_micro + n_stages - 1)
+    ### END SOLUTION
+
+
+def training_days(
+    n_params: float, n_tokens: float, n_gpus: int, flops_per_gpu: float, recompute: bool = False
+) -> float:
+    """Days of training at flops_per_gpu floating-point operations per second, as measured.
+
+    Source: Narayanan et al. 2021, Efficient Large-Scale Language Model Training on GPU Clusters, section 5.1.
+    """
+    ### BEGIN SOLUTION
+    per_token = (8 if recompute else 6) * n_params
+    return per_token * n_tokens / (n_gpus * flops_per_gpu) / 86_400
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "locked": true, "solution": false, "task": false, "points": 14, "schema_version": 3, "grade_id": "parallel", "cell_type": "code"}
+labkit.check("parallel")
+
+# %% [markdown] tags=["en"]
+# **Against what was published.** The ZeRO paper gives the memory of a model of 7.5 billion parameters per GPU (table 1; GB of $10^9$ bytes). Narayanan et al. 2021 (section 5.1) estimate 34 days for GPT-3's 175 billion parameters and
+# 300 billion tokens on 1,024 A100 at 140 TFLOP/s each, and 84 days for a model of a trillion (1,008 billion) and 450 billion tokens on 3,072 at 163. The Llama 3 report gives $3.8\cdot 10^{25}$ operations for 405 billion parameters and 15.6 trillion tokens.
+
+# %% [markdown] tags=["zh"]
+# **与公开的数字对照。** ZeRO 论文给出了 75 亿参数的模型每张 GPU 的显存（表 1；GB 为 $10^9$ 字节）。Narayanan 等 2021（5.1 节）估算：GPT-3 的 1750 亿参数、3000 亿 token，用 1,024 张 A100、每张 140 TFLOP/s，需要 34 天；
+# 一万亿（10,080 亿）参数、4500 亿 token，用 3,072 张、每张 163 TFLOP/s，需要 84 天。Llama 3 的报告给出：4050 亿参数、15.6 万亿 token，共 $3.8\cdot 10^{25}$ 次运算。
+
+# %%
+PAPER = {1: [52.5, 35.6, 31.4, 30.4], 2: [41.3, 21.6, 16.6, 15.4], 3: [30.0, 7.5, 1.88, 0.47]}  # of 4, 16, 64, 256 GPUs
+print(f"{'7.5 B parameters':18}{'GPUs':>8}{4:>10}{16:>10}{64:>10}{256:>10}")
+for stage, published in PAPER.items():
+    ours = [model_state_bytes(7.5e9, stage, n) / 1e9 for n in (4, 16, 64, 256)]
+    print(f"{f'ZeRO {stage}':18}{'ours':>8}" + "".join(f"{value:10.2f}" for value in ours))
+    print(f"{'':18}{'paper':>8}" + "".join(f"{value:10.2f}" for value in published))
+gpt3, trillion = training_days(175e9, 300e9, 1024, 140e12, True), training_days(1.008e12, 450e9, 3072, 163e12, True)
+print(f"\nGPT-3 on 1,024 A100: {gpt3:.0f} days (published: 34);  a trillion on 3,072: {trillion:.0f} days (84)")
+print(f"Llama 3 405B: {training_days(405e9, 15.6e12, 1, 1) * 86_400:.1e} operations (3.8e+25)")
+for name, n_params in [("7 B", 7e9), ("70 B", 70e9), ("405 B", 405e9)]:
+    needed = [gpus_needed(n_params, 80, stage) or "never" for stage in range(4)]
+    print(f"{name:>6} on cards of 80 GiB: " + ", ".join(f"stage {stage}: {n}" for stage, n in enumerate(needed)))
+
+# %%
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.8))
+powers = [2**k for k in range(11)]
+for stage, colour in enumerate([GREY, ORANGE, GREEN, BLUE]):
+    gib = [model_state_bytes(70e9, stage, n) / 2**30 for n in powers]
+    left.plot(powers, gib, "o-", ms=3, color=colour, label="DDP" if stage == 0 else f"ZeRO {stage}")
+left.axhline(80, color="black", ls=":", lw=1)
+left.text(1, 60, "a card of 80 GiB", va="top", fontsize=8)
+left.set(xscale="log", yscale="log", xlabel="GPUs", title="70 B parameters: GiB of model states on each")
+left.legend(frameon=False)
+
+# An 8 B model with 4 M tokens in each step; an H100 at 400 TFLOP/s, 50 GB/s to other machines.
+counts = [8 * 2**k for k in range(10)]
+compute = [6 * 8e9 * 4e6 / n / 400e12 for n in counts]
+right.plot(counts, compute, color=BLUE, label="computing")
+for stage, style in [(0, "-"), (3, "--")]:
+    seconds = [data_parallel_bytes(8e9, n, stage) / 50e9 for n in counts]
+    right.plot(counts, seconds, style, color=ORANGE, label=f"sending, {'DDP to ZeRO 2' if stage == 0 else 'ZeRO 3'}")
+right.set(xscale="log", yscale="log", xlabel="GPUs", title="8 B parameters, 4 M tokens: seconds for each step")
+right.legend(frameon=False)
+plt.tight_layout()
+plt.show()
+crossing = next(n for n, seconds in zip(counts, compute, strict=True) if seconds < data_parallel_bytes(8e9, n) / 50e9)
+print(f"with DDP, sending takes longer than computing from {crossing:,} GPUs on")
+
+# %% [markdown] tags=["en"]
+# With ever more GPUs and the same batch, each has less to compute, but **not less to send**: that is why data parallelism ends somewhere. (Overlap hides the smaller of the two curves behind the larger one; beyond the crossing there is nothing left to hide behind.)
+#
+# **Llama 3 405B**, on 16,384 H100 of 80 GB (Llama Team 2024, section 3.3.2 and table 4): tensor parallel 8 × pipeline parallel 16 × data parallel 128, sequences of 8,192 tokens, 16 M tokens in each step. Why these numbers?
+
+# %% [markdown] tags=["zh"]
+# GPU 越来越多而 batch 不变时，每张要算的越来越少，**要发的却不会变少**：数据并行的尽头就在这里。（重叠能把两条曲线中较小的一条藏在较大的一条后面；过了交点，就没有地方可藏了。）
+#
+# **Llama 3 405B** 用了 16,384 张 80 GB 的 H100（Llama Team 2024，3.3.2 节和表 4）：张量并行 8 × 流水线并行 16 × 数据并行 128，序列长 8,192 个 token，每步 1600 万个 token。为什么是这些数？
+
+# %%
+LLAMA = {"n_layers": 126, "seq": 8192, "d_model": 16_384}
+layers_of_a_stage = LLAMA["n_layers"] / 16
+print(f"GPUs: 8 × 16 × 128 = {8 * 16 * 128:,}")
+print(f"model states of the whole on one GPU: {model_state_bytes(405e9) / 2**30:,.0f} GiB")
+for stage, n_data in [(0, 1), (1, 128), (2, 128)]:
+    gib = model_state_bytes(405e9, stage, n_data, 8 * 16) / 2**30
+    print(f"  cut by 8 × 16, ZeRO {stage}: {gib:5.1f} GiB on each of them")
+sent = tensor_parallel_bytes(layers_of_a_stage, 1, LLAMA["seq"], LLAMA["d_model"], 8)
+compute = 6 * 405e9 / 128 * LLAMA["seq"] / 400e12
+print(f"one sequence through one stage: {compute:.2f} s to compute at 400 TFLOP/s, {sent / 1e9:.1f} GB to send:")
+print(f"  {sent / 450e9:.3f} s over NVLink (450 GB/s, among 8 cards), {sent / 50e9:.2f} s over the network (50 GB/s)")
+few, many = pipeline_idle(16, 16), pipeline_idle(16, 64)
+print(f"pipeline of 16 stages: {few:.0%} idle with 16 micro-batches, {many:.0%} with 64")
+
+# %% [markdown] tags=["en"]
+# So: tensor parallelism stays **within** the machine of 8 cards, where the links are fast. The pipeline goes **between** machines, since it sends least: one activation from stage to stage. Data parallelism, whose messages can hide behind the backward pass, is outermost, and ZeRO cuts the
+# optimizer over it. And with a batch of only 16 sequences for each pipeline, idling is the price; the report describes an interleaved schedule that lowers it.
+#
+# ## Summary
+#
+# - Four operations are enough: all_reduce, broadcast, all_gather, reduce_scatter. Every rank must call the same ones.
+# - Data parallel: weigh by the number of examples; no gradient is a gradient of zero; averaged replicas stay the same to the bit, others drift apart in silence.
+# - 16 bytes per parameter: 2 + 2 + 12. ZeRO 1 and 2 cut that without a byte more to send; ZeRO 3 cuts all, for half as much again.
+# - Tensor parallel: the first matrix by columns, the second by rows, the bias once; f sums in the backward pass, g in the forward pass.
+# - A ring sends $2\,\frac{N-1}{N}$ times the data: the memory of each GPU shrinks with more GPUs, its messages do not.
+#
+# **On real GPUs.** `data/recipes` holds what the trade would type: Llama 3.1 8B continued on Chinese, and a code model on your own code, for Hugging Face's `Trainer` (FSDP, that is ZeRO 3), LLaMA-Factory (DeepSpeed's ZeRO 3, or LoRA on one card) and unsloth.
+# Its README says which cards each needs; check the figures with your calculator.
+#
+# ## Three questions to think about
+#
+# 1. Replicas that never talk drift apart. What if they average their *weights*, every 100 steps? (Douillard et al. 2023 call it DiLoCo. Try it with `train`: what does the loss of the averaged model do?)
+# 2. Clipping needs the norm of the whole gradient. What must ranks say to each other to clip correctly in ZeRO 1, and in tensor parallelism, where `down_bias` is on every rank but each part of `up` on only one?
+# 3. Dropout inside `ParallelMLP`: should the ranks draw the same random numbers, or different ones? And after $g$?
+#
+# ## Further reading
+#
+# - Li et al. 2020, *PyTorch Distributed: Experiences on Accelerating Data Parallel Training*: section 3.
+# - Rajbhandari et al. 2020, *ZeRO: Memory Optimizations Toward Training Trillion Parameter Models*: sections 3, 5 and 7.
+# - Shoeybi et al. 2019, *Megatron-LM: Training Multi-Billion Parameter Language Models Using Model Parallelism*: section 3.
+# - Narayanan et al. 2021, *Efficient Large-Scale Language Model Training on GPU Clusters Using Megatron-LM*: sections 2, 3 and 5.1.
+# - Huang et al. 2019, *GPipe*: section 2.
+# - Zhao et al. 2023, *PyTorch FSDP: Experiences on Scaling Fully Sharded Data Parallel*: section 3.
+# - Llama Team 2024, *The Llama 3 Herd of Models*: section 3.3.
+
+# %% [markdown] tags=["zh"]
+# 所以：张量并行留在 8 张卡的一台机器**之内**，那里的链路最快。流水线架在机器**之间**，因为它传得最少：阶段之间只传一份激活值。数据并行的消息可以藏在反向传播后面，所以放在最外层，
+# ZeRO 也沿着它来切优化器。而每条流水线一步只有 16 条序列，空闲就是代价；报告里描述了一种交错式的调度来降低它。
+#
+# ## 小结
+#
+# - 四种操作就够了：all_reduce、broadcast、all_gather、reduce_scatter。每个 rank 都必须调用相同的操作。
+# - 数据并行：按样本数加权；没有梯度就是梯度为零；做平均的副本每一个比特都相同，不做的会不声不响地越走越远。
+# - 每个参数 16 字节：2 + 2 + 12。ZeRO 1、2 把它切小，不多传一个字节；ZeRO 3 全部切开，通信量多一半。
+# - 张量并行：第一个矩阵按列切，第二个按行切，偏置只加一次；f 在反向求和，g 在前向求和。
+# - 环形 all-reduce 发送的是数据量的 $2\,\frac{N-1}{N}$ 倍：GPU 越多，每张的显存越省，要发的消息却不会变少。
+#
+# **上真正的 GPU。** `data/recipes` 里是实际工作中会用的配方：让 Llama 3.1 8B 继续学中文，让一个代码模型继续学你自己的代码；工具有 Hugging Face 的 `Trainer`（FSDP，也就是 ZeRO 3）、LLaMA-Factory（DeepSpeed 的 ZeRO 3，或单卡 LoRA）和 unsloth。
+# 其中的 README.zh-CN.md 写明每个配方需要什么卡；用你的计算器核对一下那些数字。
+#
+# ## 三个思考题
+#
+# 1. 从不交流的副本会越走越远。如果它们每 100 步平均一次*权重*呢？（Douillard 等 2023 称之为 DiLoCo。用 `train` 试试：平均之后的模型，loss 会怎样？）
+# 2. 梯度裁剪需要整个梯度的范数。在 ZeRO 1 里，各 rank 之间要说什么才能裁剪正确？在张量并行里呢？那里 `down_bias` 每个 rank 都有，而 `up` 的每一部分只有一个 rank 有。
+# 3. 在 `ParallelMLP` 里面加 dropout：各 rank 应该抽相同的随机数，还是不同的？放在 $g$ 之后呢？
+#
+# ## 延伸阅读
+#
+# - Li 等 2020，*PyTorch Distributed: Experiences on Accelerating Data Parallel Training*：第 3 节。
+# - Rajbhandari 等 2020，*ZeRO: Memory Optimizations Toward Training Trillion Parameter Models*：第 3、5、7 节。
+# - Shoeybi 等 2019，*Megatron-LM: Training Multi-Billion Parameter Language Models Using Model Parallelism*：第 3 节。
+# - Narayanan 等 2021，*Efficient Large-Scale Language Model Training on GPU Clusters Using Megatron-LM*：第 2、3 节和 5.1 节。
+# - Huang 等 2019，*GPipe*：第 2 节。
+# - Zhao 等 2023，*PyTorch FSDP: Experiences on Scaling Fully Sharded Data Parallel*：第 3 节。
+# - Llama Team 2024，*The Llama 3 Herd of Models*：3.3 节。
