@@ -1,6 +1,6 @@
 """How fast lab 04's training step is: against transformers' GPT-2 in a plain PyTorch loop.
 
-    python bench/training.py               both sizes, 20 steps each (four minutes on two idle cores)
+    python bench/training.py               both sizes, 20 steps each (six minutes on one core that others use, too)
     python bench/training.py --size small  one size only; may be given more than once
 
 Ours is the reference solution, taken from the export cells of the lab's notebook. All begin with the same weights, read

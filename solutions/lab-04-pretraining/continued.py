@@ -427,12 +427,19 @@ class ReplayBatches:
 
     def next_batch(self) -> tuple[Tensor, Tensor]:
         """inputs and targets, (batch_size, T) each: targets[:, t] is the token after inputs[:, t]."""
+
         ### BEGIN SOLUTION
+        def row(source: Tensor, number: int) -> Tensor:
+            """Row `number`, counted over all epochs, in an order that the seed and the epoch decide."""
+            epoch, position = divmod(number, len(source))
+            generator = torch.Generator().manual_seed(1_000_003 * self.seed + epoch)
+            return source[torch.randperm(len(source), generator=generator)[position]]
+
         n_rows = self.n_domain + self.n_replay + self.batch_size
         n_replay = math.floor(self.ratio * n_rows + 0.5) - self.n_replay
         n_domain = self.batch_size - n_replay
-        rows = [self.row(self.replay, self.n_replay + i) for i in range(n_replay)]
-        rows += [self.row(self.domain, self.n_domain + i) for i in range(n_domain)]
+        rows = [row(self.replay, self.n_replay + i) for i in range(n_replay)]
+        rows += [row(self.domain, self.n_domain + i) for i in range(n_domain)]
         self.n_domain, self.n_replay = self.n_domain + n_domain, self.n_replay + n_replay
         batch = torch.stack(rows)
         return batch[:, :-1], batch[:, 1:]
@@ -449,15 +456,6 @@ class ReplayBatches:
         ### BEGIN SOLUTION
         self.n_domain, self.n_replay = state["n_domain"], state["n_replay"]
         ### END SOLUTION
-
-    ### BEGIN SOLUTION
-    def row(self, source: Tensor, number: int) -> Tensor:
-        """Row `number`, counted over all epochs, in an order that the seed and the epoch decide."""
-        epoch, position = divmod(number, len(source))
-        generator = torch.Generator().manual_seed(1_000_003 * self.seed + epoch)
-        return source[torch.randperm(len(source), generator=generator)[position]]
-
-    ### END SOLUTION
 
 
 # %% [markdown] tags=["en"]
@@ -756,7 +754,6 @@ for domain, ratio, factor in (("zh", 0.0, 1), ("zh", 0.25, 1), ("zh", 0.5, 1), (
         samples[TEXTS[domain]] = write()
 print(f"{time.perf_counter() - start:.0f} s")
 
-# %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.6), width_ratios=[1.4, 1])
 looks = dict(zip(after, ("#0b3c6f", BLUE, "#9ecae1", ORANGE, "#d62728"), strict=True))
 for index, (name, bits) in enumerate(after.items()):

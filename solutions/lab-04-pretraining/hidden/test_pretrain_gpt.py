@@ -384,6 +384,17 @@ def test_accumulation_is_the_full_batch(student, rng):
         expected = full_loss(dropped(here), pairs)
     expect.close(loss, float(expected), what="the loss of train_step for a model that came in eval mode", atol=1e-4)
 
+    model, here = pairs_model(student, rng, 11)
+    optimizer = optimizer_of(student, "SGD", model, lr=0.1)
+    inputs, targets = tokens(rng, 11, 2, 7), torch.full((2, 7), IGNORE)
+    loss, _ = student.train_step(model, optimizer, [(inputs, targets)], 0.1, math.inf)
+    expect.close(loss, 0.0, what="the loss of train_step where no target counts", atol=1e-4)
+    targets[1, 3] = 5
+    with torch.no_grad():
+        expected = full_loss(here, [(inputs, targets)])
+    loss, _ = student.train_step(model, optimizer, [(inputs, targets)], 0.1, math.inf)
+    expect.close(loss, float(expected), what="the loss of train_step where one target counts", atol=1e-4)
+
 
 @pytest.mark.problem(
     "gpt-loop",
@@ -403,7 +414,9 @@ def test_clipping_only_ever_shrinks(student, rng):
     for ratio in (3.0, 0.4, math.inf):
         model.zero_grad()
         student.vjp(model, [ids], cotangent, wrt=[])
-        expect.close(student.clip_gradients(model, ratio * norm), norm, what="what clip_gradients returns", rtol=1e-4)
+        result = student.clip_gradients(model, ratio * norm)
+        expect.close(result, norm, what="what clip_gradients returns", rtol=1e-4)
+        expect.that(isinstance(result, (int, float)), "clip_gradients should return a number, not a tensor")
         found = model.grads()
         for name, gradient in gradients.items():
             expected = gradient * min(1.0, ratio)
@@ -419,21 +432,23 @@ def test_clipping_only_ever_shrinks(student, rng):
     expect.close(moved, 0.01, what="the length of a clipped update with lr=1", atol=1e-4)
 
 
-def losses_here(model: nn.Module, batches: Handle) -> Tensor:
-    """The losses of nine updates with plain SGD, two batches each; the rate rises over 3 of them to 0.5, and falls to 0.05."""
+def run_here(model: nn.Module, batches: Handle) -> Tensor:
+    """Loss, norm of the gradients and rate of nine updates with plain SGD, two batches each: (9, 3).
+
+    The rate rises over three of them to 0.5, and falls to 0.05.
+    """
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
-    losses = []
+    rows = []
     for step in range(9):
-        optimizer.param_groups[0]["lr"] = (
-            0.5 * (step + 1) / 3 if step < 3 else 0.05 + 0.45 * (1 + math.cos(math.pi * (step - 3) / 6)) / 2
-        )
+        lr = 0.5 * (step + 1) / 3 if step < 3 else 0.05 + 0.45 * (1 + math.cos(math.pi * (step - 3) / 6)) / 2
+        optimizer.param_groups[0]["lr"] = lr
         optimizer.zero_grad()
         loss = full_loss(model, [batches.next_batch() for _ in range(2)])
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 0.5)
         optimizer.step()
-        losses.append(loss.item())
-    return torch.tensor(losses, dtype=torch.float64)
+        rows.append([loss.item(), norm.item(), lr])
+    return torch.tensor(rows, dtype=torch.float64)
 
 
 @pytest.mark.problem(
@@ -449,25 +464,32 @@ def test_a_resumed_run_is_the_same_to_the_bit(student, rng):
     text, place = tokens(rng, 11, 500), f"/tmp/{rng.integers(10**9)}.pt"
     config = student.TrainConfig(steps=9, max_lr=0.5, min_lr=0.05, warmup=3, accumulation=2, max_norm=0.5)
     model, here = pairs_model(student, rng, 11)
-    losses = student.train(model, optimizer_of(student, "SGD", model, lr=9.0), student.Batches(text, 3, 7, 5), config)
+    after_step = student.new("builtins:eval", "lambda *values, rows=[]: rows.append(values) or rows")
+    parts = (model, optimizer_of(student, "SGD", model, lr=9.0), student.Batches(text, 3, 7, 5), config)
+    losses = student.train(*parts, after_step=after_step)
     expect.that(isinstance(losses, list) and len(losses) == 9, "train should return the loss of each of the 9 updates")
-    expected = losses_here(here, student.Batches(text, 3, 7, 5))
+    expected = run_here(here, student.Batches(text, 3, 7, 5))
     # Nine updates in float32: the reference is within 2e-6.
-    expect.close(torch.tensor(losses), expected, what="the losses of a run of 9 updates", atol=1e-4)
+    expect.close(torch.tensor(losses), expected[:, 0], what="the losses of a run of 9 updates", atol=1e-4)
+    *rows, _ = after_step()  # of the calls before this one
+    expect.equal([len(row) for row in rows], 9 * [4], what="how many values after_step is given after each update")
+    logged = torch.cat([torch.arange(9.0).unsqueeze(1), expected], dim=1)
+    found = torch.tensor(rows, dtype=torch.float64)
+    expect.close(found, logged, what="what after_step is given in a run of 9 updates", atol=1e-4)
 
-    def parts(seed: int) -> tuple[Handle, Handle, Handle]:
+    def parts_of_a_run(seed: int) -> tuple[Handle, Handle, Handle]:
         """A model, its optimiser and its data, as at the start of a run."""
         model, _ = pairs_model(student, np.random.default_rng(seed), 11, dropout=0.4)
         student.new("torch:manual_seed", seed)
         return model, optimizer_of(student, "AdamW", model, weight_decay=0.1), student.Batches(text, 3, 7, 5)
 
-    whole = parts(1)
+    whole = parts_of_a_run(1)
     losses = student.train(*whole, config)
-    first = parts(1)
+    first = parts_of_a_run(1)
     head = student.train(*first, config, stop=6)
     expect.equal(head, losses[:6], what="the losses of a run that stops after 6 of 9 updates")
     student.save_checkpoint(place, *first, 6)
-    second = parts(2)
+    second = parts_of_a_run(2)
     done = student.load_checkpoint(place, *second)
     expect.equal(done, 6, what="what load_checkpoint returns")
     expect.equal(student.train(*second, config, start=done), losses[6:], what="the losses after resuming")

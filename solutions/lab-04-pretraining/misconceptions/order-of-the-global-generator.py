@@ -19,7 +19,17 @@ class ReplayBatches(ReplayBatches):
         self.salt = int(torch.randint(10**6, ()))
         self.n_domain, self.n_replay = 0, 0  # rows given so far: all else follows from these two
 
-    def row(self, source, number):
-        epoch, position = divmod(number, len(source))
-        generator = torch.Generator().manual_seed(self.salt + epoch)
-        return source[torch.randperm(len(source), generator=generator)[position]]
+    def next_batch(self):
+        def row(source, number):
+            epoch, position = divmod(number, len(source))
+            generator = torch.Generator().manual_seed(self.salt + epoch)
+            return source[torch.randperm(len(source), generator=generator)[position]]
+
+        n_rows = self.n_domain + self.n_replay + self.batch_size
+        n_replay = math.floor(self.ratio * n_rows + 0.5) - self.n_replay
+        n_domain = self.batch_size - n_replay
+        rows = [row(self.replay, self.n_replay + i) for i in range(n_replay)]
+        rows += [row(self.domain, self.n_domain + i) for i in range(n_domain)]
+        self.n_domain, self.n_replay = self.n_domain + n_domain, self.n_replay + n_replay
+        batch = torch.stack(rows)
+        return batch[:, :-1], batch[:, 1:]
