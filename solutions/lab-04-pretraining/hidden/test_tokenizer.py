@@ -36,7 +36,7 @@ BYTE = {chr(byte): byte for byte in PRINTABLE} | {chr(256 + i): byte for i, byte
 
 # How many times longer one call may take than another. On two cores with a load of 5 to 8 (27 runs in the sandbox, three seeds):
 # an index of pairs takes 2 to 7 times as long for 80 merges as for 1 (7 to 17 with max over a dictionary), a rescan 48 to 74.
-TRAINING_LIMIT = 30.0
+TRAINING_LIMIT = 35.0
 # Measured with one to ten processes for each core:
 # a dictionary of ranks takes 0.6 to 2.4 times as long with 2,060 merges as with 60, a walk through the list 40 or more.
 ENCODING_LIMIT = 8.0

@@ -17,10 +17,9 @@ def _merge(words, n_merges):
             counts[pair] += 1
             where[pair].add(word)
     while len(merged) < n_merges:
-        counts = +counts
-        if not counts:
+        pair = min(counts, key=lambda pair: (-counts[pair], pair), default=None)
+        if pair is None or counts[pair] <= 0:
             break
-        pair = min(counts, key=lambda pair: (-counts[pair], pair))
         new_id = 256 + len(merged)
         merged.append(pair)
         for word in where[pair]:
