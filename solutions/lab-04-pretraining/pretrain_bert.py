@@ -459,15 +459,11 @@ class Bert(nn.Module):
         self.norm_in, self.norm_out = nn.LayerNorm(d_model), nn.LayerNorm(d_model)
         self.layers = nn.Sequential(*(Layer(d_model, n_heads) for _ in range(n_layers)))
         self.bias = nn.Parameter(torch.zeros(vocab_size))
-        for name, parameter in self.named_parameters():
-            if name.endswith("bias"):
-                nn.init.zeros_(parameter)
-            elif name.endswith(
-                "qkv.weight"
-            ):  # larger than the rest: attention that begins flat is slow to learn where to look
-                nn.init.normal_(parameter, std=d_model**-0.5)
-            elif parameter.dim() == 2:
-                nn.init.normal_(parameter, std=0.02)
+        for name, weights in self.named_parameters():
+            if weights.dim() == 2:  # qkv larger than the rest: attention that begins flat is slow to learn where to look
+                nn.init.normal_(weights, std=d_model**-0.5 if name.endswith("qkv.weight") else 0.02)
+            elif name.endswith("bias"):
+                nn.init.zeros_(weights)
 
     def forward(self, ids: Tensor) -> Tensor:
         """(B, T) int64 -> (B, T, vocab_size)."""
