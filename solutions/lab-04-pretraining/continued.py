@@ -704,7 +704,7 @@ for axes, domain in zip(panels, ("zh", "code"), strict=True):
         )
     axes.plot(*zip(*points, strict=True), "o-", color=COLOURS[domain])
     axes.axhline(0, color=GREY, zorder=0)
-    axes.margins(x=0.15)
+    axes.margins(0.15)
     axes.set(xlabel="gain, bits per byte", title=f"continued on {TEXTS[domain]}, at each share of replay")
 panels[0].set(ylabel="forgetting of English, bits per byte")
 plt.tight_layout()

@@ -460,7 +460,7 @@ class Bert(nn.Module):
         self.layers = nn.Sequential(*(Layer(d_model, n_heads) for _ in range(n_layers)))
         self.bias = nn.Parameter(torch.zeros(vocab_size))
         for name, weights in self.named_parameters():
-            if weights.dim() == 2:  # qkv larger than the rest: attention that begins flat is slow to learn where to look
+            if weights.dim() == 2:  # larger for qkv: attention that begins flat is slow to learn
                 nn.init.normal_(weights, std=d_model**-0.5 if name.endswith("qkv.weight") else 0.02)
             elif name.endswith("bias"):
                 nn.init.zeros_(weights)
