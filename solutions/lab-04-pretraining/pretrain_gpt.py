@@ -652,15 +652,15 @@ for name, bits in TABLES.items():
     print(f"{name:16} {bits:.2f} bits per byte")
 
 # %% [markdown] tags=["en"]
-# ### Problem 6, first part: `inputs_and_targets`, `cross_entropy`, `bits_per_byte`
+# ### Problem 7, first part: `inputs_and_targets`, `cross_entropy`, `bits_per_byte`
 #
-# Problem 6 (11 points) is the whole loop; its check cell stands at the end of section 5. Until then, `labkit.check("gpt-loop")` in a cell of your own shows what is right already.
+# Problem 7 (11 points) is the whole loop; its check cell stands at the end of section 5. Until then, `labkit.check("gpt-loop")` in a cell of your own shows what is right already.
 
 
 # %% [markdown] tags=["zh"]
-# ### 第 6 题，第一部分：`inputs_and_targets`、`cross_entropy`、`bits_per_byte`
+# ### 第 7 题，第一部分：`inputs_and_targets`、`cross_entropy`、`bits_per_byte`
 #
-# 第 6 题（11 分）是整个训练循环，检查单元格在第 5 节末尾。在那之前，随时可以在自己的单元格里运行 `labkit.check("gpt-loop")`，看看哪些已经对了。
+# 第 7 题（11 分）是整个训练循环，检查单元格在第 5 节末尾。在那之前，随时可以在自己的单元格里运行 `labkit.check("gpt-loop")`，看看哪些已经对了。
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "loss-solution", "cell_type": "code"}
@@ -778,11 +778,11 @@ print(f"asked to repeat what it reads, instead of foreseeing: a loss of {answers
 
 
 # %% [markdown] tags=["en"]
-# ### Problem 6, second part: `lr_schedule`, `parameter_groups`, `clip_gradients`, `train_step`
+# ### Problem 7, second part: `lr_schedule`, `parameter_groups`, `clip_gradients`, `train_step`
 
 
 # %% [markdown] tags=["zh"]
-# ### 第 6 题，第二部分：`lr_schedule`、`parameter_groups`、`clip_gradients`、`train_step`
+# ### 第 7 题，第二部分：`lr_schedule`、`parameter_groups`、`clip_gradients`、`train_step`
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "step-solution", "cell_type": "code"}
@@ -946,7 +946,7 @@ for name, weigh in (("your train_step", True), ("the mean of means", False)):
 # **Safe files.** `torch.load` by default refuses everything but tensors and plain containers (`weights_only=True`). Unpickling anything else runs code of whoever wrote the file: never set it to False for a file you did not write. And a file that is being
 # overwritten when the machine dies is no checkpoint at all: write under another name, then rename.
 #
-# ### Problem 6, third part: `train`, `save_checkpoint`, `load_checkpoint`
+# ### Problem 7, third part: `train`, `save_checkpoint`, `load_checkpoint`
 
 
 # %% [markdown] tags=["zh"]
@@ -967,7 +967,7 @@ for name, weigh in (("your train_step", True), ("the mean of means", False)):
 # **安全的文件。** `torch.load` 默认只接受张量和普通容器（`weights_only=True`）。反序列化其他任何东西，都等于运行写文件的人的代码：不是自己写的文件，绝不要设成 False。
 # 另外，正在覆盖时断电的文件根本不是检查点：先用别的名字写，再改名。
 #
-# ### 第 6 题，第三部分：`train`、`save_checkpoint`、`load_checkpoint`
+# ### 第 7 题，第三部分：`train`、`save_checkpoint`、`load_checkpoint`
 
 
 # %% tags=["export"]
@@ -1291,7 +1291,7 @@ plt.show()
 # The same for everybody: **120,000 bytes** of text in a language that is made up anew for the class, and at most **100,000 parameters**. Your `leaderboard_train` is run by the grader, on one core, within a minute; what counts is the *weights* that it returns,
 # on text of the same language that your code never saw: **bits per byte**, lower is better. Nothing else is left to your word. It costs and earns no points.
 #
-# Everything that a GPT-2 may be is allowed: its sizes, the schedule, the batches, how often the text is read. The cell has what the hidden test of problem 6 trains; it can be beaten.
+# Everything that a GPT-2 may be is allowed: its sizes, the schedule, the batches, how often the text is read. The cell has what the hidden test of problem 7 trains; it can be beaten.
 
 
 # %% [markdown] tags=["zh"]
@@ -1300,7 +1300,7 @@ plt.show()
 # 规则人人相同：**120,000 字节**的文本，语言是为全班新造的；参数至多 **100,000** 个。评分器会在一个核上、一分钟之内运行你的 `leaderboard_train`；
 # 算数的是它返回的*权重*，在你的代码从没见过的同一语言的文本上测**每字节比特数**，越低越好。除此之外你说什么都不算数。它不扣分也不加分。
 #
-# 凡是 GPT-2 可以变的都可以变：尺寸、学习率曲线、batch、文本读几遍。参考解就是第 6 题的隐藏测试所训练的模型，它并不难超越。
+# 凡是 GPT-2 可以变的都可以变：尺寸、学习率曲线、batch、文本读几遍。参考解就是第 7 题的隐藏测试所训练的模型，它并不难超越。
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "leaderboard-solution", "cell_type": "code"}
