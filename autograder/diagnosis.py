@@ -8,7 +8,7 @@ student fails every test that it fails. Nothing is guessed: no match, or a match
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,11 +27,14 @@ class Known(NamedTuple):
     fails: frozenset[str]
 
 
-def diagnose(student: Trace, reference: Trace, misconceptions: Mapping[str, Known], tolerance: float) -> str | None:
+def diagnose(
+    student: Trace, reference: Trace, misconceptions: Callable[[], Mapping[str, Known]], tolerance: float
+) -> str | None:
     """The id of the one misconception whose trace matches the student's where it leaves the reference's.
 
-    Where several match at that reply, the replies after it decide, and then how much they explain: one that fails all
-    the tests of another and more is preferred. If that leaves several, there is no diagnosis.
+    The misconceptions are asked for only where the student's reply can tell them apart: to know them may take a run
+    of each. Where several match at that reply, the replies after it decide, and then how much they explain: one that
+    fails all the tests of another and more is preferred. If that leaves several, there is no diagnosis.
     """
     pairs = enumerate(zip(student, reference, strict=False))
     first = next((index for index, (a, b) in pairs if not same(a, b, tolerance)), None)
@@ -39,7 +42,7 @@ def diagnose(student: Trace, reference: Trace, misconceptions: Mapping[str, Know
         return None
     candidates = {
         name: known
-        for name, known in misconceptions.items()
+        for name, known in misconceptions().items()
         if len(known.trace) > first
         and same(known.trace[first], student[first], tolerance)
         and not same(known.trace[first], reference[first], tolerance)

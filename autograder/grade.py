@@ -133,11 +133,14 @@ class Grader:
         if result.outcome not in ("failed", "error"):
             return None
         failed = {other.name for other in results if other.outcome != "passed"}
-        known = {
-            name: diagnosis.Known(trace, fails)
-            for name, trace in self.traces.misconceptions(result.name).items()
-            if (fails := frozenset(self.misconceptions[name].fails)) <= failed
-        }
+
+        def known() -> dict[str, diagnosis.Known]:
+            return {
+                name: diagnosis.Known(trace, fails)
+                for name, trace in self.traces.misconceptions(result.name).items()
+                if (fails := frozenset(self.misconceptions[name].fails)) <= failed
+            }
+
         reference = self.traces.reference(result.name)
         return diagnosis.diagnose(result.trace, reference, known, result.mark.tolerance)
 

@@ -17,6 +17,7 @@ import multiprocessing
 import os
 import tempfile
 import threading
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +27,7 @@ from datetime import timedelta
 from functools import cache
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -224,37 +225,75 @@ def processes(size: int, program: Program, *args: Any, device: str = "cpu") -> l
                 worker.join()
 
 
+class _Answer(NamedTuple):
+    """What a rank sends back."""
+
+    result: Any = None
+    error: Exception | None = None
+    frames: Sequence[tuple[str, int, str]] = ()  # where it was raised: file, line, function
+    moment: float = 0.0  # of the error, in seconds, on a clock that all processes share
+
+    @classmethod
+    def of(cls, error: Exception) -> "_Answer":
+        frames = [(f.filename, f.lineno or 0, f.name) for f in traceback.extract_tb(error.__traceback__)]
+        return cls(None, error.with_traceback(None), frames, time.monotonic())
+
+
 def _collect(pipes: Sequence[Connection]) -> list[Any]:
-    """What each rank sends back; raises what one of them has raised."""
+    """What each rank sends back; raises what the first of them has raised."""
     results: dict[int, Any] = {}
     while len(results) < len(pipes):
-        for pipe in wait([pipe for rank, pipe in enumerate(pipes) if rank not in results]):
-            rank = pipes.index(pipe)
-            try:
-                result, error, frames = _load(pipes[rank].recv_bytes())
-            except EOFError:
-                raise RuntimeError(f"the process of rank {rank} died") from None
-            if error is not None:
-                summary = [traceback.FrameSummary(*frame) for frame in frames]  # lines come from our own cells
-                error.add_note(f"on rank {rank}:\n" + "".join(traceback.format_list(summary)))
-                raise error
-            results[rank] = result
+        waiting = [rank for rank in range(len(pipes)) if rank not in results]
+        answers = _answers(pipes, waiting)
+        if any(answer.error for answer in answers.values()):
+            # A rank that breaks off is an error of those that wait for it as well, which may have been read first.
+            if others := [rank for rank in waiting if rank not in answers]:
+                answers |= _answers(pipes, others, seconds=1)
+            raise _first_error(answers)
+        results |= {rank: answer.result for rank, answer in answers.items()}
     return [results[rank] for rank in range(len(pipes))]
 
 
+def _answers(pipes: Sequence[Connection], ranks: Sequence[int], seconds: float | None = None) -> dict[int, _Answer]:
+    """What has come when the first of these ranks sends something; one that died is an error before all others."""
+    answers: dict[int, _Answer] = {}
+    for pipe in wait([pipes[rank] for rank in ranks], seconds):
+        rank = next(rank for rank in ranks if pipes[rank] is pipe)
+        try:
+            answers[rank] = _load(pipes[rank].recv_bytes())
+        except EOFError:
+            answers[rank] = _Answer(error=RuntimeError(f"the process of rank {rank} died"))
+    return answers
+
+
+def _first_error(answers: dict[int, _Answer]) -> Exception:
+    rank, answer = min(
+        ((rank, answer) for rank, answer in answers.items() if answer.error), key=lambda item: item[1].moment
+    )
+    assert answer.error is not None
+    if answer.frames:
+        summary = [traceback.FrameSummary(*frame) for frame in answer.frames]  # lines come from our own cells
+        answer.error.add_note(f"on rank {rank}:\n" + "".join(traceback.format_list(summary)))
+    return answer.error
+
+
 def _run_rank(pipe: Connection, rank: int, size: int, device: str, meeting: str, payload: bytes) -> None:
-    """The life of one rank's process."""
+    """The life of one rank's process. It answers before it leaves the others, so that the first error is the cause."""
     warnings.simplefilter("ignore", FutureWarning)  # torch 2.13 renames collectives that older ones lack
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // size))
     try:
         with _meeting(rank, size, device, meeting) as group:
-            program, args = _load(payload)
-            result = program(group, *args)
-        answer = _dump((result, None, []))
+            pipe.send_bytes(_run(group, payload))
     except Exception as error:
-        frames = [(f.filename, f.lineno, f.name) for f in traceback.extract_tb(error.__traceback__)]
-        answer = _dump((None, error.with_traceback(None), frames))
-    pipe.send_bytes(answer)
+        pipe.send_bytes(_dump(_Answer.of(error)))
+
+
+def _run(group: Group, payload: bytes) -> bytes:
+    try:
+        program, args = _load(payload)
+        return _dump(_Answer(program(group, *args)))
+    except Exception as error:
+        return _dump(_Answer.of(error))
 
 
 @contextmanager

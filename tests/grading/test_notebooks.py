@@ -1,5 +1,6 @@
 """A lab whose second notebook builds on the student's own first one (tests/labs/lab-91-pair)."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,8 +20,11 @@ PAIR = Path(__file__).parent.parent / "labs" / "lab-91-pair"
 
 
 @pytest.fixture(scope="module")
-def grader() -> Iterator[Grader]:
-    with Grader(Lab.load(PAIR), b"a secret of thirty-two bytes ...") as grader:
+def grader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grader]:
+    """Of a copy that has no traces of former runs."""
+    folder = tmp_path_factory.mktemp("solutions") / PAIR.name
+    shutil.copytree(PAIR, folder, ignore=shutil.ignore_patterns(".traces"))
+    with Grader(Lab.load(folder), b"a secret of thirty-two bytes ...") as grader:
         yield grader
 
 

@@ -1,5 +1,7 @@
 """Ranks as threads and as processes: the same program, the same results, and errors that say which rank made them."""
 
+import os
+
 import pytest
 import torch
 
@@ -71,9 +73,21 @@ def test_rows_that_the_ranks_do_not_divide() -> None:
         ranks.threads(3, lambda group: group.reduce_scatter(torch.ones(4)))
 
 
+def dies_on_rank_1(group: Group) -> None:
+    if group.rank == 1:
+        os._exit(3)
+    group.all_reduce(torch.ones(2))
+
+
 def test_what_a_rank_raises_is_raised_here() -> None:
+    """And not what the others raise then, for they wait in vain."""
     with pytest.raises(KeyError, match="broken"):
         ranks.threads(2, breaks_on_rank_1)
     with pytest.raises(KeyError, match="broken") as caught:
         ranks.processes(2, breaks_on_rank_1)
     assert caught.value.__notes__[0].startswith("on rank 1:") and "breaks_on_rank_1" in caught.value.__notes__[0]
+
+
+def test_a_rank_whose_process_dies_is_named() -> None:
+    with pytest.raises(RuntimeError, match="the process of rank 1 died"):
+        ranks.processes(2, dies_on_rank_1)
