@@ -32,15 +32,19 @@ class CaseFailed(Exception):
         self.text: dict[Lang, str] = {"en": en, "zh": zh}
 
 
+class NotDefined(CaseFailed):
+    """A name that the case needs is not there yet."""
+
+
 class Notebook:
-    """The names that the student has defined, as attributes; CaseFailed for one that is not there yet."""
+    """The names that the student has defined, as attributes; NotDefined for one that is not there yet."""
 
     def __init__(self, namespace: Mapping[str, Any]) -> None:
         self._namespace = namespace
 
     def __getattr__(self, name: str) -> Any:
         if name not in self._namespace:
-            raise CaseFailed(
+            raise NotDefined(
                 f"`{name}` is not defined yet: run the cell that defines it first.",
                 f"尚未定义 `{name}`：请先运行定义它的单元格。",
             )
@@ -117,7 +121,7 @@ def _run(public_case: Case, namespace: Mapping[str, Any]) -> tuple[Literal["pass
     try:
         public_case.run(Notebook(namespace))
     except CaseFailed as failure:
-        return "failed", failure.text[current()]
+        return "unwritten" if isinstance(failure, NotDefined) else "failed", failure.text[current()]
     except NotImplementedError:
         return "unwritten", pick("not written yet", "尚未编写")
     except AssertionError as failure:

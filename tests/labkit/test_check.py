@@ -37,7 +37,7 @@ def test_the_sentence_comes_in_the_chosen_language():
 
 
 def test_a_name_that_is_not_there_is_said_so():
-    assert outcome_of("x = 1") == ("failed", "`area` is not defined yet: run the cell that defines it first.")
+    assert outcome_of("x = 1") == ("unwritten", "`area` is not defined yet: run the cell that defines it first.")
 
 
 def test_unwritten_code_is_not_a_failure():

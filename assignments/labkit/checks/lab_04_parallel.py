@@ -9,7 +9,18 @@ from torch import Tensor, nn
 
 from labkit import ranks
 from labkit.check import case, fail
-from labkit.ranks import Group
+from labkit.ranks import Group, NoMeeting
+
+
+def on_two_ranks(program: ranks.Program) -> list[Any]:
+    """The program's results on ranks 0 and 1; fails where the ranks wait for each other in vain."""
+    try:
+        return ranks.threads(2, program)
+    except NoMeeting as error:
+        fail(
+            f"All ranks must call the same operations in the same order; one of them calls fewer. ({error})",
+            f"所有 rank 必须按同样的顺序调用同样的操作；这里有一个 rank 调用得少。（{error}）",
+        )
 
 
 @case("parallel", en="3 examples and 1 example: worked out by hand", zh="3 个样本与 1 个样本：手算结果")
@@ -21,7 +32,7 @@ def uneven_shares_by_hand(student: Any) -> None:
         assert model.weight.grad is not None
         return [model.weight.grad.item()]
 
-    found = ranks.threads(2, program)
+    found = on_two_ranks(program)
     if found != [[2.0], [2.0]]:
         fail(
             f"Gradients 1 (mean over 3 examples) and 5 (over 1): over all four the mean is 2, on both; not {found}.",
@@ -40,7 +51,13 @@ def no_gradient_on_one_rank(student: Any) -> None:
         student.average_gradients(model, group, 2)
         return [0.0 if p.grad is None else p.grad.item() for p in model.parameters()]
 
-    found = ranks.threads(2, program)
+    try:
+        found = ranks.threads(2, program)
+    except NoMeeting:
+        fail(
+            "bias.grad is None on rank 0 and 4 on rank 1: only one of them calls all_reduce for it, and waits in vain.",
+            "bias.grad 在 0 号是 None，在 1 号是 4：只有一个 rank 为它调用了 all_reduce，白白地等另一个。",
+        )
     if found != [[3.0, 2.0], [3.0, 2.0]]:
         fail(
             f"bias.grad is None on rank 0 and 4 on rank 1, so its mean is 2 on both; found (weight, bias): {found}.",
@@ -55,18 +72,23 @@ def sharded_steps_are_adamw(student: Any) -> None:
 
     def program(group: Group) -> tuple[Tensor, int]:
         mine = nn.Parameter(parameter.detach().clone())
-        optimizer = student.ShardedAdamW([mine], group, lr=0.1, eps=1e-2)
+        optimizer = student.ShardedAdamW(iter([mine]), group, lr=0.1, eps=1e-2)  # as model.parameters(): read once
         for step in gradients:
             mine.grad = step[group.rank].clone()
             optimizer.step()
         return mine.detach(), optimizer.shard.numel()
 
-    (first, size), (second, _) = ranks.threads(2, program)
-    whole = nn.Parameter(parameter.detach().clone())
-    optimizer = torch.optim.AdamW([whole], lr=0.1, eps=1e-2)
-    for step in gradients:
-        whole.grad = step.mean(0)
-        optimizer.step()
+    (first, size), (second, _) = on_two_ranks(program)
+
+    def whole(reduced: Tensor) -> Tensor:
+        """The parameter after AdamW's steps with these gradients (2, 7)."""
+        alone = nn.Parameter(parameter.detach().clone())
+        optimizer = torch.optim.AdamW([alone], lr=0.1, eps=1e-2)
+        for gradient in reduced:
+            alone.grad = gradient.clone()
+            optimizer.step()
+        return alone.detach()
+
     if size != 4:
         fail(
             f"7 numbers on 2 ranks: each has a shard of 4, not of {size}.",
@@ -74,7 +96,12 @@ def sharded_steps_are_adamw(student: Any) -> None:
         )
     if not torch.equal(first, second):
         fail("After a step the parameters must be the same on both ranks.", "走完一步，两个 rank 的参数必须相同。")
-    if not torch.allclose(first, whole.detach(), atol=1e-5):
+    if torch.allclose(first, whole(gradients.sum(1)), atol=1e-5):
+        fail(
+            "These are AdamW's steps with the sum of the two ranks' gradients; wanted is their mean.",
+            "这是用两个 rank 的梯度之和走的 AdamW；要的是平均。",
+        )
+    if not torch.allclose(first, whole(gradients.mean(1)), atol=1e-5):
         fail(
             "The parameters differ from AdamW's with the mean of the two ranks' gradients.",
             "参数与用两个 rank 平均梯度的 AdamW 不一致。",
@@ -102,7 +129,7 @@ def f_and_g(student: Any) -> None:
             values += [y.item(), 0.0 if x.grad is None else x.grad.item()]
         return values
 
-    found = ranks.threads(2, program)
+    found = on_two_ranks(program)
     expected = [[1.0, 21.0, 3.0, 10.0], [2.0, 21.0, 3.0, 11.0]]
     names = [
         ("copy_to_ranks(x)", "copy_to_ranks(x)"),
@@ -134,7 +161,12 @@ def parallel_mlp_is_the_dense_layer(student: Any) -> None:
     expected = down(F.gelu(up(dense)))
     expected.sum().backward()
     assert dense.grad is not None
-    for rank, (output, gradient) in enumerate(ranks.threads(2, program)):
+    for rank, (output, gradient) in enumerate(on_two_ranks(program)):
+        if output.shape == expected.shape and torch.allclose(output, expected + down.bias, atol=1e-5):
+            fail(
+                f"The output on rank {rank} has down's bias twice: how many ranks add it?",
+                f"{rank} 号的输出里 down 的偏置加了两次：有几个 rank 加了它？",
+            )
         if output.shape != expected.shape or not torch.allclose(output, expected, atol=1e-5):
             fail(f"The output on rank {rank} is not the dense layer's.", f"{rank} 号上的输出与未切分的层不同。")
         if not torch.allclose(gradient, dense.grad, atol=1e-5):

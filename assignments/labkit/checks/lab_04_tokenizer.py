@@ -112,7 +112,10 @@ def special_there_and_back(student: Any) -> None:
     tokenizer = student.Tokenizer({**BYTES, 256: b"<|end|>"}, [], ["<|end|>"])
     ids = tokenizer.encode(text)
     if ids.count(256) != 1:
-        fail("<|end|> stands there once, as one id.", "<|end|> 出现一次，是一个 id。")
+        fail(
+            f"<|end|> stands there once, as one id, 256. Yours: {ids}",
+            f"<|end|> 出现一次，是一个 id：256。你的是：{ids}",
+        )
     if tokenizer.decode(ids) != text:
         fail(
             "decode(encode(text)) is the text, white space included.",
