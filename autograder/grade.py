@@ -63,7 +63,7 @@ class Grader:
         programs = {name: self.program(name, cells) for name, cells in intake.cells.items()}
         self.traces  # noqa: B018  recorded before the clock of the first submission runs
         results, notes = self.run(programs, done=done)
-        entry = self._enter(programs)
+        entry = self.enter(programs)
         status = SubmissionStatus("ok", notes=[*intake.notes, *notes])
         return self._report(results, status, lang, started, entry)
 
@@ -90,6 +90,17 @@ class Grader:
         finally:
             session.close()
         return results, [note for notes in session.notes.values() for note in notes]
+
+    def enter(self, programs: dict[str, Program]) -> Entry | None:
+        """The submission's entry on the leaderboard. It has processes and time of its own: no test feels it."""
+        board = self.suite.leaderboard
+        if board is None or board.notebook not in programs:
+            return None
+        session = self._session(programs, board.seconds)
+        try:
+            return board.enter(session, self.secret, self.lab.id)
+        finally:
+            session.close()
 
     @cached_property
     def misconceptions(self) -> dict[str, Misconception]:
@@ -164,17 +175,6 @@ class Grader:
         """A submission in the sandbox; a notebook that it lacks has no cells."""
         empty = {name: self.program(name, ()) for name in self.lab.notebooks if name not in programs}
         return Session(self.sandbox, {**empty, **programs}, self.lab.limits.seconds_floor * 3, seconds)
-
-    def _enter(self, programs: dict[str, Program]) -> Entry | None:
-        """The submission's entry on the leaderboard. It has processes and time of its own: no test feels it."""
-        board = self.suite.leaderboard
-        if board is None or board.notebook not in programs:
-            return None
-        session = self._session(programs, board.seconds)
-        try:
-            return board.enter(session, self.secret, self.lab.id)
-        finally:
-            session.close()
 
     def _budget(self, test: str) -> float:
         # Not self.traces: it is the run for these traces that asks first.

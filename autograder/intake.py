@@ -136,7 +136,7 @@ def _read(path: Path, notebooks: Sequence[str]) -> Submission:
         if stat.S_ISDIR(os.fstat(descriptor).st_mode):
             return _read_folder(descriptor, notebooks)
         if len(notebooks) != 1:
-            raise _Refused(f"this lab has {len(notebooks)} notebooks: submit a folder with {_files(notebooks)}")
+            raise _Refused(f"this lab has {len(notebooks)} notebooks: submit the folder that holds them")
         cells, notes = _parse(_contents(descriptor, shown), shown)
         return Submission({notebooks[0]: cells}, notes)
     finally:

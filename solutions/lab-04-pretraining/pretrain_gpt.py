@@ -1291,7 +1291,7 @@ plt.show()
 # The same for everybody: **120,000 bytes** of text in a language that is made up anew for the class, and at most **100,000 parameters**. Your `leaderboard_train` is run by the grader, on one core, within a minute; what counts is the *weights* that it returns,
 # on text of the same language that your code never saw: **bits per byte**, lower is better. Nothing else is left to your word. It costs and earns no points.
 #
-# Everything that a GPT-2 may be is allowed: its sizes, the schedule, the batches, how often the text is read. The cell has what the hidden test of problem 7 trains; it can be beaten.
+# Everything that a GPT-2 may be is allowed: its sizes (up to 256 positions, 32 layers, 8 heads), the schedule, the batches, how often the text is read. The cell has what the hidden test of problem 7 trains; it can be beaten.
 
 
 # %% [markdown] tags=["zh"]
@@ -1300,7 +1300,7 @@ plt.show()
 # 规则人人相同：**120,000 字节**的文本，语言是为全班新造的；参数至多 **100,000** 个。评分器会在一个核上、一分钟之内运行你的 `leaderboard_train`；
 # 算数的是它返回的*权重*，在你的代码从没见过的同一语言的文本上测**每字节比特数**，越低越好。除此之外你说什么都不算数。它不扣分也不加分。
 #
-# 凡是 GPT-2 可以变的都可以变：尺寸、学习率曲线、batch、文本读几遍。参考解就是第 7 题的隐藏测试所训练的模型，它并不难超越。
+# 凡是 GPT-2 可以变的都可以变：尺寸（至多 256 个位置、32 层、8 个头）、学习率曲线、batch、文本读几遍。参考解就是第 7 题的隐藏测试所训练的模型，它并不难超越。
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "leaderboard-solution", "cell_type": "code"}
@@ -1311,7 +1311,7 @@ def leaderboard_train(tokens: Tensor) -> GPT:
         tokens: (120_000,) int64, the bytes of an English-like text, all below 128. There is no other text.
 
     Returns:
-        A trained GPT with vocab_size 128 and at most 100,000 parameters.
+        A trained GPT with vocab_size 128 and at most 100,000 parameters, 256 positions, 32 layers and 8 heads.
     """
     ### BEGIN SOLUTION
     model = GPT(GPTConfig(vocab_size=128, n_positions=32, n_layers=1, n_heads=4, d_model=64))
