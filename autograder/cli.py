@@ -91,6 +91,8 @@ def grade(
     if not os.path.lexists(submission):
         raise UserError(f"{submission} does not exist: give the path of a notebook, or of the folder that holds it")
     known = Lab.find(lab)
+    if submission.is_file() and len(known.notebooks) > 1:
+        raise UserError(f"{known.id} has {len(known.notebooks)} notebooks: give the folder that holds them")
     with _progress() as progress:
         task = progress.add_task("preparing the sandbox and the tests", total=None)
         from autograder.grade import Grader

@@ -224,7 +224,7 @@ class Grader:
             outcome=result.outcome,
             points=float(result.mark.points) if passed else 0.0,
             max_points=float(result.mark.points),
-            message=result.message,
+            message=result.message.text(lang),
             hint=hint,
             diagnosis=found,
             seconds=round(result.seconds, 3),

@@ -45,7 +45,7 @@ class Leaderboard:
             if isinstance(error, StudentError) and error.type in ("NotImplementedError", "NotWritten"):
                 return None
             _, message = verdict(error)
-            return Entry(None, self.unit, self.lowest_first, message)
+            return Entry(None, self.unit, self.lowest_first, message.en)
         if not math.isfinite(figure):
             return Entry(None, self.unit, self.lowest_first, "the figure is not finite")
         return Entry(figure, self.unit, self.lowest_first)

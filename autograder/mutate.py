@@ -167,7 +167,9 @@ def _grade(folder: Path, share: Sequence[Mutant], seed: int, sandbox: str) -> It
 
         fast = sorted(grader.suite.marks, key=lambda test: seconds[test])
         if wrong := first_failure(fast, None):
-            raise GraderError(f"the reference fails {wrong.name} ({wrong.outcome}: {wrong.message}), fast tests first")
+            raise GraderError(
+                f"the reference fails {wrong.name} ({wrong.outcome}: {wrong.message.en}), fast tests first"
+            )
         for mutant in share:
             reached = [test for test in fast if test in grader.tests_of(mutant.notebook)]
             own = grader.problem_of(mutant.notebook, mutant.cell)  # its tests first: few mutants come further

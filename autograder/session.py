@@ -10,19 +10,21 @@ from typing import Any, Literal, NoReturn
 
 import msgspec
 
+from autograder.message import Message
 from autograder.sandbox import Child, Sandbox
 from autograder.student import Handle, StudentError, shown
 from autograder.worker import wire
 
 MAX_RECEIVED = 1 << 30  # bytes of all replies of one submission
 LOAD_ATTEMPTS = 4  # a cell that ends the process while loading is left out in the next attempt
+MEMORY = Message("the memory limit was reached", "达到了内存上限")
 
 
 class Ended(Exception):
     """The sandbox had to be ended in the middle of a test."""
 
-    def __init__(self, outcome: Literal["timeout", "memory", "crashed", "output_limit"], message: str) -> None:
-        super().__init__(message)
+    def __init__(self, outcome: Literal["timeout", "memory", "crashed", "output_limit"], message: Message) -> None:
+        super().__init__(message.en)
         self.outcome = outcome
         self.message = message
 
@@ -86,7 +88,7 @@ class Session:
         Raises StudentError for an exception of the student's code, Ended when the sandbox had to be ended.
         """
         if self._open is None:
-            raise Ended("crashed", "the process had ended before")
+            raise Ended("crashed", Message("the process had ended before", "进程此前已经结束"))
         tree, blob = wire.pack(([*args], kwargs), _refer)
         reply, answer = self._exchange(op, tree, blob)
         if reply.error is not None:
@@ -97,7 +99,7 @@ class Session:
         try:
             value = wire.unpack(reply.value, answer, self._handle)
         except wire.ProtocolError as error:
-            self._fail("crashed", f"the sandbox sent a reply that cannot be read ({error})")
+            self._fail("crashed", Message(f"the sandbox sent a reply that cannot be read ({error})"))
         finally:
             self._spend(time.monotonic() - started)
         self.trace.append(Event(op, value=value))
@@ -142,7 +144,7 @@ class Session:
         except Ended as ended:
             if last or str(self._loading) in left_out or not 0 <= self._loading < len(program.cells):
                 raise
-            left_out[str(self._loading)] = ended.message
+            left_out[str(self._loading)] = ended.message.en
             return
         finally:
             self.budget, self.used = test
@@ -166,7 +168,7 @@ class Session:
     def _exchange(self, op: str, args: Any, blob: bytes = b"") -> tuple[wire.Reply, bytearray]:
         """Sends one request and waits for its reply, within the test's and the submission's time."""
         if self._child is None:
-            raise Ended("crashed", "the process had ended before")
+            raise Ended("crashed", Message("the process had ended before", "进程此前已经结束"))
         channel = self._child.channel
         request = wire.Request(id=secrets.randbits(63) | 1, op=op, args=args)
         started = time.monotonic()
@@ -180,14 +182,17 @@ class Session:
                     return reply, answer
         except TimeoutError:
             spent_all = self.total <= self.budget
-            late = "the submission's time is used up" if spent_all else f"no result after {self.budget:.0f} s"
-            self._fail("timeout", late)
+            used_up = Message("the submission's time is used up", "整份提交的时间已经用完")
+            late = Message(f"no result after {self.budget:.0f} s", f"{self.budget:.0f} 秒之内没有结果")
+            self._fail("timeout", used_up if spent_all else late)
         except wire.FrameTooLarge as error:
-            self._fail("output_limit", f"the result is too large to grade ({error})")
+            self._fail(
+                "output_limit", Message(f"the result is too large to grade ({error})", f"结果太大，无法评分（{error}）")
+            )
         except wire.ProtocolError as error:
-            self._fail("crashed", f"the sandbox sent what is no reply ({error})")
+            self._fail("crashed", Message(f"the sandbox sent what is no reply ({error})"))
         except (wire.Closed, OSError):
-            self._fail("crashed", "the process ended")
+            self._fail("crashed", Message("the process ended", "进程结束了"))
         finally:
             self._spend(time.monotonic() - started)
 
@@ -209,7 +214,7 @@ class Session:
                 return True
             self._worker_died(reply.exited)
         if reply.id != request_id or op == "end":
-            self._fail("crashed", "the sandbox sent a reply to a question that was not asked")
+            self._fail("crashed", Message("the sandbox sent a reply to a question that was not asked"))
         if reply.progress is not None and op == "load":
             self._loading = reply.progress
             return False
@@ -219,13 +224,13 @@ class Session:
         """The worker has ended, or somebody in the sandbox says so: the next test starts from a new process tree."""
         signal = status & 0x7F
         if signal == 25:  # SIGXFSZ
-            self._fail("output_limit", "a file grew beyond the limit")
+            self._fail("output_limit", Message("a file grew beyond the limit", "有文件超过了大小上限"))
         how = f"signal {signal}" if signal else f"exit code {status >> 8 & 0xFF}"
-        self._fail("crashed", f"the process ended ({how})")
+        self._fail("crashed", Message(f"the process ended ({how})", f"进程结束了（{how}）"))
 
-    def _fail(self, outcome: Literal["timeout", "memory", "crashed", "output_limit"], message: str) -> NoReturn:
+    def _fail(self, outcome: Literal["timeout", "memory", "crashed", "output_limit"], message: Message) -> NoReturn:
         if self._child is not None and outcome == "crashed" and self._child.out_of_memory():
-            outcome, message = "memory", "the memory limit was reached"
+            outcome, message = "memory", MEMORY
         self.close()
         raise Ended(outcome, message)
 

@@ -123,6 +123,6 @@ class _Global:
 
 def shown(text: str) -> str:
     """Text of the student's as a report may show it: bounded, without control characters or the values of an input."""
-    cut = text[: 4 * MAX_MESSAGE]
+    cut = text[: 4 * MAX_MESSAGE].replace("\t", " ")
     printable = "".join(character if character.isprintable() or character == "\n" else "?" for character in cut)
     return _DECIMALS.sub("…", printable)[:MAX_MESSAGE]

@@ -24,6 +24,7 @@ import torch
 from autograder.errors import GraderError, UserError
 from autograder.lab import Lab
 from autograder.leaderboard import Leaderboard
+from autograder.message import Message
 from autograder.report import Outcome
 from autograder.secret import seed
 from autograder.session import Event, Session
@@ -52,7 +53,7 @@ class TestResult:
     name: str
     mark: Mark
     outcome: Outcome = "passed"
-    message: str = ""
+    message: Message = field(default_factory=Message)
     seconds: float = 0.0
     used: float = 0.0  # seconds of its budget; unlike `seconds` without the start of the sandbox
     trace: list[Event] = field(default_factory=list)

@@ -102,7 +102,7 @@ class Traces:
 def _check(results: list[TestResult]) -> None:
     """Raises GraderError unless the reference passes: where it fails, every student would be graded wrong."""
     if failed := [result for result in results if result.outcome != "passed"]:
-        first = f"{failed[0].name} ({failed[0].outcome}: {failed[0].message})"
+        first = f"{failed[0].name} ({failed[0].outcome}: {failed[0].message.en})"
         more = f" and {len(failed) - 1} more tests" if len(failed) > 1 else ""
         raise GraderError(f"nothing was graded: the reference solution itself fails {first}{more}")
 

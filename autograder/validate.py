@@ -81,7 +81,9 @@ def _full_marks(
 ) -> Finding:
     """All tests must pass; or those named, where no other can fail."""
     results, _ = grader.run(programs, tests)
-    faults = [f"{result.name}: {result.outcome} {result.message}" for result in results if result.outcome != "passed"]
+    faults = [
+        f"{result.name}: {result.outcome} {result.message.en}" for result in results if result.outcome != "passed"
+    ]
     faults += [
         f"{result.name} is diagnosed as {found}" for result in results if (found := grader.diagnose(result, results))
     ]

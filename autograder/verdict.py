@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from autograder.expect import Mismatch
+from autograder.message import Message
 from autograder.report import Outcome
-from autograder.session import Ended
+from autograder.session import MEMORY, Ended
 from autograder.student import StudentError
 
-NOT_WRITTEN = "not written yet"
+NOT_WRITTEN = Message("not written yet", "尚未编写")
 
 
-def verdict(error: BaseException) -> tuple[Outcome, str]:
+def verdict(error: BaseException) -> tuple[Outcome, Message]:
     """An exception of a test as outcome and message. Only messages made for the student are passed on."""
     match error:
         case Mismatch():
-            return "failed", str(error)
+            return "failed", error.message
         case Ended():
             return error.outcome, error.message
         case StudentError() if error.type == "NotImplementedError":
             return "error", NOT_WRITTEN
         case StudentError() if error.type == "OutputLimit":
-            return "output_limit", error.message
+            return "output_limit", Message(error.message)
         case StudentError() if error.type == "MemoryError" or "DefaultCPUAllocator" in error.message:
-            return "memory", "the memory limit was reached"
+            return "memory", MEMORY
         case StudentError():
-            return "error", str(error)
+            return "error", Message(str(error))
         case AssertionError():
-            return "failed", ""
+            return "failed", Message()
         case _:  # the test stumbled over a result of an unexpected kind
-            return "failed", "the result is not of the kind that the task asks for"
+            return "failed", Message(
+                "the result is not of the kind that the task asks for", "结果不是题目要求的那种东西"
+            )

@@ -10,12 +10,12 @@ from autograder.student import Handle
 @pytest.mark.parametrize(
     ("actual", "message"),
     [
-        (None, "y should be a tensor, but is None"),
-        ([1.0], "y should be a tensor, but is a list"),
-        (Handle(None, 1, "Linear"), "y should be a tensor, but is an object of type Linear"),
-        (torch.ones(3), r"y should have shape \(2, 3\), but has \(3,\)"),
-        (torch.full((2, 3), torch.nan), "y is not finite"),
-        (torch.ones(2, 3) * 1.1, "y has wrong values"),
+        (None, "y should be a tensor, not None"),
+        ([1.0], "y should be a tensor, not a list"),
+        (Handle(None, 1, "Linear"), "y should be a tensor, not an object of type Linear"),
+        (torch.ones(3), r"y should have shape \(2, 3\), not \(3,\)"),
+        (torch.full((2, 3), torch.nan), "y should be finite"),
+        (torch.ones(2, 3) * 1.1, "wrong values: y"),
     ],
 )
 def test_close_tells_what_kind_of_thing_is_wrong(actual: object, message: str):
@@ -27,20 +27,29 @@ def test_close_takes_values_within_the_tolerance_and_plain_numbers():
     expect.close(torch.ones(3) + 5e-6, torch.ones(3), "y")
     expect.close(1.000001, 1.0, "y")
     expect.close(torch.tensor(1.0), 1.0, "y")
-    with pytest.raises(expect.Mismatch, match="y has wrong values"):
+    with pytest.raises(expect.Mismatch, match="wrong values: y"):
         expect.close(1.1, 1.0, "y")
 
 
 @pytest.mark.parametrize(
     ("actual", "expected", "message"),
     [
-        ((1, 2), [1, 2], "y should be a list, but is a tuple"),
-        ([1], [1, 2], r"y has the wrong length \(1\)"),
-        ([1, 3], [1, 2], "y has wrong values"),
-        (True, 1, "y should be an int, but is a bool"),
-        (torch.ones(2), torch.ones(2).long(), "y should be torch.int64, but is torch.float32"),
+        ((1, 2), [1, 2], "y should be a list, not a tuple"),
+        ([1], [1, 2], r"wrong length: y \(1\)"),
+        ([1, 3], [1, 2], "wrong values: y"),
+        (True, 1, "y should be an int, not a bool"),
+        (torch.ones(2), torch.ones(2).long(), "y should be torch.int64, not torch.float32"),
     ],
 )
 def test_equal_compares_types_and_tells_no_value(actual: object, expected: object, message: str):
     with pytest.raises(expect.Mismatch, match=f"^{message}$"):
         expect.equal(actual, expected, "y")
+
+
+def test_a_mismatch_is_told_in_chinese_as_well():
+    with pytest.raises(expect.Mismatch) as caught:
+        expect.close(torch.ones(3), torch.ones(2, 3))
+    assert caught.value.message.text("zh") == "结果：形状应当是 (2, 3)，而不是 (3,)"
+    with pytest.raises(expect.Mismatch) as caught:
+        expect.equal([1], [2], "merge_pair(ids)")
+    assert caught.value.message.text("zh") == "数值不对：merge_pair(ids)"

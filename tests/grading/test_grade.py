@@ -30,6 +30,16 @@ def test_the_starter_gets_nothing_and_no_hint(grader, hand_in):
     assert {(test.message, test.hint, test.diagnosis) for test in tests} == {("not written yet", "", None)}
 
 
+def test_messages_come_in_the_readers_language(grader, hand_in):
+    report = grader.grade(hand_in(starter=True), "zh")
+    assert {test.message for problem in report.problems for test in problem.tests} == {"尚未编写"}
+
+
+def test_messages_come_in_the_readers_language(grader, hand_in):
+    report = grader.grade(hand_in(starter=True), "zh")
+    assert {test.message for problem in report.problems for test in problem.tests} == {"尚未编写"}
+
+
 def test_the_json_has_the_keys_of_the_design(grader, hand_in):
     report = json.loads(grader.grade(hand_in()).to_json())
     assert list(report) == ["lab", "score", "max_score", "seconds", "problems", "submission", "sandbox"]
@@ -77,7 +87,7 @@ def test_an_exception_tells_the_students_own_line(grader, hand_in):
 
 def test_a_wrong_kind_of_result_is_told_without_the_expected_values(grader, hand_in):
     report = grader.grade(hand_in({"softmax-solution": "def softmax(x, dim):\n    return x.sum()"}))
-    assert report.problems[0].tests[0].message == "softmax(x, 0) should have shape (3, 7), but has ()"
+    assert report.problems[0].tests[0].message == "softmax(x, 0) should have shape (3, 7), not ()"
 
 
 def test_values_in_an_exception_are_blanked_out(grader, hand_in):
