@@ -35,11 +35,6 @@ def test_messages_come_in_the_readers_language(grader, hand_in):
     assert {test.message for problem in report.problems for test in problem.tests} == {"尚未编写"}
 
 
-def test_messages_come_in_the_readers_language(grader, hand_in):
-    report = grader.grade(hand_in(starter=True), "zh")
-    assert {test.message for problem in report.problems for test in problem.tests} == {"尚未编写"}
-
-
 def test_the_json_has_the_keys_of_the_design(grader, hand_in):
     report = json.loads(grader.grade(hand_in()).to_json())
     assert list(report) == ["lab", "score", "max_score", "seconds", "problems", "submission", "sandbox"]
