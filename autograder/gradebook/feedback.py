@@ -5,11 +5,13 @@ So nothing that a student wrote runs in a browser, and no hidden test is in it: 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import jinja2
+from markupsafe import Markup, escape
 from nbgrader.api import MissingEntry
 
 from autograder.errors import UserError
@@ -42,6 +44,15 @@ _environment = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+
+
+def _hint(text: str) -> Markup:
+    """A lab's hint as HTML: escaped, with its `code` and its *emphasis*, and nothing else of Markdown."""
+    marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text)))
+    return Markup(re.sub(r"(?<![A-Za-z0-9)*])\*([^*\s](?:[^*]*[^*\s])?)\*(?![A-Za-z0-9(*])", r"<em>\1</em>", marked))
+
+
+_environment.filters["hint"] = _hint
 
 
 @dataclass(frozen=True)

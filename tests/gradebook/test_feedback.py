@@ -104,3 +104,16 @@ def test_every_word_of_the_page_is_there_in_both_languages(graded, lab, lang, gr
     html = feedback.render(lab, report, feedback.standing(graded, lab, "ann"), lang)
     assert lab.title[lang] in html
     assert feedback.WORDS[lang]["total"] in html
+
+
+@pytest.mark.parametrize(
+    ("hint", "html"),
+    [
+        ("看*这一步*的 `lr`", "看<em>这一步</em>的 <code>lr</code>"),
+        ("*Which* axis, and 2*x*y or a * b * c?", "<em>Which</em> axis, and 2*x*y or a * b * c?"),
+        ("<b>*x*</b>", "&lt;b&gt;<em>x</em>&lt;/b&gt;"),
+    ],
+)
+def test_a_hint_keeps_its_emphasis_and_its_code(hint, html):
+    template = feedback._environment.from_string("{{ hint | hint }}")
+    assert template.render(hint=hint) == html
