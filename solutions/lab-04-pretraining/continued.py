@@ -40,7 +40,7 @@
 #
 # **时间** 约两小时。全部单元格在两个 CPU 核上跑一遍约两分钟。
 #
-# **预备知识** 本实验的第 4 个 notebook（训练循环）。这里不从它导入任何东西，可以单独运行。4 GB 空闲内存，不需要 GPU。
+# **预备** 本实验的第 4 个 notebook（训练循环）。这里不从它导入任何东西，可以单独运行。4 GB 空闲内存，不需要 GPU。
 
 # %% tags=["export"]
 import math
@@ -105,7 +105,7 @@ plots.style()
 # %% [markdown] tags=["en"]
 # ## 1. A surprise
 #
-# SmolLM2 was trained on English and on code. Three texts that it has not been given here to train on, and its loss on each: English (sayings and manuals),
+# SmolLM2 was trained on English and on code. Three held-out texts, and its loss on each: English (sayings and manuals),
 # Chinese (the documents of the corpus that are mostly Chinese characters) and Python.
 #
 # On a CPU only the last layers are trained, and this has a use: what the frozen layers below make of a row of tokens never changes, so it is computed **once** and kept. `Continued` does that; to the
@@ -114,7 +114,7 @@ plots.style()
 # %% [markdown] tags=["zh"]
 # ## 1. 一件出人意料的事
 #
-# SmolLM2 是用英文和代码训练的。取三种这里不用来训练的文本，看它在每种上的损失：英文（格言和手册）、中文（语料中以汉字为主的文档）、Python。
+# SmolLM2 是用英文和代码训练的。取三种留出文本，看它在每种上的损失：英文（格言和手册）、中文（语料中以汉字为主的文档）、Python。
 #
 # 在 CPU 上只训练最后几层，这也带来一个好处：下面那些冻结的层对同一行 token 算出来的东西永远不变，所以只算**一次**，存下来就行。`Continued` 就是这么做的；从外面看，它就是 `model(ids) -> logits`。
 
@@ -229,10 +229,11 @@ def write(n_new: int = 16) -> dict[str, str]:
 
 if tokenizer.pad_token is None:
     tokenizer.pad_token = tokenizer.eos_token
-per_token = {}
+per_token, mark = {}, tokenizer.convert_tokens_to_ids(SETTINGS["start"])
 for lang, rows in held_out.items():
+    targets = rows[:, 1:].masked_fill(rows[:, 1:] == mark, -100)  # the mark before each document is no text
     with torch.no_grad():
-        per_token[lang] = F.cross_entropy(model(rows[:, :-1]).flatten(0, 1), rows[:, 1:].flatten()).item()
+        per_token[lang] = F.cross_entropy(model(rows[:, :-1]).flatten(0, 1), targets.flatten()).item()
 figure, axes = plt.subplots(figsize=(8, 2))
 for place, (lang, loss) in enumerate(per_token.items()):
     axes.barh(place, loss, color=COLOURS[lang])
@@ -253,7 +254,7 @@ for lang, text in said_before.items():
 # ## 2. What is measured
 #
 # SmolLM2's tokenizer learnt its merges from English and code. An English word is one token; a Chinese character is three bytes and most often two tokens or three, and the second and third are
-# easy to foresee. Many easy tokens make a low mean, for a text that costs more in all:
+# easy to predict. Many easy tokens make a low mean, for a text that costs more in all:
 
 # %% [markdown] tags=["zh"]
 # 对它来说，中文竟比英文**容易**？可看看它写出来的东西。损失没有算错，骗人的是单位：*每 token* 的损失，取决于 token 是什么。
@@ -273,7 +274,8 @@ for text in ("a spring night on the river", "春江花月夜", "for item in rang
     )
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 2.2), sharey=True)
 for place, (lang, rows) in enumerate(held_out.items()):
-    n_bytes = sizes[rows[:, 1:]].float().mean().item()
+    of_each = sizes[rows[:, 1:]]
+    n_bytes = of_each[of_each > 0].float().mean().item()
     left.barh(place, n_bytes, color=COLOURS[lang])
     left.text(n_bytes + 0.05, place, f"{n_bytes:.2f}", va="center")
     bits = per_token[lang] / math.log(2) / n_bytes
@@ -291,9 +293,9 @@ plt.show()
 #
 # $$\text{bits per byte} = \frac{\sum_t -\log_2 p(x_t \mid x_{<t})}{\sum_t \text{bytes}(x_t)}$$
 #
-# The tokenizer's cost remains, in another place: a context of 64 tokens holds half as much Chinese as English, and each byte takes twice the computation. (That is why Chinese Llamas often get new tokens first: Cui et al. 2023.)
+# The tokenizer's cost remains, in another place: a context of 64 tokens holds half as many bytes of Chinese as of English, and each byte takes twice the computation. (That is why Chinese Llamas often get new tokens first: Cui et al. 2023.)
 #
-# Two figures then say what a run has done. **Gain**: by how much the domain got cheaper. **Forgetting**: by how much that *other* text got dearer that suffered most. The most, and not the mean: a mean hides a ruined skill behind an improved one.
+# Two figures then say what a run has done to the bits per byte. **Gain**: by how much those of the domain fell. **Forgetting**: the largest increase among the *other* texts. The largest, and not the mean: a mean hides a ruined skill behind an improved one.
 #
 # ### Problem 9 (6 points), first part: `bits_per_byte`, `gain_and_forgetting`
 
@@ -302,9 +304,9 @@ plt.show()
 #
 # $$\text{bits per byte} = \frac{\sum_t -\log_2 p(x_t \mid x_{<t})}{\sum_t \text{bytes}(x_t)}$$
 #
-# 分词器的代价并没有消失，只是换了个地方：64 个 token 的上下文，装得下的中文只有英文的一半，每个字节的计算量却翻倍。（所以给 Llama 做中文继续预训练时，常常先扩充词表：Cui 等 2023。）
+# 分词器的代价并没有消失，只是换了个地方：64 个 token 的上下文，装得下的中文字节只有英文的一半，每个字节的计算量却翻倍。（所以给 Llama 做中文继续预训练时，常常先扩充词表：Cui 等 2023。）
 #
-# 然后用两个数说明一次训练的结果。**收益**：领域文本便宜了多少。**遗忘**：受损最重的那一种*其他*文本贵了多少。取最重的而不取平均：平均会让一项被毁掉的能力躲在另一项进步的后面。
+# 然后用两个数说明一次训练的结果。**收益**：领域文本每字节少用了多少比特。**遗忘**：*其他*文本中受损最重的那一种，每字节多用了多少比特。取最重的而不取平均：平均会让一项被毁掉的能力躲在另一项进步的后面。
 #
 # ### 第 9 题（6 分），第一部分：`bits_per_byte`、`gain_and_forgetting`
 
@@ -318,7 +320,7 @@ def bits_per_byte(model: nn.Module, rows: Tensor, sizes: Tensor) -> float:
 
     Args:
         model: model(inputs (B, T)) -> logits (B, T, V). Eval mode meanwhile, no gradients; afterwards in the mode before.
-        rows: (N, T + 1) int64. The first token of a row is only seen, all others are foreseen. A few rows at a time.
+        rows: (N, T + 1) int64. The first token of a row is only seen, all others are predicted. A few rows at a time.
         sizes: (V,) int64, the bytes that each token stands for.
     """
     ### BEGIN SOLUTION
@@ -343,8 +345,8 @@ def gain_and_forgetting(before: dict[str, float], after: dict[str, float], domai
         before, after: bits per byte of several texts, by name; `domain` is one of them, and there is at least one other.
 
     Returns:
-        gain: by how much the domain's text got cheaper; negative if it got dearer.
-        forgetting: by how much that other text got dearer that suffered most; negative if even that one got cheaper.
+        gain: by how much the domain's text fell; negative if it rose.
+        forgetting: the largest increase among the other texts; negative if all of them fell.
     """
     ### BEGIN SOLUTION
     change = {name: after[name] - before[name] for name in before}
@@ -366,14 +368,14 @@ print("before  ", {lang: round(bits, 3) for lang, bits in before.items()})
 # %% [markdown] tags=["en"]
 # ## 3. Replay
 #
-# The simplest means against forgetting is to go on reading some of the old text: **replay**. Ibrahim et al. (2024) needed 5 % for a change from English to other English, and 25 % from English to German. Nobody has SmolLM2's or
+# The simplest means against forgetting is to go on reading some of the old text: **replay**. Ibrahim et al. (2024) chose 5 % for a change from English to other English, and 25 % from English to German. Nobody has SmolLM2's or
 # Llama's own training text; any text of the same kind does.
 #
 # In notebook 1, `mix` mixed *documents* ahead of training. Here *rows* are mixed on the fly, for a run that must be resumable: the stream is a function of its seed and of how much it has given.
 # The ratio must hold at once, not on average: in a run of 40 rows a lucky draw is a different experiment.
 #
 # ```
-#  ratio 0.25, batches of 2     D R | D D | D R | D D | ...    rounded at each batch by itself: D D | D D | D D | ...   never any replay
+#  ratio 0.2, batches of 2     D D | D R | D D | D R | D D | ...    rounded at each batch by itself: D D | D D | D D | ...   never any replay
 # ```
 #
 # After $n$ rows, $\text{ratio}\cdot n$ of them, rounded, are replay. (At exactly a half either way is right.)
@@ -383,14 +385,14 @@ print("before  ", {lang: round(bits, 3) for lang, bits in before.items()})
 # %% [markdown] tags=["zh"]
 # ## 3. 回放
 #
-# 对付遗忘最简单的办法，是接着读一些旧文本：**回放**（replay）。Ibrahim 等（2024）从英文换到另一种英文语料时，回放 5% 就够了；从英文换到德文，用的是 25%。
+# 对付遗忘最简单的办法，是接着读一些旧文本：**回放**（replay）。Ibrahim 等（2024）从英文换到另一种英文语料时，回放 5%；从英文换到德文，回放 25%。
 # 谁也拿不到 SmolLM2 或 Llama 自己的训练文本，同一类的文本就行。
 #
 # 第 1 个 notebook 里的 `mix` 是在训练之前混合*文档*；这里是边训练边混合*行*，而且训练要能中断后恢复：整个数据流只由种子和已经给出的行数决定。
 # 比例要时时成立，而不是平均成立：总共才 40 行，碰巧多抽几行，就是另一个实验了。
 #
 # ```
-#  ratio 0.25，batch 为 2     D R | D D | D R | D D | ...    如果每个 batch 各自取整：D D | D D | D D | ...   永远没有回放
+#  ratio 0.2，batch 为 2     D D | D R | D D | D R | D D | ...    如果每个 batch 各自取整：D D | D D | D D | ...   永远没有回放
 # ```
 #
 # 给出 $n$ 行之后，其中回放的行数是 $\text{ratio}\cdot n$ 取整。（恰好是一半时，往哪边取都对。）
@@ -459,7 +461,7 @@ class ReplayBatches:
 
 
 # %% [markdown] tags=["en"]
-# In the trade, `datasets.interleave_datasets` does this: it draws the source of each row by its probability. Seven seeds of it, and yours:
+# In practice, `datasets.interleave_datasets` does this: it draws the source of each row by its probability. Seven seeds of it, and yours:
 
 # %% [markdown] tags=["zh"]
 # 业界用 `datasets.interleave_datasets` 做这件事：每一行来自哪个来源，按概率抽取。它的七个种子，和你的：
@@ -497,7 +499,7 @@ plt.show()
 #
 # ## 4. 学习率重新升上去
 #
-# 预训练结束时，学习率已经降得几乎为零。用这个学习率接着训练很安全，但学不到什么；一下子跳回峰值，新的还没学到，旧的就先被震松了。所以要**重新预热**（re-warming）：
+# 预训练结束时，学习率已经降得几乎为零。用这个学习率接着训练很安全，但学不到什么；一下子跳回峰值，新的还没学到，旧的就先被冲乱了。所以要**重新预热**（re-warming）：
 # 从它停下的地方沿直线升上去，再按余弦降下来（Gupta 等 2023；Ibrahim 等 2024）。重新预热本身就要付出代价，哪怕文本*没有*换。新的峰值定多高，是回放比例之外，在收益与遗忘之间取舍的另一个旋钮。
 #
 # 它就是第 4 个 notebook 的学习率曲线，只是不从零开始。
@@ -510,8 +512,8 @@ def rewarmed_lr(step: int, last_lr: float, max_lr: float, min_lr: float, warmup:
     """The learning rate OF update number `step`, counted from 0, of a run that continues another.
 
     Up on a straight line from last_lr, where the earlier run ended, to max_lr, which the last of the `warmup` updates
-    has; from there down on a half cosine to min_lr, which step `total` and all later ones have. Step `warmup` has max_lr as well
-    (if it is below `total`).
+    has: step 0 is already one `warmup`-th of the way up. From there down on a half cosine to min_lr, which step `total` and
+    all later ones have. Step `warmup` has max_lr as well (if it is below `total`).
 
     Source: Ibrahim et al. 2024, section 6 (re-warming and re-decaying).
     """
@@ -539,7 +541,7 @@ for _ in place:
     optimizer.step()
     library.step()
 axes.plot(place, rates, color=ORANGE, ls="--", label="transformers' cosine_with_min_lr")
-axes.set(xlabel="step", ylim=(0, 1.05), title="learning rate, over its first peak")
+axes.set(xlabel="step", ylim=(0, 1.05), title="learning rate, as a share of the first peak")
 axes.legend(frameon=False)
 plt.show()
 
@@ -721,7 +723,7 @@ plt.show()
 # Now the real one. What 135 million parameters learnt from two trillion tokens, ten updates of 256 tokens will not shake much; only the last six of thirty layers are trained. (The peak, 1e-4, is the best of 1e-4, 2e-4 and 4e-4 on held-out rows that are *not* used below: a rate chosen on the rows that one reports flatters the report.) The differences are hundredths of a bit, on a few hundred tokens of held-out text: directions, not results.
 
 # %% [markdown] tags=["zh"]
-# 没有回放时，学中文让英文每字节贵了半个多比特。每二十行里放一行英文，就挽回一半；每四行一行，全部挽回，而收益几乎没少：回放是继续预训练里最划算的买卖。（收益这么大，是因为起点超过了 8 比特，比一无所知的模型还差：它原本笃定没有这样的字节。）代码和英文更像，所以忘得少（加上回放，英文甚至还有进步：它本来就没训练完）。
+# 没有回放时，学中文让英文每字节多用半个多比特。每二十行里放一行英文，就挽回一半；每四行一行，全部挽回，而收益几乎没少：回放是继续预训练里最划算的买卖。（收益这么大，是因为起点超过了 8 比特，比一无所知的模型还差：它原本笃定没有这样的字节。）代码和英文更像，所以忘得少（加上回放，英文甚至还有进步：它本来就没训练完）。
 #
 # 但请看代码各行的最后一列，那是*受损最重*的其他文本：中文。这个模型从来不会中文，居然还能变得更差：**回放只保护被回放的东西**，别的一概不管。
 #
@@ -773,14 +775,14 @@ for lang in TEXTS:
         print(f"    after {domain:8}: {texts[lang]!r}")
 
 # %% [markdown] tags=["en"]
-# - **What was strange gains.** Chinese gets cheaper, and the less of it is read, because of replay, the smaller the gain.
+# - **What was strange gains.** Chinese needs fewer bits, and the less of it is read, because of replay, the smaller the gain.
 # - **What was known does not.** SmolLM2 has seen Python by the billion tokens, and these files are probably among them. Ten more updates teach it nothing.
 # - **At a gentle rate nothing is forgotten** that this evaluation could see: English stays where it was. There is nothing here for replay to repair.
 # - **The peak decides more than the ratio.** At eight times the peak *every* text gets worse, Chinese too, although a quarter is replay: a few noisy batches, taken at large steps, throw the model off what it knew before there is anything to replace it. Hence the rule: a modest peak, a warm-up, and an eye on the old text while you train.
 # - **The training loss shows none of this.** It goes up and down with what happens to be in a batch, and the run that ruined the model looks as good as the others. (While training, our head has only the tokens that occur in these texts, which also makes it a little lower than the loss over the whole vocabulary.)
 
 # %% [markdown] tags=["zh"]
-# - **陌生的有收益。** 中文变便宜了；回放越多，读到的中文越少，收益也越小。
+# - **陌生的有收益。** 中文每字节用的比特少了；回放越多，读到的中文越少，收益也越小。
 # - **熟悉的没有。** Python 它见过几十亿 token，这些文件很可能就在其中。再来十次更新，什么也教不会。
 # - **学习率温和时，看不出遗忘**，至少这样的评测看不出：英文还在原处。这里没有什么要靠回放来补救。
 # - **峰值比回放比例更要紧。** 峰值升到八倍，*每一种*文本都变差，中文也不例外，尽管其中四分之一是回放：凭几个带噪声的 batch 迈大步，旧的被甩掉了，新的还没有着落。所以规矩是：峰值要适中，要有预热，训练时一直盯着旧文本。
@@ -798,11 +800,11 @@ for lang in TEXTS:
 # | gradients, bfloat16 | 2 | 16 |
 # | AdamW's two averages, bfloat16 | 4 | 32 |
 # | activations of 32 layers, 4 × 2048 tokens | | about 2 with checkpointing, some ten times as much without |
-# | logits, 4 × 2047 × 128,256, float32, with gradient | | 8 or more |
+# | logits, 4 × 2048 × 128,256, float32, with gradient | | 8 or more |
 #
 # - **Gradient checkpointing** keeps only what enters each layer, and computes the rest again in the backward pass: a third more computation (Chen et al. 2016).
-# - **bfloat16 has 8 bits of precision.** An update below a 256th of a weight is rounded away. At a rate of 2e-5 that happens to most large weights. It works less well than a float32 copy of the weights, which needs several cards: ZeRO and FSDP, notebook 7.
-# - **In the trade** this is LLaMA-Factory with `stage: pt` and `finetuning_type: full` (its `mix_strategy: interleave_under` with `interleave_probs` is replay), torchtune, Axolotl, or unsloth, which trains LoRA matrices, embeddings and head instead of everything.
+# - **bfloat16 has 8 bits of precision.** An update below about 1/512 to 1/256 of a weight is rounded away: with steps of 2e-5, no weight above 1/128 in absolute value moves. That works less well than a float32 copy of the weights, which needs several cards: ZeRO and FSDP, notebook 7.
+# - **In practice** this is LLaMA-Factory with `stage: pt` and `finetuning_type: full` (its `mix_strategy: interleave_under` with `interleave_probs` is replay), torchtune, Axolotl, or unsloth, which trains LoRA matrices, embeddings and head instead of everything.
 
 # %% [markdown] tags=["zh"]
 # ## 8. Llama 3.1 8B
@@ -815,10 +817,10 @@ for lang in TEXTS:
 # | 梯度，bfloat16 | 2 | 16 |
 # | AdamW 的两个滑动平均，bfloat16 | 4 | 32 |
 # | 32 层的激活，4 × 2048 个 token | | 用检查点约 2，不用则是十倍上下 |
-# | logits，4 × 2047 × 128,256，float32，连同梯度 | | 8 以上 |
+# | logits，4 × 2048 × 128,256，float32，连同梯度 | | 8 以上 |
 #
 # - **梯度检查点**（gradient checkpointing）只保存每层的输入，其余的在反向传播时重算：计算量多三分之一（Chen 等 2016）。
-# - **bfloat16 只有 8 位精度。** 小于权重 1/256 的更新会被舍入掉；学习率为 2e-5 时，大部分较大的权重都会遇到。效果不如保留一份 float32 的权重，而那需要多张卡：ZeRO 和 FSDP，见第 7 个 notebook。
+# - **bfloat16 只有 8 位精度。** 小于权重约 1/512 到 1/256 的更新会被舍入掉：每步的改变量是 2e-5 时，绝对值大于 1/128 的权重一动不动。效果不如保留一份 float32 的权重，而那需要多张卡：ZeRO 和 FSDP，见第 7 个 notebook。
 # - **业界的做法**：LLaMA-Factory 用 `stage: pt`、`finetuning_type: full`（其中 `mix_strategy: interleave_under` 加上 `interleave_probs` 就是回放），还有 torchtune、Axolotl；unsloth 则不训练全部参数，只训练 LoRA 矩阵、embedding 和输出层。
 
 # %% [markdown] tags=["en"]

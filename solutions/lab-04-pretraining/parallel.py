@@ -13,7 +13,7 @@
 # %% [markdown] tags=["en"]
 # # Lab 04, notebook 7: many GPUs
 #
-# A model of 7 billion parameters needs 112 GB before it has seen a single token, and on one GPU the 15 trillion tokens of Llama 3 would take it fifty years. So the work is split: the data, the
+# A model of 7 billion parameters needs 112 GB before it has seen a single token, and on one GPU, at 400 TFLOP/s, the 15 trillion tokens of Llama 3 would take it fifty years. So the work is split: the data, the
 # optimizer, the matrices, the layers. In this notebook **two real processes** train one model together, with your code, on your CPU. What they say to each other is what
 # 16,384 GPUs said to each other when Llama 3 was trained.
 #
@@ -26,11 +26,13 @@
 # **Time** about three hours. Running everything takes about a minute on two CPU cores.
 #
 # **You need** `nn.Module`, autograd and AdamW; no other notebook of this lab. 2 GB of free memory, no GPU.
+#
+# **How it works** Cells with `# YOUR CODE HERE` are yours. A check cell tries a few small cases at once; the score comes from other, hidden tests. All other cells just run.
 
 # %% [markdown] tags=["zh"]
-# # 实验 04，第 7 个 notebook：许多张 GPU
+# # 实验 04，第 7 个 notebook：多 GPU 训练
 #
-# 一个 70 亿参数的模型，还没见到一个 token 就要占 112 GB；而只靠一张 GPU，学完 Llama 3 的 15 万亿 token 要五十年。所以要把活儿拆开：拆数据、拆优化器、拆矩阵、拆层。
+# 一个 70 亿参数的模型，还没见到一个 token 就要占 112 GB；而只靠一张 GPU，按 400 TFLOP/s 算，学完 Llama 3 的 15 万亿 token 要五十年。所以要把活儿拆开：拆数据、拆优化器、拆矩阵、拆层。
 # 在这个 notebook 里，**两个真实的进程**用你写的代码、在你的 CPU 上一起训练同一个模型。它们之间说的话，和训练 Llama 3 时 16,384 张 GPU 之间说的话是一样的。
 #
 # **学完之后，你能够**
@@ -42,6 +44,8 @@
 # **时间** 约三小时。全部单元格在两个 CPU 核上跑一遍约需一分钟。
 #
 # **预备知识** `nn.Module`、自动求导和 AdamW；不依赖本实验的其他 notebook。2 GB 空闲内存，不需要 GPU。
+#
+# **做法** 带 `# YOUR CODE HERE` 的单元格由你来写。检查单元格会立刻试几个小例子；最终得分来自另外的隐藏测试。其余单元格直接运行即可。
 
 # %% tags=["export"]
 import copy
@@ -56,7 +60,7 @@ import labkit
 from labkit.ranks import Group
 
 # %%
-profile = "cpu"  # or "gpu": all the cards of this machine, with NCCL, and a wider model
+profile = "cpu"  # or "gpu": two or all of the cards of this machine (at least two), with NCCL, and a wider model
 
 # %%
 import time
@@ -193,7 +197,7 @@ print(f"not averaging: distance {drifted:.1f} between weights {alone[-1].norm():
 # the others waiting. `ranks.threads` runs the same program with threads in this process: fast to start, and what the checks use. Here they are at work:
 
 # %% [markdown] tags=["zh"]
-# 做了平均的两个进程，最后的权重**每一个比特都相同**，与单个进程的结果也只差舍入误差，尽管它们谁也没见过完整的 batch。没做平均的两个，此时已经是两个不同的模型：
+# 做了平均的两个进程，最后的权重**逐位相同**，与单个进程的结果也只差舍入误差，尽管它们谁也没见过完整的 batch。没做平均的两个，此时已经是两个不同的模型：
 # 没有任何报错，各自的 loss 甚至看着还行。它们只是各学了一半数据，而其中一个迟早要扔掉。
 #
 # notebook 里的一个单元格怎么能跑在另一个进程里？`ranks.processes(2, program, ...)` 会启动两个全新的 Python，把这个函数连同它用到的一切发过去，再让它们互相找到对方。
@@ -242,10 +246,10 @@ for name in both[0]:
 # **The pitfall of this section.** A parameter that took no part in a rank's batch has `grad = None` there: an expert of a mixture that no token chose, a head for another language. If that rank skips it
 # while the others average it, the ranks no longer call the same operations, and a real run hangs until somebody kills it. No gradient is a gradient of zero.
 #
-# ### `average_gradients`
+# ### Problem 10 (14 points), first part: `average_gradients`
 #
-# The problem of this notebook is worth 14 points, and has four parts, in sections 2 to 5. This is the first. `labkit.check("parallel")`, in a cell of your own, shows at any time
-# what is right already; what is not written yet it marks as not defined.
+# It is the only problem of this notebook; its four parts are in sections 2 to 5. `labkit.check("parallel")`, in a cell of your own, shows at any time
+# what is right already; what is not there yet it marks ○, as not defined or not written yet.
 
 # %% [markdown] tags=["zh"]
 # ## 2. 数据并行
@@ -261,9 +265,9 @@ for name in both[0]:
 # **本节的坑。** 某个参数若没有参与这个 rank 的计算，它在这里的 `grad` 就是 None：比如没有 token 选中的专家，或者另一种语言的输出头。如果这个 rank 跳过它，而别的 rank 要平均它，
 # 各 rank 调用的操作就对不上了，真实的训练会一直卡住，直到有人把它杀掉。没有梯度，就是梯度为零。
 #
-# ### `average_gradients`
+# ### 第 10 题（14 分），第一部分：`average_gradients`
 #
-# 这个 notebook 的题目共 14 分，分四个部分（第 2 到 5 节），这是第一部分。随时可以在自己的单元格里运行 `labkit.check("parallel")`，看看哪些已经对了；还没写到的部分会显示“尚未定义”，不必在意。
+# 这个 notebook 只有这一道题，四个部分在第 2 到 5 节。随时可以在自己的单元格里运行 `labkit.check("parallel")`，看看哪些已经对了；还没写到的部分标着 ○，注明“尚未定义”或“尚未编写”，不必在意。
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "average-solution", "cell_type": "code"}
@@ -272,7 +276,7 @@ def average_gradients(model: nn.Module, group: Group, n_examples: int) -> None:
 
     Args:
         model: its gradients are those of the mean loss over this rank's own examples.
-        n_examples: how many these are. Ranks may have different numbers.
+        n_examples: how many these are. Ranks may have different numbers; one that has none, 0, has no gradients either.
 
     Afterwards each parameter that requires a gradient has one, the same on all ranks; a parameter that had none on
     a rank counts as zero there. Parameters that do not require one are left alone.
@@ -500,7 +504,7 @@ plt.show()
 # With DDP and ZeRO every GPU **computes the whole model** on its own data, and only keeps less of it. With tensor and pipeline parallelism a GPU computes only its own part, and the
 # activations travel instead.
 #
-# ### `ShardedAdamW`: ZeRO, stage 1
+# ### Problem 10, second part: `ShardedAdamW` (ZeRO, stage 1)
 #
 # Put all parameters in one row, with zeros at the end if the ranks do not divide it, and cut it in `size` equal shards. Each rank has an ordinary `torch.optim.AdamW` **over its own shard only**. A step is
 #
@@ -515,7 +519,7 @@ plt.show()
 # %% [markdown] tags=["zh"]
 # 在 DDP 和 ZeRO 里，每张 GPU 都在自己的数据上**计算整个模型**，只是保管得少一些。张量并行和流水线并行则不同：一张 GPU 只算自己的那一部分，来回传的是激活值。
 #
-# ### `ShardedAdamW`：ZeRO 第 1 阶段
+# ### 第 10 题，第二部分：`ShardedAdamW`（ZeRO 第 1 阶段）
 #
 # 把所有参数排成一行（如果 rank 数除不尽，末尾补零），切成 `size` 个等长的片。每个 rank 有一个普通的 `torch.optim.AdamW`，**只管自己的那一片**。走一步就是
 #
@@ -599,7 +603,7 @@ def sharded_steps(
 
 # %% [markdown] tags=["zh"]
 # **实测。** 还是第 1 节的模型，在两个真实的进程里走三步：权重与一个普通的 AdamW 相同，而每个 rank 只存一半状态。旁边是 PyTorch 自带的
-# `ZeroRedundancyOptimizer`：它把整个整个的参数分给各 rank，而不是把那一行切开，所以各 rank 只是大致均匀。
+# `ZeroRedundancyOptimizer`：它以整个参数为单位分给各 rank，而不是把那一行切开，所以各 rank 只是大致均匀。
 
 
 # %%
@@ -687,7 +691,7 @@ plt.show()
 # **The pitfalls of this section.** $b$ is added **once**, after the sum: if every GPU adds it to its part, it arrives `size` times. And `nn.Linear` stores its weight transposed, (out, in): a *column* of $A$ is a *row* of `up.weight`.
 # For attention the cut is as natural: each GPU takes some of the heads ($W_Q, W_K, W_V$ by columns, $W_O$ by rows).
 #
-# ### `copy_to_ranks` (f), `sum_over_ranks` (g), `ParallelMLP`
+# ### Problem 10, third part: `copy_to_ranks` (f), `sum_over_ranks` (g), `ParallelMLP`
 #
 # f and g need a backward pass of their own: `torch.autograd.Function` has one (`forward(ctx, x, ...)`, `backward(ctx, gradient)`; it returns a gradient for each argument, None for those that have none).
 
@@ -717,7 +721,7 @@ plt.show()
 # **本节的坑。** $b$ 只加**一次**，在求和之后：如果每张 GPU 都往自己那份里加，它就被加了 `size` 次。另外 `nn.Linear` 存的权重是转置的 (out, in)：$A$ 的一*列*是 `up.weight` 的一*行*。
 # 注意力切起来同样自然：每张 GPU 分几个头（$W_Q, W_K, W_V$ 按列，$W_O$ 按行）。
 #
-# ### `copy_to_ranks`（f）、`sum_over_ranks`（g）、`ParallelMLP`
+# ### 第 10 题，第三部分：`copy_to_ranks`（f）、`sum_over_ranks`（g）、`ParallelMLP`
 #
 # f 和 g 的反向要自己定义：`torch.autograd.Function` 就是干这个的（`forward(ctx, x, ...)`、`backward(ctx, gradient)`；后者为每个参数返回一个梯度，没有梯度的返回 None）。
 
@@ -914,7 +918,7 @@ for rank, (total, sent) in enumerate(ranks.processes(N, ring_all_reduce, x, devi
 #
 # **张量并行**传的是激活值，(batch, seq, d_model)，每个 2 字节：每一层在注意力之后一次 all-reduce，在 MLP 之后一次，反向时再各来一次，共**四**次，每次是激活值大小的 $2\,\frac{N-1}{N}$ 倍。
 #
-# **流水线并行**让 $p$ 个阶段各管几层，把 $m$ 个 micro-batch 依次送进去。第一个 micro-batch 走到最后一个阶段之前，那里无事可做；到了收尾，第一个阶段又在干等。
+# **流水线并行**把模型分成 $p$ 级，每级管几层，把 $m$ 个 micro-batch 依次送进去。第一个 micro-batch 走到最后一级之前，那里无事可做；到了收尾，第一级又在干等。
 # 最简单的一种调度（GPipe，Huang 等 2019）用 $m + p - 1$ 个时隙完成 $m$ 个时隙的活：
 
 # %%
@@ -941,7 +945,7 @@ plt.show()
 # **Time.** A token costs $6\Psi$ floating-point operations, 2 in the forward and 4 in the backward pass; with *activation recomputation*, where activations are not kept but computed again, the forward pass runs twice: $8\Psi$
 # (Narayanan et al. 2021, section 5.1).
 #
-# ### The calculator
+# ### Problem 10, last part: the calculator, `model_state_bytes`, `gpus_needed`, `data_parallel_bytes`, `tensor_parallel_bytes`, `pipeline_idle`, `training_days`
 #
 # Everything is in **bytes**, not GB; and mind that an "80 GB" card has 80 GiB of $2^{30}$ bytes, while papers write GB for $10^9$.
 
@@ -950,7 +954,7 @@ plt.show()
 #
 # **时间。** 每个 token 需要 $6\Psi$ 次浮点运算，前向 2 份、反向 4 份；如果使用*激活重计算*（不保存激活值，用到时再算一遍），前向要跑两次，即 $8\Psi$（Narayanan 等 2021，5.1 节）。
 #
-# ### 计算器
+# ### 第 10 题，最后一部分：计算器，`model_state_bytes`、`gpus_needed`、`data_parallel_bytes`、`tensor_parallel_bytes`、`pipeline_idle`、`training_days`
 #
 # 一律以**字节**为单位，不用 GB；还要注意，“80 GB”的卡是 80 GiB，按 $2^{30}$ 字节算，而论文里的 GB 是 $10^9$ 字节。
 
@@ -1084,7 +1088,7 @@ right.set(xscale="log", yscale="log", xlabel="GPUs", title="8 B parameters, 4 M 
 right.legend(frameon=False)
 plt.tight_layout()
 plt.show()
-crossing = next(n for n, seconds in zip(counts, compute, strict=True) if seconds < data_parallel_bytes(8e9, n) / 50e9)
+crossing = next(n for n in range(1, 5000) if data_parallel_bytes(8e9, n) / 50e9 > 6 * 8e9 * 4e6 / n / 400e12)
 print(f"with DDP, sending takes longer than computing from {crossing:,} GPUs on")
 
 # %% [markdown] tags=["en"]
@@ -1099,7 +1103,7 @@ print(f"with DDP, sending takes longer than computing from {crossing:,} GPUs on"
 
 # %%
 LLAMA = {"n_layers": 126, "seq": 8192, "d_model": 16_384}
-layers_of_a_stage = LLAMA["n_layers"] / 16
+layers_of_a_stage = math.ceil(LLAMA["n_layers"] / 16)  # one less in the first and in the last stage
 print(f"GPUs: 8 × 16 × 128 = {8 * 16 * 128:,}")
 print(f"model states of the whole on one GPU: {model_state_bytes(405e9) / 2**30:,.0f} GiB")
 for stage, n_data in [(0, 1), (1, 128), (2, 128)]:
@@ -1124,7 +1128,7 @@ print(f"pipeline of 16 stages: {few:.0%} idle with 16 micro-batches, {many:.0%} 
 # - Tensor parallel: the first matrix by columns, the second by rows, the bias once; f sums in the backward pass, g in the forward pass.
 # - A ring sends $2\,\frac{N-1}{N}$ times the data: the memory of each GPU shrinks with more GPUs, its messages do not.
 #
-# **On real GPUs.** `data/recipes` holds what the trade would type: Llama 3.1 8B continued on Chinese, and a code model on your own code, for Hugging Face's `Trainer` (FSDP, that is ZeRO 3), LLaMA-Factory (DeepSpeed's ZeRO 3, or LoRA on one card) and unsloth.
+# **On real GPUs.** `data/recipes` holds what one would type in practice: Llama 3.1 8B continued on Chinese, and a code model on your own code, for Hugging Face's `Trainer` (FSDP, that is ZeRO 3), LLaMA-Factory (DeepSpeed's ZeRO 3, or LoRA on one card) and unsloth.
 # Its README says which cards each needs; check the figures with your calculator.
 #
 # ## Three questions to think about
@@ -1144,13 +1148,13 @@ print(f"pipeline of 16 stages: {few:.0%} idle with 16 micro-batches, {many:.0%} 
 # - Llama Team 2024, *The Llama 3 Herd of Models*: section 3.3.
 
 # %% [markdown] tags=["zh"]
-# 所以：张量并行留在 8 张卡的一台机器**之内**，那里的链路最快。流水线架在机器**之间**，因为它传得最少：阶段之间只传一份激活值。数据并行的消息可以藏在反向传播后面，所以放在最外层，
+# 所以：张量并行留在 8 张卡的一台机器**之内**，那里的链路最快。流水线架在机器**之间**，因为它传得最少：相邻两级之间只传一份激活值。数据并行的消息可以藏在反向传播后面，所以放在最外层，
 # ZeRO 也沿着它来切优化器。而每条流水线一步只有 16 条序列，空闲就是代价；报告里描述了一种交错式的调度来降低它。
 #
 # ## 小结
 #
 # - 四种操作就够了：all_reduce、broadcast、all_gather、reduce_scatter。每个 rank 都必须调用相同的操作。
-# - 数据并行：按样本数加权；没有梯度就是梯度为零；做平均的副本每一个比特都相同，不做的会不声不响地越走越远。
+# - 数据并行：按样本数加权；没有梯度就是梯度为零；做平均的副本逐位相同，不做的会不声不响地越走越远。
 # - 每个参数 16 字节：2 + 2 + 12。ZeRO 1、2 把它切小，不多传一个字节；ZeRO 3 全部切开，通信量多一半。
 # - 张量并行：第一个矩阵按列切，第二个按行切，偏置只加一次；f 在反向求和，g 在前向求和。
 # - 环形 all-reduce 发送的是数据量的 $2\,\frac{N-1}{N}$ 倍：GPU 越多，每张的显存越省，要发的消息却不会变少。

@@ -64,6 +64,13 @@ def a_third_of_replay(student: Any) -> None:
             f"Of 18 rows a third is 6; yours has {len(replay)} rows of replay.",
             f"18 行的三分之一是 6 行；你给出了 {len(replay)} 行回放。",
         )
+    for done in range(2, 18, 2):
+        found = sum(number >= 50 for number in numbers[:done])
+        if abs(found - done / 3) > 0.5:
+            fail(
+                f"After every batch a third should be replay, rounded: {round(done / 3)} of {done} rows, not {found}.",
+                f"每个 batch 之后，回放都应占三分之一（取整）：{done} 行里 {round(done / 3)} 行，而不是 {found} 行。",
+            )
     if sorted(replay) != [*range(50, 56)] or sorted(set(numbers) - set(replay)) != [*range(8)]:
         fail(
             "After so many rows all 6 of the replay have come once, and all 8 of the domain.",
@@ -99,9 +106,15 @@ def goes_on_learning(student: Any) -> None:
     frozen = model[0].weight.clone()
     rows = torch.arange(40).unfold(0, 6, 1) % 9  # a text that counts
     config = student.ContinueConfig(steps=60, max_lr=0.1, min_lr=0.01, warmup=5)
-    steps = []
+    steps, modes = [], set()
     log = lambda step, loss: steps.append((step, loss))  # noqa: E731
+    model.register_forward_hook(lambda module, args, output: modes.add(module.training))
     losses = student.continue_pretraining(model, student.ReplayBatches(rows, rows, 4, 0.25), config, after_step=log)
+    if False in modes:
+        fail(
+            "The model comes in eval mode, and is trained in it: it should be trained in train mode.",
+            "模型来的时候处在 eval 模式，你就在 eval 模式下训练了它：应当用 train 模式。",
+        )
     if steps != list(enumerate(losses)) or len(losses) != 60:
         fail(
             "There should be 60 losses, and after each update a call of after_step with its number and its loss.",
@@ -113,4 +126,23 @@ def goes_on_learning(student: Any) -> None:
         fail(
             f"A text that counts is easy: the loss falls from {losses[0]:.2f} to below 0.5, not to {losses[-1]:.2f}.",
             f"会数数的文本很容易：损失应从 {losses[0]:.2f} 降到 0.5 以下；现在停在 {losses[-1]:.2f}。",
+        )
+
+
+@case("continued", en="the first of four updates on the way up", zh="预热四次更新中的第一次")
+def first_update_moves_by_its_rate(student: Any) -> None:
+    model = nn.Sequential(nn.Embedding(9, 6), nn.Linear(6, 9))
+    before, rows = model[1].bias.detach().clone(), torch.arange(40).unfold(0, 6, 1) % 9
+    moved = []
+    look = lambda step, loss: moved.append((model[1].bias.detach() - before).abs().max().item())  # noqa: E731
+    config = student.ContinueConfig(steps=8, max_lr=0.4, min_lr=0.1, warmup=4)
+    student.continue_pretraining(model, student.ReplayBatches(rows, rows, 4, 0.25), config, after_step=look)
+    if not moved:
+        fail("after_step should be called after each update.", "每次更新之后都应调用 after_step。")
+    if abs(moved[0] - 0.1) > 1e-3:
+        fail(
+            "Adam's first update moves the weights by its learning rate. Here that should be 0.1, a quarter of the way "
+            f"from 0 to 0.4; yours moves them by {moved[0]:.3f}.",
+            "Adam 的第一次更新，权重的变化量就是学习率，这里应为 0.1（从 0 升到 0.4，走了四分之一）；"
+            f"你的变化了 {moved[0]:.3f}。",
         )

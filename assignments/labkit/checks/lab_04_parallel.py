@@ -150,18 +150,19 @@ def f_and_g(student: Any) -> None:
 def parallel_mlp_is_the_dense_layer(student: Any) -> None:
     up, down, x = nn.Linear(4, 6), nn.Linear(6, 4), torch.randn(3, 4)
 
-    def program(group: Group) -> tuple[Tensor, Tensor]:
+    def program(group: Group) -> tuple[Tensor, Tensor, Tensor]:
         mine = x.clone().requires_grad_()
-        output = student.ParallelMLP(copy.deepcopy(up), copy.deepcopy(down), group)(mine)
+        layer = student.ParallelMLP(copy.deepcopy(up), copy.deepcopy(down), group)
+        output = layer(mine)
         connected(output)
         output.sum().backward()
-        return output.detach(), torch.zeros_like(x) if mine.grad is None else mine.grad
+        return output.detach(), torch.zeros_like(x) if mine.grad is None else mine.grad, layer.up.weight.detach()
 
     dense = x.clone().requires_grad_()
     expected = down(F.gelu(up(dense)))
     expected.sum().backward()
     assert dense.grad is not None
-    for rank, (output, gradient) in enumerate(on_two_ranks(program)):
+    for rank, (output, gradient, part) in enumerate(on_two_ranks(program)):
         if output.shape == expected.shape and torch.allclose(output, expected + down.bias, atol=1e-5):
             fail(
                 f"The output on rank {rank} has down's bias twice: how many ranks add it?",
@@ -169,6 +170,12 @@ def parallel_mlp_is_the_dense_layer(student: Any) -> None:
             )
         if output.shape != expected.shape or not torch.allclose(output, expected, atol=1e-5):
             fail(f"The output on rank {rank} is not the dense layer's.", f"{rank} 号上的输出与未切分的层不同。")
+        if not torch.equal(part, up.weight[3 * rank : 3 * rank + 3]):
+            fail(
+                "6 hidden entries on 2 ranks: rank 0 should have the first three rows of up.weight, rank 1 the last "
+                f"three; rank {rank} has others.",
+                f"6 个隐藏分量、2 个 rank：up.weight 的前三行应归 0 号，后三行应归 1 号；{rank} 号拿的不是这些行。",
+            )
         if not torch.allclose(gradient, dense.grad, atol=1e-5):
             fail(
                 f"The output is right, but on rank {rank} the gradient for x is not the dense layer's.",

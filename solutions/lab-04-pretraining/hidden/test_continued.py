@@ -70,7 +70,7 @@ def batch_of(batches: Handle, size: int, length: int) -> Tensor:
     expect.that(isinstance(pair, (tuple, list)) and len(pair) == 2, "next_batch should give inputs and targets")
     inputs = expect.tensor(pair[0], (size, length - 1), torch.int64, "the inputs of a batch")
     targets = expect.tensor(pair[1], (size, length - 1), torch.int64, "the targets of a batch")
-    expect.equal(targets[:, :-1], inputs[:, 1:], what="the targets, which are the inputs one token later,")
+    expect.equal(targets[:, :-1], inputs[:, 1:], what="the targets, which are the inputs one token later")
     return torch.cat([inputs, targets[:, -1:]], dim=1)
 
 
@@ -79,7 +79,7 @@ def batch_of(batches: Handle, size: int, length: int) -> Tensor:
     points=1,
     tolerance=1e-4,
     hint={
-        "en": "bits_per_byte is wrong. Bits, not nats; the sum over all foreseen tokens of the text, by the sum of THEIR bytes, over all rows at once; a token that "
+        "en": "bits_per_byte is wrong. Bits, not nats; the sum over all predicted tokens of the text, by the sum of THEIR bytes, over all rows at once; a token that "
         "stands for no byte counts neither above nor below the line; in eval mode, and afterwards in the mode before.",
         "zh": "bits_per_byte 不对。单位是比特而不是 nat；所有行合在一起，用被预测 token 的比特总和，除以*这些* token 的字节总数；不代表任何字节的 token，分子分母都不计；"
         "在 eval 模式下计算，之后恢复原来的模式。",
@@ -113,11 +113,11 @@ def test_bits_per_byte_of_rows(student, rng):
     "continued",
     points=1,
     hint={
-        "en": "gain_and_forgetting is wrong. Both are differences in bits per byte; both are positive in the usual case (the domain falls, another text rises), and "
-        "both may be negative. Forgetting is that of the ONE other text that suffers most. And rewarmed_lr, if that is what the message names: write down what "
-        "steps 0, warmup - 1, warmup, total - 1 and total get; update 0 is already above last_lr.",
-        "zh": "gain_and_forgetting 不对。两者都是每字节比特数之差；通常情况下（领域文本下降，别的文本上升）两者都为正，也都可能为负。遗忘取的是*受损最重的那一种*其他文本。"
-        "若提示里说的是 rewarmed_lr：把第 0、warmup - 1、warmup、total - 1、total 步各应得到多少亲手写下来；第 0 次更新的学习率已经高于 last_lr。",
+        "en": "See above which of the two is wrong. The gain and the forgetting: both are differences in bits per byte; both are positive in the usual case (the domain "
+        "falls, another text rises), and both may be negative; forgetting is that of the ONE other text that suffers most. rewarmed_lr: write down what steps 0, "
+        "warmup - 1, warmup, total - 1 and total get; update 0 is already above last_lr.",
+        "zh": "先看上面说的是哪一个不对。收益（gain）与遗忘（forgetting）：都是每字节比特数之差；通常情况下（领域文本下降，别的文本上升）两者都为正，也都可能为负；遗忘取*受损最重的那一种*其他文本。"
+        "rewarmed_lr：亲手写下第 0、warmup - 1、warmup、total - 1、total 步各应得到多少；第 0 次更新的学习率已经高于 last_lr。",
     },
 )
 def test_gain_forgetting_and_the_rate(student, rng):
@@ -253,7 +253,7 @@ def test_a_resumed_mixture_goes_on(student, rng):
         resumed = new(seed)
         resumed.load_state_dict(state)
         for done in range(stop, min(stop + 20, 40)):
-            expect.equal(batch_of(resumed, 3, 5), straight[done], what=f"batch {done}, resumed after {stop},")
+            expect.equal(batch_of(resumed, 3, 5), straight[done], what=f"batch {done}, resumed after {stop}")
 
 
 CONFIG = {"steps": 7, "max_lr": 0.2, "min_lr": 0.05, "last_lr": 0.01, "warmup": 3, "max_norm": 0.4}
@@ -308,7 +308,7 @@ def test_the_updates_are_those_asked_for(student, rng):
         found = model.state_dict()
         for name, value in here.state_dict().items():
             if name.startswith(frozen):
-                expect.equal(found.get(name), state[name], what=f"{name}, which is frozen,")
+                expect.equal(found.get(name), state[name], what=f"{name}, which is frozen")
             else:
                 expect.close(found.get(name), value, what=f"{name} after 7 updates", atol=1e-4)
         expect.equal(

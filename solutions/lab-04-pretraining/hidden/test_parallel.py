@@ -74,14 +74,15 @@ def test_averaged_gradients_are_those_of_the_whole_batch(student, rng):
     points=2,
     hint={
         "en": "A gradient that is None on some ranks counts as zero there, and every rank must call the same operations; frozen parameters are left alone. "
-        "And over several steps the replicas must stay the same to the last bit.",
-        "zh": "某些 rank 上为 None 的梯度，在那里按零计算，而且每个 rank 都要调用相同的操作；冻结的参数不要动。另外，走过若干步之后，各副本必须每一个比特都相同。",
+        "A rank without examples takes part like the others. And over several steps the replicas must stay the same to the last bit.",
+        "zh": "某些 rank 上为 None 的梯度，在那里按零计算，而且每个 rank 都要调用相同的操作，没有样本的 rank 也不例外；冻结的参数不要动。另外，走过若干步之后，各副本必须逐位相同。",
     },
 )
 def test_missing_gradients_count_as_zero_and_replicas_stay_alike(student, rng):
     shapes = {"weight_ih": (9, 5), "weight_hh": (9, 3), "bias_ih": (9,), "bias_hh": (9,)}
-    nowhere = {"weight_hh": [1], "bias_ih": [0, 2], "bias_hh": [0, 1, 2]}  # ranks without a gradient
-    counts = [2, 3, 4]
+    # ranks without a gradient; rank 3 has no examples
+    nowhere = {"weight_ih": [3], "weight_hh": [1, 3], "bias_ih": [0, 2, 3], "bias_hh": [0, 1, 2, 3]}
+    counts = [2, 3, 4, 0]
     models, sums = [], {name: torch.zeros(shape, dtype=torch.float64) for name, shape in shapes.items()}
     for rank, count in enumerate(counts):
         model = student.new("torch.nn:GRUCell", 5, 3)
@@ -92,7 +93,7 @@ def test_missing_gradients_count_as_zero_and_replicas_stay_alike(student, rng):
                 model.set(f"{name}.grad", gradient)
                 sums[name] += count * gradient.double()
         models.append(model)
-    for rank, gradients in enumerate(on_ranks(student, 3, "average_on_each", models, counts)):
+    for rank, gradients in enumerate(on_ranks(student, 4, "average_on_each", models, counts)):
         for name, gradient in zip(shapes, gradients, strict=True):
             if name == "bias_hh":
                 expect.that(gradient is None, f"a frozen parameter should have no gradient on rank {rank}")
@@ -107,7 +108,7 @@ def test_missing_gradients_count_as_zero_and_replicas_stay_alike(student, rng):
         leaves = [(leaf - 0.3 * g).detach().requires_grad_() for leaf, g in zip(leaves, gradients, strict=True)]
     for name, ours, other, leaf in zip(weights, trained[0][0], trained[1][0], leaves, strict=True):
         expect.close(ours, leaf.detach(), what=f"{name} after three steps")
-        expect.equal(other, ours, what=f"{name} of rank 1, which should be that of rank 0,")
+        expect.equal(other, ours, what=f"{name} of rank 1, which should be that of rank 0")
 
 
 # --- ZeRO -------------------------------------------------------------------------------------------------------------
@@ -235,9 +236,9 @@ def test_parallel_mlp_is_the_dense_layer(student, rng):
     "parallel",
     points=2,
     hint={
-        "en": "The gradients in ParallelMLP are not the dense layer's: for x, whole on every rank; for the rank's own part of the matrices; or for the last bias, "
-        "whole on every rank. Which of f and g sums on the way back?",
-        "zh": "ParallelMLP 的梯度与稠密层不同：x 的梯度（每个 rank 上都是完整的）、本 rank 那部分矩阵的梯度，或者最后偏置的梯度（每个 rank 上都是完整的）。f 和 g 之中，哪一个在反向时求和？",
+        "en": "The gradients in ParallelMLP are not the dense layer's. For x and the last bias, which are whole on every rank: which of f and g sums on the way back? "
+        "For the rank's part of the matrices: is that of rank r the r-th block of the hidden entries?",
+        "zh": "ParallelMLP 的梯度与稠密层不同。x 和最后的偏置在每个 rank 上都是完整的：f 和 g 之中，哪一个在反向时求和？矩阵只有本 rank 的那部分：r 号 rank 拿的是隐藏分量的第 r 段吗？",
     },
 )
 def test_gradients_of_the_parallel_mlp(student, rng):
@@ -253,7 +254,7 @@ def test_gradients_of_the_parallel_mlp(student, rng):
                 "down_weight": down_weight[:, mine], "down_bias": down_bias,
             }.items():  # fmt: skip
                 expect.close(
-                    found.get(name), expected, what=f"the gradient of {name}, rank {rank} of {n_ranks},", atol=1e-9
+                    found.get(name), expected, what=f"the gradient of {name}, rank {rank} of {n_ranks}", atol=1e-9
                 )
 
 
@@ -295,7 +296,7 @@ def test_memory_of_the_model_states(student, rng):
         what = f"model_state_bytes of stage {stage}"
         close_to(student.model_state_bytes(n_params, stage, n_data), states_here(n_params, stage, n_data), what)
         found = student.model_state_bytes(n_params, stage, n_data, n_model)
-        close_to(found, states_here(n_params, stage, n_data) / n_model, f"{what} with the model cut, too,")
+        close_to(found, states_here(n_params, stage, n_data) / n_model, f"{what} with the model cut, too")
     for stage, gib in [(3, 80), (2, 80), (1, 80), (1, 24), (0, 40), (0, 256), (3, 999)]:
         n_params = float(rng.integers(9 * 10**9, 12 * 10**9)) * (40 if stage == 3 else 1)
         fits = (n for n in range(1, 1000) if states_here(n_params, stage, n) <= gib * 2**30)

@@ -2,8 +2,8 @@
 
 NOTEBOOK = "parallel"
 HINT = {
-    "en": "You count two all-reduces for each layer. Which of f and g sums in the backward pass?",
-    "zh": "你每层算了两次 all-reduce。反向时，f 和 g 中哪一个要求和？",
+    "en": "Your bytes are half of what they should be. Which 2 is missing: that of the backward pass, of the ring's two halves, or of the bytes of a number?",
+    "zh": "你算出的字节数只有应有的一半。少的是哪个 2：前向加反向、环的两个半程，还是每个数的 2 字节？",
 }
 FAILS = ["test_communication_and_time"]
 
