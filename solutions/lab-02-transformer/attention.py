@@ -35,17 +35,17 @@
 # # 实验 02，第 1 个 notebook：注意力
 #
 # Transformer 由两种东西反复堆叠而成：一种只处理单个 token；另一种就是**注意力**（attention），它是 token 之间互通消息的唯一地方。
-# 在这个 notebook 里，你会先写出 2017 年论文里的注意力，再写出今天 Llama、Mistral 使用的版本，并让*你的*代码跑在一个真实语言模型的权重上。
+# 在这个 notebook 里，你会先写出 2017 年论文里的注意力，再写出今天 Llama、Mistral 使用的版本，并用一个真实语言模型的权重来运行*你的*代码。
 #
 # **学完之后，你能够**
-# - 从公式写出缩放点积注意力，并说清每个因子为什么在那里；
+# - 从公式写出缩放点积注意力，并说清每一项的作用；
 # - 屏蔽未来和填充，key 比 query 多的时候也不出错；
 # - 把模型的宽度拆成多个头，并让多个头共享 key 和 value（MQA、GQA）；
 # - 用旋转位置编码（RoPE）把顺序放进注意力，并验证起作用的只有相对距离。
 #
 # **时间** 约三小时。全部单元格在两个 CPU 核上跑一遍约需一分钟。
 #
-# **预备知识** Python、PyTorch 的张量与 `nn.Module`。3 GB 空闲内存，不需要 GPU。
+# **预备** Python、PyTorch 的张量与 `nn.Module`。3 GB 空闲内存，不需要 GPU。
 #
 # **做法** 带 `# YOUR CODE HERE` 的单元格由你来写。每道题下面的检查单元格会立刻试几个小例子；最终得分来自另外的隐藏测试。
 # 其余单元格直接运行即可。本实验后面的 notebook（`transformer`、`architectures`、`explore`）会直接用到你在这里写的代码。
@@ -91,13 +91,13 @@ BOS = tokenizer.bos_token_id
 # %% [markdown] tags=["en"]
 # ## 1. A surprise
 #
-# Here are twelve words that do not exist. No model has learnt them. We write the list **twice** in a row, and ask SmolLM2, at each
-# token, how surprised it is by the next one.
+# Here are twelve words, most of them made up. A model has almost surely never read them in this order. We write the list **twice** in a
+# row, and ask SmolLM2, at each token, how surprised it is by the next one.
 
 # %% [markdown] tags=["zh"]
 # ## 1. 一件出人意料的事
 #
-# 下面是十二个根本不存在的词，没有哪个模型学过它们。我们把这串词连写**两遍**，看看 SmolLM2 读到每个 token 时有多意外。
+# 下面是十二个词，大多是生造的；按这个次序，几乎可以肯定没有哪个模型读到过。我们把这串词连写**两遍**，看看 SmolLM2 读到每个 token 时有多意外。
 
 # %%
 words = " wug blicket dax toma fep zav kiki bouba glorp snarf plim quex"
@@ -146,9 +146,9 @@ plt.show()
 print(f"layer {layer_index}, head {head_index} puts {score.max():.0%} of its attention there")
 
 # %% [markdown] tags=["en"]
-# The diagonal stripe is the whole trick: an **induction head** (Olsson et al. 2022). It is no special device, it is one head of
-# ordinary attention whose weights, by training alone, came to do this. Copying, following a pattern, in-context learning: they all begin here.
-# The pale column at the left is where a head looks that has nothing to say: the first token, an *attention sink*.
+# The diagonal stripe in the right figure is the whole trick, and the head that draws it is an **induction head** (Olsson et al. 2022). It is no special
+# device, it is one head of ordinary attention whose weights, by training alone, came to do this. Copying, following a pattern, in-context learning: they all
+# begin here. The dark column at the left of that figure is where a head looks that has nothing to say: the first token, an *attention sink*.
 #
 # ## 2. Scaled dot-product attention
 #
@@ -167,13 +167,13 @@ print(f"layer {layer_index}, head {head_index} puts {score.max():.0%} of its att
 # | output | $(B, H, T, D_v)$ | |
 #
 # It is a dictionary that is looked up softly. **Why $\sqrt D$?** If the entries of $q$ and $k$ have variance 1, their product is a sum
-# of $D$ terms and has variance $D$. Without the root, large heads get large scores, softmax turns into a hard choice, and its gradient
+# of $D$ terms and has variance $D$. Without this division, large heads get large scores, softmax turns into a hard choice, and its gradient
 # vanishes. See for yourself:
 
 # %% [markdown] tags=["zh"]
-# 那条斜线就是全部秘密：它叫**归纳头**（induction head，Olsson 等 2022）。它不是什么特殊装置，就是一个普通的注意力头，
+# 右图里的那条斜线就是全部秘密，画出它的这个头叫**归纳头**（induction head，Olsson 等 2022）。它不是什么特殊装置，就是一个普通的注意力头，
 # 仅仅靠训练，权重就变成了这个样子。复制、接着规律往下写、上下文学习，都从这里开始。
-# 左边那一列浅色，是“无话可说”的头看的地方：第一个 token，即所谓 *attention sink*。
+# 右图最左边颜色最深的那一列，是“无话可说”的头看的地方：第一个 token，即所谓 *attention sink*。
 #
 # ## 2. 缩放点积注意力
 #
@@ -192,7 +192,7 @@ print(f"layer {layer_index}, head {head_index} puts {score.max():.0%} of its att
 # | output | $(B, H, T, D_v)$ | |
 #
 # 可以把它看成一次“软”的查字典。**为什么要除以 $\sqrt D$？** 如果 $q$、$k$ 各分量的方差是 1，它们的点积是 $D$ 项之和，方差就是 $D$。
-# 不开这个根号，头越大分数越大，softmax 会变成非此即彼的硬选择，梯度随之消失。亲眼看看：
+# 如果不除以 $\sqrt D$，头越大分数越大，softmax 会变成非此即彼的硬选择，梯度随之消失。亲眼看看：
 
 # %%
 sizes = [4, 16, 64, 256, 1024]
@@ -220,7 +220,7 @@ plt.show()
 # - **causal**, $(T, S)$: a token must not see those after it, or training to predict the next token would be copying. When there are more keys than
 #   queries ($S > T$), the queries are the **last** $T$ of the $S$ tokens: that is how text is generated, with the older keys kept in a cache. So the last query
 #   sees all keys, and the mask lines up at the bottom right.
-# - **padding**, $(B, 1, 1, S)$: nobody looks at the tokens that only fill a batch up. It masks *keys*, hence the last axis.
+# - **padding**, $(B, 1, 1, S)$: nobody looks at the tokens that only make all rows of a batch equally long. It masks *keys*, hence the last axis.
 
 # %% [markdown] tags=["zh"]
 # **掩码 $M$** 规定一个 query 可以看哪些 key。我们用布尔值表示，与 `torch.nn.functional.scaled_dot_product_attention` 一致：
@@ -253,13 +253,14 @@ plt.show()
 # ### Problem 1 (15 points): `attention_weights`, `scaled_dot_product_attention`, and the masks
 #
 # One edge case is worth thinking about: a query that may see *nothing* (a row of padding, say). Softmax over nothing but $-\infty$ is 0/0 = NaN,
-# and one NaN spoils a whole model. Here such a row of weights is all zeros, and so is its output, as in PyTorch.
+# and one NaN spoils a whole model. Here such a row of weights is all zeros, and so is its output, as in
+# `F.scaled_dot_product_attention`. (`nn.MultiheadAttention` does give NaN.)
 
 # %% [markdown] tags=["zh"]
 # ### 第 1 题（15 分）：`attention_weights`、`scaled_dot_product_attention` 和两种掩码
 #
 # 有一个边界情况值得想一想：某个 query *什么也不能看*（例如整行都是填充）。对一排 $-\infty$ 做 softmax 得到 0/0 = NaN，
-# 而一个 NaN 就能毁掉整个模型。这里约定：这样一行的权重全为零，输出也为零，与 PyTorch 一致。
+# 而一个 NaN 就能毁掉整个模型。这里约定：这样一行的权重全为零，输出也为零，与 `F.scaled_dot_product_attention` 一致（`nn.MultiheadAttention` 则会给出 NaN）。
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "sdpa-solution", "cell_type": "code"}
@@ -304,7 +305,7 @@ def causal_mask(n_queries: int, n_keys: int) -> Tensor:
     """Which keys the last n_queries of n_keys tokens may see: themselves and those before.
 
     Returns:
-        (n_queries, n_keys) bool, True where the query may see the key; the last query sees every key.
+        (n_queries, n_keys) bool on the CPU, True where the query may see the key; the last query sees every key.
     """
     ### BEGIN SOLUTION
     return torch.ones(n_queries, n_keys, dtype=torch.bool).tril(n_keys - n_queries)
@@ -486,7 +487,7 @@ with torch.no_grad():
 #
 # ## 4. Rotary position embeddings
 #
-# The original Transformer adds a vector for each position to the input (you will, in the next notebook). Since 2021 almost all models do it differently:
+# The original Transformer adds a vector for each position to the input (you will, in the next notebook). Most of today's models do it differently:
 # they **rotate** queries and keys before they are compared (RoPE, Su et al. 2021). Take the entries of a head in pairs. The pair number $i$ of a token at
 # position $p$ is turned in its plane by the angle $p\,\theta_i$:
 #
@@ -507,7 +508,7 @@ with torch.no_grad():
 #
 # ## 4. 旋转位置编码
 #
-# 最初的 Transformer 给输入加上一个代表位置的向量（下一个 notebook 里你会写到）。2021 年以后，几乎所有模型都换了做法：
+# 最初的 Transformer 给输入加上一个代表位置的向量（下一个 notebook 里你会写到）。近几年的主流模型大多换了做法：
 # 在比较 query 和 key 之前，先把它们**旋转**（RoPE，Su 等 2021）。把一个头的分量两两配对；处在位置 $p$ 的 token，它的第 $i$ 对在自己的平面里转过角度 $p\,\theta_i$：
 #
 # $$\begin{pmatrix} x'_i \\ x'_{i+D/2} \end{pmatrix} =
@@ -521,16 +522,20 @@ with torch.no_grad():
 # $x_i$ 配 $x_{i+D/2}$，如上式。自己从头训练，哪种都行；但若用别人的权重，配错了不会报错，只会得到流畅的胡话。
 
 # %% [markdown] tags=["en"]
-# ### Problem 3 (17 points): `apply_rope`, and `GroupedQueryAttention` below
+# ### Problem 3 (17 points): `apply_rope`, and `repeat_kv` and `GroupedQueryAttention` below
 #
 # Positions are given, never assumed: a chunk of text that continues another begins at 100, say, and a batch that is padded on the left has another start in each row. And
-# compute the angles in float32, whatever the dtype of $x$: in bfloat16 there is no number between 256 and 258.
+# compute the angles in float32, whatever the dtype of $x$: in bfloat16 there is no number between 256 and 258. Tensors that you create belong on the device of $x$.
+#
+# The check cell stands below `GroupedQueryAttention`; run it whenever you like, it tells what is not written yet.
 
 # %% [markdown] tags=["zh"]
-# ### 第 3 题（17 分）：`apply_rope`，以及下面的 `GroupedQueryAttention`
+# ### 第 3 题（17 分）：`apply_rope`，以及下面的 `repeat_kv` 和 `GroupedQueryAttention`
 #
 # 位置是参数给的，不能想当然：接着前文的一段文字也许从 100 开始；左侧填充的 batch 里，每一行的起点都不同。
-# 另外，无论 $x$ 是什么 dtype，角度都要用 float32 计算：在 bfloat16 里，256 和 258 之间没有别的数。
+# 另外，无论 $x$ 是什么 dtype，角度都要用 float32 计算：在 bfloat16 里，256 和 258 之间没有别的数。新建的张量要放在 $x$ 所在的设备上。
+#
+# 检查单元格在 `GroupedQueryAttention` 之后，随时都可以运行；还没写的部分它会注明。
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "rope-solution", "cell_type": "code"}
@@ -681,7 +686,7 @@ labkit.check("rope-gqa")
 # Hugging Face's layer says.
 
 # %% [markdown] tags=["zh"]
-# **来真的。** 把 SmolLM2 里归纳头所在那一层的权重装进*你的*模块，喂给它这一层在读第 1 节那串胡话时看到的输入，再与 Hugging Face 那一层的输出比较。
+# **来真的。** 把 SmolLM2 里归纳头所在那一层的权重装进*你的*模块，把 SmolLM2 读第 1 节那串胡话时这一层的输入喂给它，再与 Hugging Face 那一层的输出比较。
 
 
 # %%
@@ -712,11 +717,11 @@ print(f"{mine.n_heads} query heads, {mine.n_kv_heads} key heads, base {mine.rope
 print(f"largest difference {(written - expected).abs().max():.1e} of values up to {expected.abs().max():.1f}")
 
 # %% [markdown] tags=["en"]
-# You have written Llama's attention. So your functions can also show what the head looks at, in a real sentence. Chinese characters are cut into two or three
-# byte tokens by SmolLM2's tokenizer; for the picture, the tokens of one character or word are put together.
+# You have written Llama's attention. So your functions can also show what the head looks at, in a real sentence. SmolLM2's tokenizer cuts most Chinese characters into
+# two or three byte tokens; for the picture, the tokens of one character or word are put together.
 
 # %% [markdown] tags=["zh"]
-# 你写出了 Llama 的注意力。所以也可以用你的函数看看，这个头在真实的句子里看的是哪里。SmolLM2 的分词器会把一个汉字切成两三个字节 token；
+# 你写出了 Llama 的注意力。所以也可以用你的函数看看，这个头在真实的句子里看的是哪里。SmolLM2 的分词器会把多数汉字切成两三个字节 token；
 # 画图时，属于同一个字或同一个词的 token 合并在一起。
 
 
@@ -759,7 +764,7 @@ plt.tight_layout()
 plt.show()
 
 # %% [markdown] tags=["en"]
-# Where something comes again, the head follows its first occurrence, one token ahead: the rest of the word "Toma" when the second "To…" begins. On the Chinese poem
+# Where something comes again, the head follows its first occurrence, one token ahead: the rest of the word "Toma" when the second "T…" begins. On the Chinese poem
 # (by Wang Zhihuan), in a language that this model hardly speaks, the same head draws the same stripe. It knows nothing of
 # words: it finds what was there before, and what came after it.
 #

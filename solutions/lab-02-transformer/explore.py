@@ -93,13 +93,13 @@ config = model.config
 # ## 1. A surprise
 #
 # SmolLM2 reads one English and one Chinese sentence. Between two layers, every token is a vector of 576 numbers in the **residual stream**. We look for the largest number
-# there, and then set this *one* number to zero, one of twelve thousand. What would you expect? Networks are robust things: the weights of this very model have been rounded to 4 bits, and it does not mind.
+# there, and then set this *one* number to zero, one of twelve thousand. What would you expect? Networks are robust things: people round *all* their weights to 4 bits, and they still write.
 
 # %% [markdown] tags=["zh"]
 # ## 1. 一件出人意料的事
 #
 # SmolLM2 读一句英文、一句中文。在两层之间，每个 token 都是**残差流**里的一个 576 维向量。我们找出其中最大的那个数，然后把这*一个*数清零，
-# 它只是一万两千个数中的一个。你猜会怎样？神经网络是很皮实的：眼前这个模型的权重曾被舍入到 4 比特，它照样能用。
+# 它只是一万两千个数中的一个。你猜会怎样？神经网络是很皮实的：*全部*权重都舍入到 4 比特，照样能写。
 
 # %%
 TEXTS = {
@@ -185,13 +185,15 @@ plt.show()
 # ## 2. What a model is made of
 #
 # An `nn.Module` is a tree. `model.named_modules()` walks it and gives every module with its *path*, from the whole (`""`) to the leaves (`model.layers.0.mlp.up_proj`). A parameter hangs on **one** module
-# of the tree; `module.parameters()` gives those of everything below as well, unless you say `recurse=False`. Three things go wrong when one counts:
+# of the tree (a shared one on several, see below); `module.parameters()` gives those of everything below as well, unless you say `recurse=False`. Three things go wrong when one counts:
 #
 # - **Double counting.** If every module counts what is below it too, the sum over the tree is a multiple of the truth. So: each module counts its *own*, and a sum over a subtree is a second step.
 # - **Tied weights.** In SmolLM2 (and GPT-2) `lm_head.weight` **is** `embed_tokens.weight`: one tensor at two places. It takes memory once, it is trained once, it counts once.
 # - **What is a parameter?** Biases are. Frozen ones (`requires_grad=False`) are as well. Buffers are not: RoPE's frequencies, BatchNorm's means; no optimizer touches them.
 #
 # ### Problem 8 (9 points), part 1: `own_parameters` and `subtotals`
+#
+# There are three parts, and one check cell, below part 3. Run it (or `labkit.check("explore")` in a cell of your own) whenever you like; it tells what is not written yet.
 
 # %% [markdown] tags=["zh"]
 # 总是第一个 token，而且几乎全部长度都集中在一列上。Sun 等（2024）把它叫做 *massive activation*，在 Llama、Mistral 等许多模型里都找到了它。
@@ -201,13 +203,15 @@ plt.show()
 # ## 2. 模型由什么组成
 #
 # 一个 `nn.Module` 就是一棵树。`model.named_modules()` 遍历这棵树，给出每个模块和它的*路径*：从整体（`""`）一直到叶子（`model.layers.0.mlp.up_proj`）。
-# 每个参数只挂在树上的**一个**模块下；但 `module.parameters()` 会把下面所有模块的参数一并给出，除非写明 `recurse=False`。数参数时有三处容易出错：
+# 除共享权重外（见下），每个参数只挂在树上的**一个**模块下；但 `module.parameters()` 会把下面所有模块的参数一并给出，除非写明 `recurse=False`。数参数时有三处容易出错：
 #
 # - **重复计数。** 如果每个模块都把下面的也算进来，整棵树加起来就是真实值的好几倍。所以：每个模块只数*自己的*，对子树求和是第二步的事。
 # - **共享权重。** 在 SmolLM2（以及 GPT-2）里，`lm_head.weight` **就是** `embed_tokens.weight`：同一个张量出现在两处。内存只占一份，训练只训一份，所以只数一次。
 # - **什么算参数？** 偏置算，冻结的（`requires_grad=False`）也算。buffer 不算，例如 RoPE 的频率、BatchNorm 的均值：优化器不会碰它们。
 #
 # ### 第 8 题（9 分），第 1 部分：`own_parameters` 和 `subtotals`
+#
+# 本题分三部分，检查单元格只有一个，在第 3 部分之后。随时都可以运行它（或在自己的单元格里运行 `labkit.check("explore")`）；还没写的部分它会注明。
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "explore-parameters-solution", "cell_type": "code"}
@@ -234,7 +238,7 @@ def subtotals(own: dict[str, float]) -> dict[str, float]:
     """Sums numbers over subtrees: each module's own and those of everything below it.
 
     Args:
-        own: a number for each path, as from own_parameters; a parent's path comes with its children's.
+        own: a number for each path, as from own_parameters: where "h.1" is, there are also "h" and "".
 
     Returns:
         The sums, for the same paths in the same order.
@@ -336,8 +340,8 @@ axes.legend(frameon=False, ncols=5, loc="lower center", bbox_to_anchor=(0.5, 1.0
 plt.show()
 
 # %% [markdown] tags=["en"]
-# "Attention is all you need", and it has a fifth of the parameters. Most are in the FFN; the norms are too few to be seen. In small models the dictionary weighs as much as all of attention, or more: that is why they tie it, and why a
-# larger vocabulary is a luxury for them. In large models it vanishes.
+# "Attention is all you need", and it has between a seventh and a quarter of the parameters. Most are in the FFN; the norms are too few to be seen. In small models the dictionary weighs as much as all of attention, or more: that is why they tie it, and why a
+# larger vocabulary is a luxury for them. At 8B it is still 13 % with the head, at 70B it hardly counts.
 #
 # ## 3. What goes through it
 #
@@ -364,8 +368,8 @@ plt.show()
 # ### Problem 8, part 2: `layer_flops` and `explore`
 
 # %% [markdown] tags=["zh"]
-# 论文题目说“注意力就是你所需要的一切”，可它只占五分之一左右的参数。大头在 FFN；归一化少到看不见。在小模型里，词表矩阵的分量不输于全部注意力，甚至更重：
-# 所以它们要共享这个矩阵，也所以对它们来说大词表是一种奢侈。到了大模型，它就不值一提了。
+# 论文题目说“注意力就是你所需要的一切”，可它只占七分之一到四分之一的参数。大头在 FFN；归一化少到看不见。在小模型里，词表矩阵的分量不输于全部注意力，甚至更重：
+# 所以它们要共享这个矩阵；也正因如此，对它们来说大词表是一种奢侈。到了 8B，连输出头在内还占 13%；到 70B 就不值一提了。
 #
 # ## 3. 里面流过了什么
 #
@@ -382,7 +386,7 @@ plt.show()
 # 测量工具不该改变它所测的东西：
 #
 # - **每个钩子都要取下来**，前向传播中途抛异常时也不例外；否则下次、下下次运行就会记录两遍、三遍，内存也一直不释放；
-# - 模型在 **eval 模式、不记录梯度**的状态下运行，不然 dropout 会生效，BatchNorm 会把你的探测数据学进去。跑完之后，**每个模块**都要回到自己原来的模式。
+# - 模型在 **eval 模式、不记录梯度**的状态下运行，不然 dropout 会生效，BatchNorm 的滑动统计量会混入你的探测数据。跑完之后，**每个模块**都要回到自己原来的模式。
 #   （train 模式的模型里可能有一个冻结的、处于 eval 模式的 BatchNorm，一句 `model.train()` 就把它唤醒了。）
 #
 # **FLOPs。** 一个向量乘以一个 $(out, in)$ 的矩阵，需要 $out \cdot in$ 次乘法和同样多的加法，合计 $2 \cdot in \cdot out$。这是我们的约定，也是 PyTorch 的：
@@ -397,7 +401,10 @@ plt.show()
 # %% tags=["export"]
 @dataclass
 class Report:
-    """What `explore` finds. Each field is a dict by path, with all paths of model.named_modules() in that order."""
+    """What `explore` finds. Each field is a dict by path, with all paths of model.named_modules() in that order.
+
+    An output that is a tuple, a list or a dict counts by its `first_tensor`.
+    """
 
     kinds: dict[str, str]  # the name of the module's class
     parameters: dict[str, int]  # own_parameters(model)
@@ -561,7 +568,7 @@ for path, number in large.items():
 print(f"{f'the other {len(written) - len(large)}':26} add  {sum(written.values()) - sum(large.values()):>+10,.0f}")
 
 # %% [markdown] tags=["en"]
-# One FFN writes it at one blow, and the last two take most of it away again before the logits are made. In between, sixteen layers carry it along and hardly touch it. What for? Section 6.
+# One FFN writes it at one blow, and the FFNs of the last two layers take most of it away again before the logits are made. In between, sixteen layers carry it along and hardly touch it. What for? Section 6.
 #
 # ## 4. What attention adds
 #
@@ -576,13 +583,13 @@ print(f"{f'the other {len(written) - len(large)}':26} add  {sum(written.values()
 #
 # Note who shares: GQA shrinks the cache by $H/G$, the FLOPs not at all.
 #
-# **The config.** Hugging Face's names: `num_hidden_layers`, `num_attention_heads`, `num_key_value_heads`, `hidden_size`, `head_dim`. `num_key_value_heads` and `head_dim` are missing where they would say nothing new (GPT-2): then each query head has its own keys, and $D$ is the width
+# **The config.** Hugging Face's names: `num_hidden_layers`, `num_attention_heads`, `num_key_value_heads`, `hidden_size`, `head_dim`. `num_key_value_heads` and `head_dim` may be missing (GPT-2) or None (Mixtral) where they have their default: each query head has its own keys, and $D$ is the width
 # divided by the heads. But where `head_dim` is there, it is right: in Qwen3 0.6B and Mistral Nemo, heads times size is *not* the width.
 #
 # ### Problem 8, part 3: `attention_shape`, `attention_flops` and `kv_cache_bytes`
 
 # %% [markdown] tags=["zh"]
-# 是某一个 FFN 一下子写进去的，到最后两层、马上要算 logits 之前又被减掉大半。中间十六层都带着它走，几乎谁也不动它。图什么？见第 6 节。
+# 是某一个 FFN 一下子写进去的；马上要算 logits 之前，又被最后两层的 FFN 减掉大半。中间十六层都带着它走，几乎谁也不动它。图什么？见第 6 节。
 #
 # ## 4. 注意力还要加上什么
 #
@@ -598,7 +605,7 @@ print(f"{f'the other {len(written) - len(large)}':26} add  {sum(written.values()
 # 注意共享的是谁：GQA 让缓存缩小到 $G/H$，FLOPs 却一点没少。
 #
 # **config 的字段。** Hugging Face 的命名是 `num_hidden_layers`、`num_attention_heads`、`num_key_value_heads`、`hidden_size`、`head_dim`。
-# 如果 `num_key_value_heads`、`head_dim` 说不出新东西，config 里就没有（如 GPT-2）：这时每个 query 头有自己的 key，$D$ 等于宽度除以头数。
+# `num_key_value_heads`、`head_dim` 取默认值时，config 里可能没有这一项（如 GPT-2），也可能写着 None（如 Mixtral）：默认是每个 query 头有自己的 key，$D$ 等于宽度除以头数。
 # 但只要有 `head_dim`，就以它为准：在 Qwen3 0.6B 和 Mistral Nemo 里，头数乘以头的大小*并不*等于宽度。
 #
 # ### 第 8 题，第 3 部分：`attention_shape`、`attention_flops` 和 `kv_cache_bytes`
@@ -608,8 +615,8 @@ print(f"{f'the other {len(written) - len(large)}':26} add  {sum(written.values()
 def attention_shape(config: Any) -> tuple[int, int, int, int]:
     """(n_layers, n_heads, n_kv_heads, d_head) of a Hugging Face config.
 
-    It has num_hidden_layers, num_attention_heads and hidden_size. Without num_key_value_heads there are as many as query heads; without head_dim
-    (or with None) the heads share hidden_size evenly.
+    It has num_hidden_layers, num_attention_heads and hidden_size. Where num_key_value_heads is missing or None there are as many as query heads; where
+    head_dim is missing or None the heads share hidden_size evenly.
     """
     ### BEGIN SOLUTION
     n_heads = config.num_attention_heads
@@ -683,12 +690,12 @@ plt.tight_layout()
 plt.show()
 
 # %% [markdown] tags=["en"]
-# Two rules of thumb come out of this. **$2N$**: a forward pass costs two FLOPs per parameter and token, as long as the text is short; a backward pass costs twice as much again, so training takes $6N$ per token, $6ND$ for $D$ tokens (Kaplan et al. 2020, section 2.1). And **the text is
-# nearly free until it is long**: for Llama 3.1 8B attention catches up with all the rest at nearly thirty thousand tokens. Where the rule is off, the tree says why:
+# Two rules of thumb come out of this. **$2N$**: a forward pass costs two FLOPs per parameter and token, as long as the text is short; a backward pass costs twice as much again, so training takes $6N$ per token, $6ND$ for $D$ tokens (Kaplan et al. 2020, section 2.1, whose $D$ is the size of the data, not of a head). And **until a text is
+# long, its length adds next to nothing to a token's cost**: for Llama 3.1 8B attention catches up with all the rest at nearly thirty thousand tokens. Where the rule is off, the tree says why:
 
 # %% [markdown] tags=["zh"]
-# 由此得出两条经验法则。**$2N$**：只要文本不长，前向传播每个 token、每个参数花 2 个 FLOPs；反向再花两倍，所以训练每个 token 要 $6N$，$D$ 个 token 就是 $6ND$（Kaplan 等 2020，2.1 节）。
-# 另外，**文本在变得很长之前几乎是免费的**：对 Llama 3.1 8B，要到将近三万个 token，注意力才赶上其余的全部。法则不准的时候，那棵树会告诉你原因：
+# 由此得出两条经验法则。**$2N$**：只要文本不长，前向传播每个 token、每个参数花 2 个 FLOPs；反向再花两倍，所以训练每个 token 要 $6N$，$D$ 个 token 就是 $6ND$（Kaplan 等 2020，2.1 节；这里的 $D$ 是数据量，不是头的大小）。
+# 另外，**文本不太长时，加长几乎不增加每个 token 的开销**：对 Llama 3.1 8B，要到将近三万个 token，注意力才赶上其余的全部。法则不准的时候，那棵树会告诉你原因：
 
 # %%
 for name, other in MODELS.items():
@@ -829,11 +836,11 @@ for lang, m in found.items():
           f"{(m['first token'] > 0.5).float().mean():.0%} of the heads give it more than half")  # fmt: skip
 
 # %% [markdown] tags=["en"]
-# The same four heads, the same four patterns, in two languages (`·` is the first token; the two or three tokens of a Chinese character are put together, so the previous token may be in the same square). The head on the right looks back to where the clause began: to `because`, and to the comma. And half of all attention or more goes to a token that says nothing. Layer by
+# The same four heads, the same four patterns, in two languages (`·` is the first token; the tokens of a Chinese character, mostly two or three, are put together, so the previous token may be in the same square). The head on the right looks back to where the clause began: to `because`, and to the comma. And half of all attention or more goes to a token that says nothing. Layer by
 # layer, beside what is offered there: how long are the **values** that the heads get from the first token, compared with those of the others? And what happens to them without the one number of section 1?
 
 # %% [markdown] tags=["zh"]
-# 同样四个头，在两种语言里是同样四种花样。（`·` 是第一个 token；一个汉字是两三个 token，画图时合并了，所以“前一个 token”可能落在同一格里。）
+# 同样四个头，在两种语言里是同样四种花样。（`·` 是第一个 token；一个汉字多半是两三个 token，画图时合并了，所以“前一个 token”可能落在同一格里。）
 # 最右边的头回头看的是分句开始的地方：英文里是 `because`，中文里是逗号。而全部注意力有一半甚至更多，都给了一个什么也没说的 token。
 # 再逐层看看，并和那里提供的东西对照：各个头从第一个 token 得到的 **value** 有多长，与其他 token 的相比如何？没有了第 1 节的那个数，又会怎样？
 
@@ -959,7 +966,7 @@ else:
         print(f"{what:28}{sizes[0]:>14,.0f}{sizes[1]:>14,.0f}")
 
 # %% [markdown] tags=["en"]
-# Part by part the same numbers. The trees differ where nothing is counted: Hugging Face keeps RoPE's frequencies and the activation in modules of their own, you call functions.
+# Parameters and FLOPs agree, part by part. The bytes of outputs and the number of modules do not: Hugging Face's activation is a module in each layer, so the hook sees what it writes; if yours is a function (`F.silu`), no hook hears of it. Two more of their modules are RoPE's frequencies and the model without its head.
 #
 # ## Summary
 #
@@ -986,7 +993,7 @@ else:
 # - Jain and Wallace 2019, *Attention is not Explanation*: section 4.
 
 # %% [markdown] tags=["zh"]
-# 各部分的数字完全一致。两棵树只在不计数的地方有差别：Hugging Face 把 RoPE 的频率和激活函数也做成了模块，而你是直接调用函数。
+# 参数和 FLOPs 逐部分一致。输出的字节数和模块数则不一致：Hugging Face 的激活函数在每层都是一个模块，它写出的东西钩子看得到；如果你的是函数（`F.silu`），钩子就看不到。另外，他们还把 RoPE 的频率、不含输出头的主体各做成了一个模块。
 #
 # ## 小结
 #

@@ -33,7 +33,7 @@
 #
 # **学完之后，你能够**
 # - 写出 LayerNorm 和 RMSNorm，并说清 epsilon 在哪里；
-# - 搭出编码器层和解码器层：归一化放在每个部件之后（2017）或之前（2019 年以后），并演示为什么要挪位置；
+# - 搭出编码器层和解码器层：归一化放在每个子层之后（2017）或之前（2019 年以后），并演示为什么要挪位置；
 # - 用共享的 embedding 和正弦位置编码组装一个编码器-解码器 Transformer，并训练它。
 #
 # **时间** 约三小时。全部单元格在两个 CPU 核上跑一遍约需两分钟。
@@ -173,7 +173,8 @@ class LibraryTransformer(nn.Module):
         nn.init.normal_(self.embedding.weight, std=d_model**-0.5)
         self.layers = nn.Transformer(d_model, n_heads, n_layers, n_layers, d_ff, dropout=0.0, batch_first=True)
         angles = torch.arange(64)[:, None] / 10_000 ** (torch.arange(0, d_model, 2) / d_model)
-        self.register_buffer("positions", torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1))
+        table = torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
+        self.register_buffer("positions", table, persistent=False)  # not in the state dict
 
     def forward(self, read: Tensor, write: Tensor, read_mask: Tensor) -> Tensor:
         """(B, S), (B, T) and the mask of read -> (B, T, vocab_size)."""
@@ -197,11 +198,11 @@ for number in (40_507, 17, 90_017, 10_007):
 print(f"\nheld-out numbers right: English {share_right(library, 'en'):.0%}, Chinese {share_right(library, 'zh'):.0%}")
 
 # %% [markdown] tags=["en"]
-# Both languages, held-out numbers included, and all it was told is "predict the next token". `nn.Transformer` is one line up there. By the end of this notebook the line is yours.
+# Both languages, and most of the held-out numbers, and all it was told is "predict the next token". `nn.Transformer` is one line up there. By the end of this notebook the line is yours.
 #
 # ## 2. Keeping the numbers in range
 #
-# A deep network adds the output of part after part to one stream of vectors. Nothing stops their size from growing, so each part gets a **normalised** copy of the stream.
+# A deep network adds the output of part after part to one stream of vectors, the **residual stream**. Nothing stops their size from growing, so they are **normalised**, before each part or after it (section 3).
 #
 # $$\mathrm{LayerNorm}(x) = \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}}\odot w + b,\qquad
 # \mathrm{RMSNorm}(x) = \frac{x}{\sqrt{\frac1d\sum_i x_i^2 + \epsilon}}\odot w$$
@@ -210,25 +211,26 @@ print(f"\nheld-out numbers right: English {share_right(library, 'en'):.0%}, Chin
 # out the mean and the bias: cheaper, and as good; Llama and all its kin use it.
 #
 # **The pitfalls of this section.** The variance is divided by $d$ (not $d-1$, which `Tensor.var` does unless told otherwise). The $\epsilon$ stands **inside** the root: that changes little for ordinary vectors and
-# everything for small ones. And in half precision $x_i^2$ overflows from 256 on, so RMSNorm computes in float32 and returns the dtype it was given.
+# everything for small ones. And in float16 $x_i^2$ overflows from 256 on, so RMSNorm computes in float32, and the cast back to the dtype of $x$ is its **last** step, after the weight: float16 times a float32 weight is float32.
 #
 # ### Problem 4 (8 points): `LayerNorm` and `RMSNorm`
 
 # %% [markdown] tags=["zh"]
-# 两种语言都会，没见过的数也对，而我们只让它“预测下一个 token”。上面的 `nn.Transformer` 只是一行；到这个 notebook 结束时，这一行就是你写的了。
+# 两种语言都会，没见过的数也大多写对了，而我们只让它“预测下一个 token”。上面的 `nn.Transformer` 只是一行；到这个 notebook 结束时，这一行就是你写的了。
 #
 # ## 2. 让数值保持在合适的范围
 #
-# 深层网络把一个又一个部件的输出加到同一条向量流上。没有什么能阻止它越来越大，所以每个部件拿到的是**归一化**之后的一份。
+# 深层网络里，一个又一个子层（注意力、前馈网络）把输出加到每个 token 的同一个向量上，这条贯穿各层的向量叫**残差流**（residual stream）。
+# 没有什么能阻止它越来越大，所以要**归一化**：放在每个子层之前，或者之后（第 3 节）。
 #
 # $$\mathrm{LayerNorm}(x) = \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}}\odot w + b,\qquad
 # \mathrm{RMSNorm}(x) = \frac{x}{\sqrt{\frac1d\sum_i x_i^2 + \epsilon}}\odot w$$
 #
-# $\mu$ 和 $\sigma^2$ 是单个 token 在**最后**一维上的均值和方差（Ba 等 2016）：在这里 token 之间互不知晓。
+# $\mu$ 和 $\sigma^2$ 是单个 token 在**最后**一维上的均值和方差（Ba 等 2016）：在这里各 token 互不相干。
 # RMSNorm（Zhang 与 Sennrich 2019）省去了均值和偏置：更便宜，效果一样好；Llama 及其同类都用它。
 #
 # **本节的坑。** 方差除以 $d$（而不是 $d-1$，`Tensor.var` 默认除以后者）。$\epsilon$ 在根号**里面**：对普通向量影响很小，对很小的向量影响极大。
-# 另外在半精度下，$x_i$ 到 256 时 $x_i^2$ 就溢出了，所以 RMSNorm 用 float32 计算，再还原成输入的 dtype。
+# 另外在 float16 里，$x_i$ 到 256 时 $x_i^2$ 就溢出了，所以 RMSNorm 用 float32 计算，乘过 $w$ **之后**再转回输入的 dtype：float16 乘以 float32 的 $w$，得到的是 float32。
 #
 # ### 第 4 题（8 分）：`LayerNorm` 和 `RMSNorm`
 
@@ -277,7 +279,7 @@ class RMSNorm(nn.Module):
         ### END SOLUTION
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., d_model) -> (..., d_model): normalised in float32, and in the dtype of x again."""
+        """(..., d_model) -> (..., d_model): computed in float32, the weight included, then cast to the dtype of x."""
         ### BEGIN SOLUTION
         wide = x.float()
         normalised = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.eps)
@@ -324,18 +326,19 @@ plt.show()
 # **Layers.** Each part is wrapped in a *residual connection*: it only adds to the stream. There are two places for the norm:
 #
 # ```
-#  post-norm (2017, BERT)                        pre-norm (GPT-2, Llama and everything since)
+#  post-norm (2017, BERT)                        pre-norm (GPT-2, Llama and most models since)
 #  x ─┬─ attention ─ + ─ norm ─┬─ FFN ─ + ─ norm ─   x ─┬─ norm ─ attention ─ + ─┬─ norm ─ FFN ─ + ─
 #     └──────────────┘         └────────┘               └────────────────────┘    └──────────────┘
 #  x = norm(x + part(x))                         x = x + part(norm(x))
 # ```
 #
-# In a pre-norm layer the stream goes through **untouched**, and so does the gradient. The **FFN** (feed-forward network) works on each token alone: up to $d_{ff} \approx 4 d$, a nonlinearity, down again. It holds two thirds of the
-# parameters. The **encoder layer** is attention + FFN. The **decoder layer** has cross-attention to the encoder's output (the *memory*) between them, and its self-attention is causal.
+# In a pre-norm layer the stream goes through **untouched**, and so does the gradient. The **FFN** (feed-forward network) works on each token alone: up to $d_{ff} \approx 4 d$, a nonlinearity, down again. The **encoder layer** is attention + FFN,
+# and two thirds of its parameters are in the FFN. The **decoder layer** has cross-attention to the encoder's output (the *memory*) between them (the FFN is half of it), and its self-attention is causal.
 #
 # ### Problem 5 (14 points): `sinusoidal_positions`, `FeedForward`, `EncoderLayer`, `DecoderLayer`, `Transformer`
 #
 # Use your `attention.MultiHeadAttention` and your `LayerNorm`. `EncoderLayer` can do both places of the norm: the next notebook makes BERT of one and GPT-2 of the other.
+# A mask goes in by its name, `mask=`: the second argument of `MultiHeadAttention` is the context. Tensors that you create in a forward (positions, the causal mask) belong on the device of the ids.
 
 # %% [markdown] tags=["zh"]
 # ## 3. 部件
@@ -346,26 +349,27 @@ plt.show()
 #
 # 频率与 RoPE 相同（RoPE 正是由此而来），只不过这里是在最底层加一次，而不是在每次比较时旋转。
 #
-# **层。** 每个部件都包在*残差连接*里：它只往向量流里加东西。归一化有两个位置可放：
+# **层。** 每个子层都包在*残差连接*里：它只往残差流里加东西。归一化有两个位置可放：
 #
 # ```
-#  post-norm（2017、BERT）                        pre-norm（GPT-2、Llama 以及之后的所有模型）
+#  post-norm（2017、BERT）                        pre-norm（GPT-2、Llama 以及之后的绝大多数模型）
 #  x ─┬─ attention ─ + ─ norm ─┬─ FFN ─ + ─ norm ─   x ─┬─ norm ─ attention ─ + ─┬─ norm ─ FFN ─ + ─
 #     └──────────────┘         └────────┘               └────────────────────┘    └──────────────┘
 #  x = norm(x + part(x))                         x = x + part(norm(x))
 # ```
 #
-# 在 pre-norm 的层里，主干**原封不动**地穿过，梯度也一样。**FFN**（前馈网络）对每个 token 单独计算：升到 $d_{ff} \approx 4 d$，过一个非线性，再降回来；
-# 三分之二的参数都在这里。**编码器层** = 注意力 + FFN。**解码器层**在两者之间多一个交叉注意力，去看编码器的输出（即 *memory*）；它的自注意力是因果的。
+# 在 pre-norm 的层里，残差流**原封不动**地穿过，梯度也一样。**FFN**（前馈网络）对每个 token 单独计算：升到 $d_{ff} \approx 4 d$，过一个非线性，再降回来。
+# **编码器层** = 注意力 + FFN，三分之二的参数在 FFN 里。**解码器层**在两者之间多一个交叉注意力，去看编码器的输出（即 *memory*），于是 FFN 只占一半；它的自注意力是因果的。
 #
 # ### 第 5 题（14 分）：`sinusoidal_positions`、`FeedForward`、`EncoderLayer`、`DecoderLayer`、`Transformer`
 #
 # 请使用你的 `attention.MultiHeadAttention` 和你的 `LayerNorm`。`EncoderLayer` 两种归一化位置都要支持：下一个 notebook 用一种搭 BERT，用另一种搭 GPT-2。
+# 传掩码要写明 `mask=`，因为 `MultiHeadAttention` 的第二个参数是 context。在 forward 里新建的张量（位置、因果掩码）要放在 ids 所在的设备上。
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "layers-solution", "cell_type": "code"}
 def sinusoidal_positions(n_positions: int, d_model: int) -> Tensor:
-    """(n_positions, d_model) float32: sines in the even columns, cosines in the odd ones; d_model is even.
+    """(n_positions, d_model) float32 on the CPU: sines in the even columns, cosines in the odd ones; d_model is even.
 
     Source: Vaswani et al. 2017, section 3.5.
     """
@@ -486,6 +490,7 @@ class Transformer(nn.Module):
 
     Attributes:
         embedding: nn.Embedding(vocab_size, d_model), normal with std d_model^-0.5 at first; the only parameters outside the layers.
+            No persistent buffer: the state dict has the parameters and nothing else.
         encoder: nn.ModuleList of EncoderLayer.    decoder: nn.ModuleList of DecoderLayer; n_layers of each.
 
     Source: Vaswani et al. 2017, section 3 and figure 1.
@@ -593,18 +598,18 @@ axes.legend(frameon=False)
 plt.show()
 
 # %% [markdown] tags=["en"]
-# In a pre-norm stack the stream grows with each layer, and the last norm divides by its size: with depth, every layer gets a smaller gradient, as $1/\sqrt{\text{depth}}$. In a post-norm stack the top layers get the full gradient,
-# however deep it is, when the layers below them still say nothing of use. That is why the paper needed a careful *warm-up* of the learning rate, and why everybody has moved the norm since (Xiong et al. 2020,
-# section 3.3: theorem 1 is your plot).
+# In a pre-norm stack the stream grows with each layer, and the last norm divides by its size: the deeper the stack, the smaller the gradient at the top. In a post-norm stack the top layer gets nearly the same gradient, however deep the stack is. **The larger gradient is the worse one here.** At
+# the start of training, what the layers below hand up is of no use yet, and a large step at the top learns from that. So the paper needed a careful *warm-up* of the learning rate, and nearly everybody has moved the norm since (Xiong et al. 2020, section 3.3. Their theorem 1 bounds the two
+# curves for deep stacks: post-norm does not depend on the depth, pre-norm approaches $1/\sqrt{\text{depth}}$).
 #
 # ## 5. Your Transformer at work
 #
 # The training of section 1 again, on the same batches, with your parts.
 
 # %% [markdown] tags=["zh"]
-# 在 pre-norm 的一摞层里，主干逐层变大，最后的归一化再除以它的大小：层数越多，每层收到的梯度越小，约为 $1/\sqrt{\text{层数}}$。
-# 而在 post-norm 里，无论多深，顶上的层都收到完整的梯度，可这时它下面的层还什么有用的都没学到。所以论文需要小心翼翼地对学习率做 *warm-up*，
-# 后来大家索性都把归一化挪到了前面（Xiong 等 2020，3.3 节：定理 1 就是你画的这张图）。
+# 在 pre-norm 的一摞层里，残差流逐层变大，最后的归一化再除以它的大小：层数越多，顶层收到的梯度越小。而在 post-norm 里，无论多深，顶层收到的梯度都差不多。
+# **在这里，梯度大反而是坏事。** 训练刚开始时，下面各层传上来的东西还毫无用处，顶层却已经照着它迈出一大步。所以论文需要小心翼翼地对学习率做 *warm-up*，
+# 后来大家大多索性把归一化挪到了前面（Xiong 等 2020，3.3 节；其中的定理 1 给出层数很多时这两条曲线的上界：post-norm 与层数无关，pre-norm 趋近 $1/\sqrt{\text{层数}}$）。
 #
 # ## 5. 让你的 Transformer 干活
 #
@@ -645,11 +650,16 @@ def cross_attention_map(number: int, lang: str) -> tuple[Tensor, list[str], list
     read, write = example(number, lang)
     layer = model.decoder[-1].cross_attention
     caught = []
-    hook = layer.register_forward_pre_hook(lambda module, args: caught.extend(args))
+
+    def catch(module: nn.Module, args: tuple, kwargs: dict) -> None:
+        given = dict(zip(("x", "context"), args, strict=False)) | kwargs  # by place or by name
+        caught.extend([given["x"], given["context"]])
+
+    hook = layer.register_forward_pre_hook(catch, with_kwargs=True)
     with torch.no_grad():
         model(padded([read]), padded([write[:-1]]))
         hook.remove()
-        x, memory = caught[:2]
+        x, memory = caught
         q, k = (
             part.unflatten(-1, (layer.n_heads, -1)).transpose(1, 2) for part in (layer.q_proj(x), layer.k_proj(memory))
         )
@@ -673,7 +683,7 @@ plt.show()
 # ## Summary
 #
 # - LayerNorm and RMSNorm bring each token's vector to one size; epsilon inside the root, the variance over $d$.
-# - A layer is attention + FFN on a residual stream. Post-norm is the paper's; pre-norm lets the gradient through.
+# - A layer is attention + FFN on a residual stream. Post-norm is the paper's, and needs a warm-up; pre-norm leaves the stream untouched, and most models have it.
 # - The decoder sees its own past (causal mask) and all of the source (cross-attention, without the padding).
 # - One matrix embeds and un-embeds. Everything else is the same layer again and again.
 #
@@ -695,7 +705,7 @@ plt.show()
 # ## 小结
 #
 # - LayerNorm 和 RMSNorm 把每个 token 的向量拉到同样的大小；epsilon 在根号里，方差除以 $d$。
-# - 一层 = 残差流上的注意力 + FFN。post-norm 是论文的做法，pre-norm 让梯度畅通。
+# - 一层 = 残差流上的注意力 + FFN。post-norm 是论文的做法，需要 warm-up；pre-norm 让残差流原样穿过，多数模型用它。
 # - 解码器能看到自己的过去（因果掩码）和整个源序列（交叉注意力，不含填充）。
 # - 同一个矩阵既做 embedding 又做输出。其余的就是同一种层反复堆叠。
 #

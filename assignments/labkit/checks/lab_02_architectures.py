@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from labkit.check import case, fail
+from labkit.i18n import pick
 
 
 def close(actual: Tensor, expected: Tensor, atol: float = 1e-4) -> bool:
@@ -24,13 +25,13 @@ def swiglu_by_hand(student: Any) -> None:
     result = layer(torch.ones(1, 1))  # silu(2) = 2 / (1 + e^-2) = 1.7616
     if not close(result, torch.tensor([[10 * 1.7616 * 3]]), atol=1e-2):
         fail(
-            "With gate 2, up 3 and down 10, the input 1 becomes 10 · silu(2) · 3 = 52.85; "
+            "With gate 2, up 3 and down 10, the input 1 should become 10 · silu(2) · 3 = 52.85; "
             f"yours is {result.item():.2f}.",
             f"gate 为 2、up 为 3、down 为 10 时，输入 1 应得到 10 · silu(2) · 3 = 52.85；你的是 {result.item():.2f}。",
         )
 
 
-@case("moe", en="the router's weights by hand", zh="手算路由的权重")
+@case("moe", en="the router's weights by hand", zh="手算路由器给的权重")
 def route_by_hand(student: Any) -> None:
     layer = student.MoELayer(1, 3, 4, 2)
     with torch.no_grad():
@@ -38,14 +39,14 @@ def route_by_hand(student: Any) -> None:
     weights, chosen = (part.detach() for part in layer.route(torch.ones(1, 1)))
     if sorted(chosen.flatten().tolist()) != [1, 3]:
         fail(
-            "The scores are (0, 2, -1, 1): of the top 2 the numbers are 1 and 3.",
-            "得分是 (0, 2, -1, 1)：前两名的编号是 1 和 3。",
+            f"The scores are (0, 2, -1, 1): the top 2 should be experts 1 and 3, not {chosen.flatten().tolist()}.",
+            f"得分是 (0, 2, -1, 1)：前两名应是 1 号和 3 号专家，而不是 {chosen.flatten().tolist()}。",
         )
     best = float(weights[chosen == 1])
     if abs(best - 0.7311) > 1e-3:  # e^2 / (e^2 + e^1)
         fail(
-            f"Of the scores 2 and 1 that were chosen, the softmax is (0.731, 0.269); your expert 1 has {best:.3f}.",
-            f"选中的得分是 2 和 1，其 softmax 为 (0.731, 0.269)；你的 1 号专家得到 {best:.3f}。",
+            f"The softmax of the chosen scores 2 and 1 is (0.731, 0.269): expert 1 should have 0.731, not {best:.3f}.",
+            f"选中的得分 2 和 1，其 softmax 为 (0.731, 0.269)：1 号专家应得 0.731，而不是 {best:.3f}。",
         )
 
 
@@ -56,7 +57,7 @@ def sum_of_the_chosen(student: Any) -> None:
     output = layer(x)
     if output.shape != x.shape:
         fail(
-            f"The output has the shape of x, (2, 3, 6), not {tuple(output.shape)}.",
+            f"The output should have the shape of x, (2, 3, 6), not {tuple(output.shape)}.",
             f"输出的形状与 x 相同，应为 (2, 3, 6)，而不是 {tuple(output.shape)}。",
         )
     weights, chosen = layer.route(x)
@@ -79,21 +80,43 @@ HF_SIZES = {
 }  # fmt: skip
 
 
+def first_of_each(model: nn.Module, theirs: dict[str, Tensor], error: str) -> list[str]:
+    """Why a state dict does not fit: the first name that is left out, and the first that the model does not have."""
+    ours, own = model.from_hf(theirs), model.state_dict()
+    missing, unexpected = [name for name in own if name not in ours], [name for name in ours if name not in own]
+    told = []
+    if missing:
+        told.append(
+            pick(
+                f"from_hf leaves out {len(missing)}, the first is {missing[0]}",
+                f"from_hf 漏了 {len(missing)} 个，第一个是 {missing[0]}",
+            )
+        )
+    if unexpected:
+        told.append(
+            pick(
+                f"from_hf gives {len(unexpected)} that the model does not have, the first is {unexpected[0]}",
+                f"from_hf 给出了 {len(unexpected)} 个模型里没有的，第一个是 {unexpected[0]}",
+            )
+        )
+    return told or error.splitlines()[1:2]  # a wrong shape: load_state_dict names them, one in a line
+
+
 def agrees(student: Any, name: str, theirs: nn.Module, **sizes: Any) -> None:
     """Fails unless the student's model, with the parameters of a tiny Hugging Face model, gives its logits."""
     theirs.eval()
     model = getattr(student, name)(student.Config(**SIZES, **sizes))
     try:
         student.load_hf_state_dict(model, theirs.state_dict())
-    except RuntimeError as error:  # load_state_dict lists the names
-        told = " ".join(str(error).split())[:300]
-        fail(f"The parameters do not fit: {told}", f"参数对不上：{told}")
+    except RuntimeError as error:
+        told = " / ".join(line.strip() for line in first_of_each(model, theirs.state_dict(), str(error)))
+        fail(f"The parameters do not fit. {told}", f"参数对不上。{told}")
     ids = torch.randint(1, 29, (2, 7))
     with torch.no_grad():
         logits, expected = model(ids), theirs(ids).logits
     if logits.shape != expected.shape:
         fail(
-            f"The logits have shape (B, T, V) = (2, 7, 29), not {tuple(logits.shape)}.",
+            f"The logits should have shape (B, T, V) = (2, 7, 29), not {tuple(logits.shape)}.",
             f"logits 的形状应为 (B, T, V) = (2, 7, 29)，而不是 {tuple(logits.shape)}。",
         )
     if not close(logits, expected):
@@ -132,6 +155,16 @@ def llama_agrees(student: Any) -> None:
     for tied in (False, True):
         theirs = LlamaForCausalLM(LlamaConfig(**HF_SIZES, num_key_value_heads=2, tie_word_embeddings=tied))
         agrees(student, "Llama", theirs, eps=1e-6, n_kv_heads=2, tied=tied)
+
+
+@case("families", en="a tied head is the embedding's own Parameter", zh="共享的输出头就是 embedding 的 Parameter")
+def tied_head_is_one_parameter(student: Any) -> None:
+    model = student.Llama(student.Config(**SIZES, eps=1e-6, n_kv_heads=2, tied=True))
+    if model.head.weight is not model.token_embedding.weight:
+        fail(
+            "With tied=True, head.weight and token_embedding.weight should be one Parameter, not two that are equal.",
+            "tied=True 时，head.weight 和 token_embedding.weight 应当是同一个 Parameter，而不是两个初值相同的。",
+        )
 
 
 @case(

@@ -1,7 +1,6 @@
 """Public checks of lab 02, explore (lesson 2)."""
 
 from contextlib import suppress
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -59,8 +58,8 @@ def report_of_a_small_model(student: Any) -> None:
     report = student.explore(model, torch.zeros(4, 5, dtype=torch.long))
     if report.shapes != {"": [(4, 5, 2)], "0": [(4, 5, 3)], "1": [(4, 5, 3), (4, 5, 2)], "2": [(4, 5, 2)]}:
         fail(
-            f"Each module has a list of shapes, one for each time that it ran (the ReLU: two); yours: {report.shapes}",
-            f"每个模块有一个形状列表，运行一次记一个（ReLU 运行了两次）；你的结果：{report.shapes}",
+            f"Each module should have a list of shapes, one for each run (the ReLU: two); yours: {report.shapes}",
+            f"每个模块应有一个形状列表，运行一次记一个（ReLU 运行了两次）；你的结果：{report.shapes}",
         )
     if report.flops != {"": 0, "0": 0, "1": 0, "2": 12}:
         fail(
@@ -77,6 +76,8 @@ def report_of_a_small_model(student: Any) -> None:
 @case("explore", en="hooks and modes afterwards", zh="运行之后的钩子与模式")
 def nothing_stays(student: Any) -> None:
     model = nn.Sequential(nn.Dropout(0.5), nn.Linear(3, 2)).train()
+    model[1].eval()  # as one freezes a part
+    modes = [module.training for module in model.modules()]
     for width in (3, 4):  # 4 does not fit
         with suppress(RuntimeError):
             student.explore(model, torch.zeros(4, 5, width))
@@ -85,17 +86,29 @@ def nothing_stays(student: Any) -> None:
                 f"A hook was left behind{' when the forward pass raised' if width == 4 else ''}.",
                 f"{'前向中途抛异常时，' if width == 4 else ''}有钩子没取下来。",
             )
-        if not all(module.training for module in model.modules()):
-            fail("The model was in train mode and is not any more.", "模型原来处于 train 模式，现在不是了。")
+        if [module.training for module in model.modules()] != modes:
+            fail(
+                "Each module should be in its own mode again: here the model in train mode, its Linear in eval mode.",
+                "每个模块都应回到自己原来的模式：这里模型处于 train 模式，而其中的 Linear 处于 eval 模式。",
+            )
 
 
 @case("explore", en="attention and cache of a config", zh="某个 config 的注意力与缓存")
 def sizes_of_a_config(student: Any) -> None:
-    config = SimpleNamespace(num_hidden_layers=2, num_attention_heads=6, num_key_value_heads=3, hidden_size=24)
-    if tuple(student.attention_shape(config)) != (2, 6, 3, 4):
+    from transformers import MixtralConfig
+
+    sizes = {"num_hidden_layers": 2, "num_attention_heads": 6, "num_key_value_heads": 3, "hidden_size": 24}
+    config = MixtralConfig(**sizes)  # its head_dim is None
+    found = tuple(student.attention_shape(config))
+    if found != (2, 6, 3, 4):
         fail(
-            "2 layers, 6 query heads and 3 key heads, of 24 / 6 = 4 numbers where there is no head_dim.",
-            "2 层、6 个 query 头、3 个 key 头；没有 head_dim 时，每个头的大小为 24 / 6 = 4。",
+            f"2 layers, 6 query heads, 3 key heads; head_dim is None, so 24 / 6 = 4 numbers each; yours: {found}",
+            f"2 层、6 个 query 头、3 个 key 头；head_dim 为 None 时，每个头的大小为 24 / 6 = 4；你的结果：{found}",
+        )
+    if tuple(student.attention_shape(MixtralConfig(**sizes, head_dim=6))) != (2, 6, 3, 6):
+        fail(
+            "Where the config has a head_dim of 6, that should be the size of a head.",
+            "config 里 head_dim 为 6 时，头的大小应为 6。",
         )
     if student.attention_flops(config, 10) != 1920:
         fail(

@@ -151,7 +151,7 @@ def test_output_is_the_weighted_sum_of_the_chosen(student, rng):
         x = normal(rng, *shape, 11)
         with torch.no_grad():
             expected = mixture.here(x)
-        expect.close(mixture.layer(x), expected, what=f"MoELayer with {n_experts} experts, top {top_k}")
+        expect.close(mixture.layer(x), expected, what=f"the output of MoELayer with {n_experts} experts, top {top_k}")
 
 
 @pytest.mark.problem(
@@ -207,7 +207,7 @@ def test_an_expert_computes_all_its_tokens_and_no_others(student, rng):
     points=1,
     hint={
         "en": "Some gradient is wrong or missing. The router learns through the weights; an expert learns from its own tokens, each times its weight.",
-        "zh": "有梯度不对或缺失。路由通过权重来学习；专家则从自己的 token 学习，每个都要乘以对应的权重。",
+        "zh": "有梯度不对或缺失。路由器通过权重来学习；专家则从自己的 token 学习，每个都要乘以对应的权重。",
     },
 )
 def test_gradients_reach_router_and_experts(student, rng):
@@ -288,8 +288,8 @@ def bert(student: Student, rng: Rng) -> Family:
     "families",
     points=3,
     hint={
-        "en": "Bert with the parameters of a tiny BertForMaskedLM gives other logits or gradients. Three embeddings are added and normalised; the layers are post-norm with the exact GELU and the config's eps; the head ends with the token embedding.",
-        "zh": "Bert 载入一个微型 BertForMaskedLM 的参数后，logits 或梯度不同。三种 embedding 相加后要归一化；各层是 post-norm，用精确的 GELU 和配置里的 eps；输出头最后用的是 token embedding。",
+        "en": "Bert with the parameters of a tiny BertForMaskedLM gives other logits or gradients. Three embeddings are added and normalised; the layers are post-norm with the exact GELU and the config's eps; the head ends with the token embedding. If `sdpa`, `multi-head` or `norms` has lost points, mend that first.",
+        "zh": "Bert 载入一个微型 BertForMaskedLM 的参数后，logits 或梯度不同。三种 embedding 相加后要归一化；各层是 post-norm，用精确的 GELU 和配置里的 eps；输出头最后用的是 token embedding。如果 `sdpa`、`multi-head` 或 `norms` 丢了分，请先改好它们。",
     },
 )
 def test_bert_agrees_with_hugging_face(student, rng):
@@ -369,8 +369,8 @@ def llama(student: Student, rng: Rng) -> Family:
     "families",
     points=3,
     hint={
-        "en": "Llama with the parameters of a tiny LlamaForCausalLM (head not tied) gives other logits or gradients. Do rope_base and eps come from the config? Which norm is Hugging Face's post_attention_layernorm, and does the stack end with one?",
-        "zh": "Llama 载入一个微型 LlamaForCausalLM（输出头不共享）的参数后，logits 或梯度不同。rope_base 和 eps 取自配置吗？Hugging Face 的 post_attention_layernorm 是哪一个归一化？最后一层之后还有归一化吗？",
+        "en": "Llama with the parameters of a tiny LlamaForCausalLM (head not tied) gives other logits or gradients. Do rope_base and eps come from the config? Which norm is Hugging Face's post_attention_layernorm, and does the stack end with one? If `sdpa`, `rope-gqa` or `norms` has lost points, mend that first.",
+        "zh": "Llama 载入一个微型 LlamaForCausalLM（输出头不共享）的参数后，logits 或梯度不同。rope_base 和 eps 取自配置吗？Hugging Face 的 post_attention_layernorm 是哪一个归一化？最后一层之后还有归一化吗？如果 `sdpa`、`rope-gqa` 或 `norms` 丢了分，请先改好它们。",
     },
 )
 def test_llama_agrees_with_hugging_face(student, rng):
@@ -437,8 +437,8 @@ def test_the_tied_head_of_a_small_smollm2(student, rng):
     "families",
     points=2,
     hint={
-        "en": "MistralMoE with the parameters of a tiny MixtralForCausalLM gives other logits or gradients. gate_up_proj stacks, for each expert, first the rows of gate_proj, then those of up_proj. With a window of 4, a token sees itself and the 3 before it.",
-        "zh": "MistralMoE 载入一个微型 MixtralForCausalLM 的参数后，logits 或梯度不同。gate_up_proj 对每个专家先放 gate_proj 的各行，再放 up_proj 的各行。窗口为 4 时，一个 token 看到自己和它前面的 3 个。",
+        "en": "MistralMoE with the parameters of a tiny MixtralForCausalLM gives other logits or gradients. gate_up_proj stacks, for each expert, first the rows of gate_proj, then those of up_proj. With a window of 4, a token sees itself and the 3 before it. If `sdpa`, `rope-gqa`, `norms` or `moe` has lost points, mend that first.",
+        "zh": "MistralMoE 载入一个微型 MixtralForCausalLM 的参数后，logits 或梯度不同。gate_up_proj 对每个专家先放 gate_proj 的各行，再放 up_proj 的各行。窗口为 4 时，一个 token 看到自己和它前面的 3 个。如果 `sdpa`、`rope-gqa`、`norms` 或 `moe` 丢了分，请先改好它们。",
     },
 )
 def test_mixtral_agrees_with_hugging_face(student, rng):

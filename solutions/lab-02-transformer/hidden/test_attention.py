@@ -246,7 +246,9 @@ def test_cross_attention_reads_the_context(student, rng):
         x, context = normal(rng, 3, 7, 30), normal(rng, 3, length, 30)
         with torch.no_grad():
             expected = heads.here(x, context)
-        expect.close(heads.layer(x, context), expected, what=f"MultiHeadAttention with {length} tokens of context")
+        expect.close(
+            heads.layer(x, context), expected, what=f"the output of MultiHeadAttention with {length} tokens of context"
+        )
 
 
 @pytest.mark.problem(
@@ -263,7 +265,11 @@ def test_the_mask_reaches_every_head(student, rng):
     for mask in (torch.ones(7, 7).tril().bool(), coins(rng, 3, 1, 1, 7), coins(rng, 3, 5, 7, 7)):
         with torch.no_grad():
             expected = heads.here(x, mask=mask)
-        expect.close(heads.layer(x, mask=mask), expected, what=f"MultiHeadAttention with a mask {tuple(mask.shape)}")
+        expect.close(
+            heads.layer(x, mask=mask),
+            expected,
+            what=f"the output of MultiHeadAttention with a mask {tuple(mask.shape)}",
+        )
 
 
 @pytest.mark.problem(
@@ -373,7 +379,9 @@ def test_positions_are_those_given(student, rng):
     x = normal(rng, 3, 3, 7, 10)
     for positions in (torch.arange(7) + 20, torch.from_numpy(rng.permutation(40)[:21]).view(3, 7)):
         result = student.apply_rope(x, positions)
-        expect.close(result, rope_here(x, positions), what=f"apply_rope with positions {tuple(positions.shape)}")
+        expect.close(
+            result, rope_here(x, positions), what=f"the output of apply_rope with positions {tuple(positions.shape)}"
+        )
 
 
 @pytest.mark.problem(
@@ -387,9 +395,11 @@ def test_positions_are_those_given(student, rng):
 )
 def test_far_positions_in_bfloat16(student, rng):
     x, positions = normal(rng, 2, 3, 7, 12).bfloat16(), 3001 + 2 * torch.arange(7)
-    result = expect.tensor(student.apply_rope(x, positions), (2, 3, 7, 12), torch.bfloat16, "apply_rope in bfloat16")
+    result = expect.tensor(
+        student.apply_rope(x, positions), (2, 3, 7, 12), torch.bfloat16, "the output of apply_rope in bfloat16"
+    )
     # Values up to 4 rounded three times to 8 bits: the reference is within 0.02; angles in bfloat16 are radians off.
-    expect.close(result, rope_here(x, positions), what="apply_rope in bfloat16", atol=0.2, rtol=0)
+    expect.close(result, rope_here(x, positions), what="the output of apply_rope in bfloat16", atol=0.2, rtol=0)
 
 
 @pytest.mark.problem(
@@ -449,7 +459,9 @@ def test_grouped_heads_agree_with_a_loop_over_heads(student, rng):
         x = normal(rng, 3, 7, 6 * n_heads)
         with torch.no_grad():
             expected = grouped.here(x)
-        expect.close(grouped.layer(x), expected, what=f"{n_heads} query heads with {n_kv_heads} key heads")
+        expect.close(
+            grouped.layer(x), expected, what=f"the output with {n_heads} query heads and {n_kv_heads} key heads"
+        )
 
 
 @pytest.mark.problem(
@@ -469,7 +481,7 @@ def test_mask_base_and_positions_are_used(student, rng):
         with torch.no_grad():
             expected = grouped.here(x, mask, positions)
         result = grouped.layer(x, mask=mask, positions=positions)
-        expect.close(result, expected, what="GroupedQueryAttention with mask or positions")
+        expect.close(result, expected, what="the output of GroupedQueryAttention with mask or positions")
 
 
 @pytest.mark.problem(
@@ -525,6 +537,8 @@ def test_shapes_of_grouped_projections(student, rng):
     expect.that(isinstance(state, dict), "state_dict() should be a dict")
     shapes = {name: tuple(value.shape) for name, value in state.items()}
     rows = {"q": 24, "k": 8, "v": 8, "o": 24}
-    expect.equal(shapes, {f"{name}_proj.weight": (n, 24) for name, n in rows.items()}, what="the shapes")
+    expect.equal(
+        shapes, {f"{name}_proj.weight": (n, 24) for name, n in rows.items()}, what="the shapes of the parameters"
+    )
     refuses(lambda: student.GroupedQueryAttention(24, 5, 5), "a width of 24 with 5 heads")
     refuses(lambda: student.GroupedQueryAttention(24, 6, 4), "6 query heads with 4 key heads")

@@ -277,9 +277,9 @@ def cache_bytes_here(model: LlamaForCausalLM | GPT2LMHeadModel, dtype: torch.dty
     "explore",
     points=2,
     hint={
-        "en": "Sizes, attention FLOPs or cache bytes of a config are wrong. Which heads are there twice, and which are shared? Who has head_dim, and who has not? Two products, each with "
+        "en": "Sizes, attention FLOPs or cache bytes of a config are wrong. Which heads are there twice, and which are shared? Who has head_dim, who has not, and where is it None? Two products, each with "
         "a multiplication and an addition; keys and values, each in the bytes of the dtype.",
-        "zh": "根据 config 算出的尺寸、注意力 FLOPs 或缓存字节数不对。哪些头是共享的，共享的是谁？哪个 config 有 head_dim，哪个没有？两个乘积，每个都有乘有加；key 和 value，各按 dtype 的字节数。",
+        "zh": "根据 config 算出的尺寸、注意力 FLOPs 或缓存字节数不对。哪些头是共享的，共享的是谁？哪个 config 有 head_dim，哪个没有，哪个是 None？两个乘积，每个都有乘有加；key 和 value，各按 dtype 的字节数。",
     },
 )
 def test_attention_and_cache_of_a_config(student, rng):
@@ -299,3 +299,9 @@ def test_attention_and_cache_of_a_config(student, rng):
             expect.close(student.attention_flops(config, length), expected, what="attention_flops")
         for dtype in (torch.bfloat16, torch.float32):
             expect.close(student.kv_cache_bytes(config, dtype), cache_bytes_here(here, dtype), what="kv_cache_bytes")
+    heads, width = int(rng.integers(3, 6)), 2 * int(rng.integers(3, 6))  # Mixtral's RoPE needs an even width
+    settings = {"num_attention_heads": heads, "num_key_value_heads": 1, "num_hidden_layers": 2}
+    config = student.new("transformers:MixtralConfig", hidden_size=heads * width, **settings)  # its head_dim is None
+    found = student.attention_shape(config)
+    expect.that(isinstance(found, (list, tuple)), "attention_shape should be a tuple")
+    expect.equal(tuple(found), (2, heads, 1, width), what="attention_shape")

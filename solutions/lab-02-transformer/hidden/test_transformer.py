@@ -87,8 +87,8 @@ def test_epsilon_stands_inside_the_root(student, rng):
         x = 1e-3 * normal(rng, 5, 11)
         x[0] = 0.0
         expected = F.layer_norm(x.double(), (11,), weight, bias, eps)
-        expect.close(layer_norm(x), expected, what="LayerNorm of small vectors")
-        expect.close(rms_norm(x), F.rms_norm(x.double(), (11,), weight, eps), what="RMSNorm of small vectors")
+        expect.close(layer_norm(x), expected, what="the LayerNorm of small vectors")
+        expect.close(rms_norm(x), F.rms_norm(x.double(), (11,), weight, eps), what="the RMSNorm of small vectors")
 
 
 @pytest.mark.problem(
@@ -96,17 +96,17 @@ def test_epsilon_stands_inside_the_root(student, rng):
     points=1,
     tolerance=1e-2,
     hint={
-        "en": "RMSNorm of a float16 vector with entries of some hundred: the squares do not fit into float16. The result should be float16 again.",
-        "zh": "对各分量为几百的 float16 向量做 RMSNorm：平方在 float16 里放不下。结果应当仍是 float16。",
+        "en": "RMSNorm of a float16 vector with entries of some hundred: the squares do not fit into float16. The result should be float16 again: the cast is the last step, after the weight.",
+        "zh": "对各分量为几百的 float16 向量做 RMSNorm：平方在 float16 里放不下。结果应当仍是 float16：转换 dtype 是乘过 weight 之后的最后一步。",
     },
 )
 def test_rms_norm_in_half_precision(student, rng):
     rms_norm = student.RMSNorm(11)
     x = (400 * normal(rng, 3, 7, 11)).half()
-    result = expect.tensor(rms_norm(x), (3, 7, 11), torch.float16, "RMSNorm in float16")
+    result = expect.tensor(rms_norm(x), (3, 7, 11), torch.float16, "the output of RMSNorm in float16")
     # Values up to 3.3 in 11 bits: the reference is within 1e-3.
     expected = F.rms_norm(x.double(), (11,), eps=1e-6)
-    expect.close(result, expected, what="RMSNorm in float16", atol=1e-2)
+    expect.close(result, expected, what="the output of RMSNorm in float16", atol=1e-2)
 
 
 @pytest.mark.problem(
@@ -238,8 +238,8 @@ def test_sinusoidal_positions(student, rng):
     "encoder-decoder",
     points=2,
     hint={
-        "en": "A post-norm encoder layer (the default) differs from PyTorch's: norm(x + part(x)), first for attention, then for the feed-forward network.",
-        "zh": "post-norm 编码器层（默认）与 PyTorch 不同：应是 norm(x + part(x))，先对注意力，再对前馈网络。",
+        "en": "A post-norm encoder layer (the default) differs from PyTorch's: norm(x + part(x)), first for attention, then for the feed-forward network. (An error about Bool? The second argument of MultiHeadAttention is the context; a mask goes in as mask=.) If `multi-head` or `norms` has lost points, mend that first.",
+        "zh": "post-norm 编码器层（默认）与 PyTorch 不同：应是 norm(x + part(x))，先对注意力，再对前馈网络。（报错里提到 Bool？MultiHeadAttention 的第二个参数是 context，掩码要用 mask= 传入。）如果 `multi-head` 或 `norms` 丢了分，请先改好它们。",
     },
 )
 def test_post_norm_encoder_layer(student, rng):
@@ -250,15 +250,17 @@ def test_post_norm_encoder_layer(student, rng):
     with torch.no_grad():
         plain, padded = here(x.double()), here(x.double(), src_key_padding_mask=~tokens)
     expect.close(layer(x), plain, what="EncoderLayer(x)", atol=LAYER)
-    expect.close(layer(x, tokens[:, None, None]), padded, what="EncoderLayer with a padding mask", atol=LAYER)
+    expect.close(
+        layer(x, tokens[:, None, None]), padded, what="the output of EncoderLayer with a padding mask", atol=LAYER
+    )
 
 
 @pytest.mark.problem(
     "encoder-decoder",
     points=2,
     hint={
-        "en": "With pre_norm=True each part gets a normalised copy and is added to x itself: x + part(norm(x)). Here the activation is GELU and eps is 1e-3.",
-        "zh": "pre_norm=True 时，每个部件拿到的是归一化后的一份，结果加到 x 本身上：x + part(norm(x))。这里激活函数是 GELU，eps 为 1e-3。",
+        "en": "With pre_norm=True each part gets a normalised copy and is added to x itself: x + part(norm(x)). Here the activation is GELU and eps is 1e-3. (An error about Bool? The second argument of MultiHeadAttention is the context; a mask goes in as mask=.)",
+        "zh": "pre_norm=True 时，每个子层拿到的是归一化后的一份，结果加到 x 本身上：x + part(norm(x))。这里激活函数是 GELU，eps 为 1e-3。（报错里提到 Bool？MultiHeadAttention 的第二个参数是 context，掩码要用 mask= 传入。）",
     },
 )
 def test_pre_norm_encoder_layer(student, rng):
@@ -270,15 +272,15 @@ def test_pre_norm_encoder_layer(student, rng):
     x, causal = 0.1 * normal(rng, 3, 7, 30), torch.ones(7, 7).tril().bool()
     with torch.no_grad():
         expected = here(x.double(), src_mask=~causal)
-    expect.close(layer(x, causal), expected, what="EncoderLayer with pre_norm")
+    expect.close(layer(x, causal), expected, what="the output of EncoderLayer with pre_norm")
 
 
 @pytest.mark.problem(
     "encoder-decoder",
     points=2,
     hint={
-        "en": "A decoder layer with 7 tokens and a memory of 11 differs from PyTorch's. Self-attention, then cross-attention with the memory, then feed-forward: does each mask go to its own attention?",
-        "zh": "7 个 token、memory 长度 11 的解码器层与 PyTorch 不同。先自注意力，再对 memory 做交叉注意力，最后前馈：两个掩码各归其位了吗？",
+        "en": "A decoder layer with 7 tokens and a memory of 11 differs from PyTorch's. Self-attention, then cross-attention with the memory, then feed-forward: does each mask go to its own attention, as mask=?",
+        "zh": "7 个 token、memory 长度 11 的解码器层与 PyTorch 不同。先自注意力，再对 memory 做交叉注意力，最后前馈：两个掩码各归其位了吗，是用 mask= 传入的吗？",
     },
 )
 def test_decoder_layer(student, rng):
@@ -292,7 +294,10 @@ def test_decoder_layer(student, rng):
         masked = here(x.double(), memory.double(), tgt_mask=~causal, memory_key_padding_mask=~tokens)
     expect.close(layer(x, memory), plain, what="DecoderLayer(x, memory)", atol=LAYER)
     expect.close(
-        layer(x, memory, causal, tokens[:, None, None]), masked, what="DecoderLayer with both masks", atol=LAYER
+        layer(x, memory, causal, tokens[:, None, None]),
+        masked,
+        what="the output of DecoderLayer with both masks",
+        atol=LAYER,
     )
 
 
@@ -335,8 +340,8 @@ def sentences(rng: Rng) -> tuple[Tensor, Tensor, Tensor]:
     "encoder-decoder",
     points=3,
     hint={
-        "en": "The layers may be right, and the whole is not: embedding times sqrt(d_model) plus positions on BOTH sides, the causal mask in the decoder, and logits from the embedding's own matrix. And how large is a fresh embedding?",
-        "zh": "各层也许都对，但整体不对：*两边*都是 embedding 乘 sqrt(d_model) 再加位置；解码器用因果掩码；logits 由 embedding 自己的矩阵得到。另外，刚建好的 embedding 有多大？",
+        "en": "The layers may be right, and the whole is not: embedding times sqrt(d_model) plus positions on BOTH sides, the causal mask in the decoder, and logits from the embedding's own matrix. And how large is a fresh embedding? (An error about keys in the state_dict? It should hold the parameters and no persistent buffer.)",
+        "zh": "各层也许都对，但整体不对：*两边*都是 embedding 乘 sqrt(d_model) 再加位置；解码器用因果掩码；logits 由 embedding 自己的矩阵得到。另外，刚建好的 embedding 有多大？（报错里提到 state_dict 的键？其中只应有参数，不应有持久化的 buffer。）",
     },
 )
 def test_logits_of_the_whole(student, rng):

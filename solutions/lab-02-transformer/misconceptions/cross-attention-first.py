@@ -3,7 +3,7 @@
 NOTEBOOK = "transformer"
 HINT = {
     "en": "The order of the parts in your decoder layer is another than in figure 1 of the paper.",
-    "zh": "你的解码器层里，各部件的次序与论文图 1 不同。",
+    "zh": "你的解码器层里，各子层的次序与论文图 1 不同。",
 }
 FAILS = ["test_decoder_layer", "test_logits_of_the_whole", "test_gradients_reach_every_parameter"]
 

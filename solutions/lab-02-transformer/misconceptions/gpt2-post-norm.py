@@ -3,7 +3,7 @@
 NOTEBOOK = "architectures"
 HINT = {
     "en": "Your GPT2 normalises after each part, like GPT-1 and BERT. GPT-2 moved the norm.",
-    "zh": "你的 GPT2 像 GPT-1 和 BERT 那样，在每个部件之后做归一化。GPT-2 把归一化挪了位置。",
+    "zh": "你的 GPT2 像 GPT-1 和 BERT 那样，在每个子层之后做归一化。GPT-2 把归一化挪了位置。",
 }
 FAILS = ["test_gpt2_agrees_with_hugging_face"]
 

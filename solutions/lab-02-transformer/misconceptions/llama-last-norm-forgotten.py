@@ -3,7 +3,7 @@
 NOTEBOOK = "architectures"
 HINT = {
     "en": "Your Llama makes logits from the stream as it is. A pre-norm stack ends with a norm.",
-    "zh": "你的 Llama 直接用主干算 logits。pre-norm 的一摞层最后还有一个归一化。",
+    "zh": "你的 Llama 直接用残差流算 logits。pre-norm 的一摞层最后还有一个归一化。",
 }
 FAILS = ["test_llama_agrees_with_hugging_face", "test_the_tied_head_of_a_small_smollm2"]
 

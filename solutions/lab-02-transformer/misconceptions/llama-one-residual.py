@@ -3,7 +3,7 @@
 NOTEBOOK = "architectures"
 HINT = {
     "en": "Your feed-forward network adds to what the attention said, and the stream is added only at the end of the layer... once. Each part has a residual connection of its own.",
-    "zh": "你的前馈网络接在注意力的输出上，主干到层末才加回来一次。每个部件都应有自己的残差连接。",
+    "zh": "你的前馈网络接在注意力的输出上，残差流到层末才加回来一次。每个子层都应有自己的残差连接。",
 }
 FAILS = [
     "test_llama_agrees_with_hugging_face",

@@ -3,7 +3,7 @@
 NOTEBOOK = "transformer"
 HINT = {
     "en": "Your layer normalises the sum, also with pre_norm=True: then the stream does not go through untouched.",
-    "zh": "pre_norm=True 时，你的层仍然对和做归一化：主干没能原封不动地穿过去。",
+    "zh": "pre_norm=True 时，你的层仍然对和做归一化：残差流没能原封不动地穿过去。",
 }
 FAILS = ["test_pre_norm_encoder_layer", "test_gpt2_agrees_with_hugging_face"]
 

@@ -3,7 +3,7 @@
 NOTEBOOK = "transformer"
 HINT = {
     "en": "With pre_norm you add the part to the NORMALISED x. The stream itself has to go through.",
-    "zh": "pre_norm 时，你把部件的输出加到了*归一化后*的 x 上。穿过去的应当是主干本身。",
+    "zh": "pre_norm 时，你把子层的输出加到了*归一化后*的 x 上。穿过去的应当是残差流本身。",
 }
 FAILS = ["test_pre_norm_encoder_layer", "test_gpt2_agrees_with_hugging_face"]
 

@@ -2,8 +2,8 @@
 
 NOTEBOOK = "transformer"
 HINT = {
-    "en": "You compute in float32, and forget to give back the dtype that came in.",
-    "zh": "你用 float32 计算是对的，但忘了还原成输入的 dtype。",
+    "en": "What comes out is float32, not the dtype that came in. The cast has to be the last step: float16 times a float32 weight is float32 again.",
+    "zh": "输出是 float32，而不是输入的 dtype。转换要放在最后一步：float16 乘以 float32 的 weight，又成了 float32。",
 }
 FAILS = ["test_rms_norm_in_half_precision"]
 
