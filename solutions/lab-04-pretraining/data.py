@@ -18,37 +18,38 @@
 #
 # **You will be able to**
 # - clean text without harming it, and say why Chinese must not be normalised with NFKC;
-# - filter by language and by quality, with named thresholds, and look at what each filter throws away;
+# - filter by language and by quality, with named measures and limits, and look at what each filter throws away;
 # - find near-duplicates among all pairs of documents without comparing all pairs: shingles, MinHash, locality-sensitive hashing;
-# - keep training text out of the evaluation set;
+# - keep the evaluation's text out of the training set;
 # - pack documents into rows of one length so that no token is lost and no document sees its neighbour, and mix corpora by **tokens**.
 #
 # **Time** about three hours. Running everything takes less than a minute on two CPU cores.
 #
 # **You need** Python with its regular expressions and sets, and a little PyTorch. 3 GB of free memory, no GPU.
 #
-# **How it works** Cells with `# YOUR CODE HERE` are yours. The check cell below each problem tries a few small cases at
-# once; the score comes from other, hidden tests. All other cells just run. The notebooks after this one train on such text.
+# **How it works** Cells with `# YOUR CODE HERE` are yours. Each problem ends in a check cell that tries a few small cases at
+# once; problem 1 has five parts, and `labkit.check("clean-dedup")` may be run after each of them: what is not written yet shows ○. The score comes from
+# other, hidden tests. All other cells just run. The notebooks after this one train on such text.
 
 # %% [markdown] tags=["zh"]
 # # 实验 04，第 1 个 notebook：数据
 #
-# 在第一个梯度之前，先有文本；模型最终长成什么样，很大程度上在这里就定了。在这个 notebook 里，你要把原始文本（格言、手册页、文档、源代码：英文、中文、Python）
+# 训练开始之前，先得有文本；模型最终长成什么样，很大程度上在这里就定了。在这个 notebook 里，你要把原始文本（格言、手册页、文档、源代码：英文、中文、Python）
 # 变成训练循环能读的样子：清洗、过滤、去重、打包成行，再按比例混合。
 #
 # **学完之后，你能够**
 # - 清洗文本而不损伤它，并说清为什么中文不能用 NFKC 规范化；
-# - 用有名有姓的阈值按语言和质量过滤，并亲眼看看每个过滤器扔掉了什么；
+# - 用各项指标的上下限按语言和质量过滤，并亲眼看看每个过滤器扔掉了什么；
 # - 不逐对比较，也能从所有文档对里找出近似重复：shingle、MinHash、局部敏感哈希；
-# - 不让训练文本混进评测集；
+# - 不让评测文本混进训练集（数据污染）；
 # - 把文档打包成等长的行：一个 token 都不丢，文档之间互不可见；并按 **token** 数（而不是文档数）混合语料。
 #
 # **时间** 约三小时。全部单元格在两个 CPU 核上跑一遍不到一分钟。
 #
 # **预备知识** Python 的正则表达式和集合，一点 PyTorch。3 GB 空闲内存，不需要 GPU。
 #
-# **做法** 带 `# YOUR CODE HERE` 的单元格由你来写。每道题下面的检查单元格会立刻试几个小例子；最终得分来自另外的隐藏测试。
-# 其余单元格直接运行即可。后面的 notebook 就在这样的文本上训练。
+# **做法** 带 `# YOUR CODE HERE` 的单元格由你来写。每道题的末尾有一个检查单元格，会立刻试几个小例子；第 1 题分五部分，
+# 每写完一部分都可以先运行 `labkit.check("clean-dedup")`，还没写的显示 ○。最终得分来自另外的隐藏测试。其余单元格直接运行即可。后面的 notebook 就在这样的文本上训练。
 
 # %% tags=["export"]
 import hashlib
@@ -110,24 +111,24 @@ else:
 # ## 1. A surprise
 #
 # SmolLM2 was trained on English. We let it read four texts and ask, at each token, whether its best guess is the token that really comes next. Two of the texts
-# are in **Latin**: the first is by Cicero, the greatest of the Roman orators.
+# look like **Latin**: the first is by Cicero, the greatest of the Roman orators; the second only looks like it.
 
 # %% [markdown] tags=["zh"]
 # ## 1. 一件出人意料的事
 #
-# SmolLM2 是用英文训练的。我们让它读四段文字，看它在每个 token 上猜得最准的那一个，是不是真的就是下一个 token。其中两段是**拉丁文**：
-# 第一段出自古罗马最伟大的演说家西塞罗。
+# SmolLM2 是用英文训练的。我们让它读四段文字，看它在每个位置上给出的概率最高的 token，是不是真的就是下一个 token。其中两段看上去是**拉丁文**：
+# 第一段出自古罗马最伟大的演说家西塞罗，第二段只是样子像。
 
 # %%
 texts = {
     "Latin, by Cicero": "Quousque tandem abutere, Catilina, patientia nostra? quam diu etiam furor iste tuus nos eludet? quem ad finem "
     "sese effrenata iactabit audacia? Nihilne te nocturnum praesidium Palati, nihil urbis vigiliae, nihil timor populi",
-    "Latin, 'lorem ipsum'": "Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor incididunt ut labore et dolore "
+    "printers' 'lorem ipsum'": "Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor incididunt ut labore et dolore "
     "magna aliqua. Ut enim ad minim veniam, quis nostrud exercitation ullamco laboris nisi ut aliquip ex ea commodo consequat.",
-    "a licence, in our words": "Whoever gets hold of this program may give it on to others and change it, as long as they keep to the rules that the "
+    "a notice, in our words": "Whoever gets hold of this program may give it on to others and change it, as long as they keep to the rules that the "
     "foundation has put down in the second edition of its paper or, if they like that better, in a newer one. We hand it out because we hope that "
     "someone finds it good, but nobody here swears that it is; not even that it can be sold, or that it does what you got it for.",
-    "the licence itself": "This program is free software; you can redistribute it and/or modify it under the terms of the GNU General Public License "
+    "the GPL's own notice": "This program is free software; you can redistribute it and/or modify it under the terms of the GNU General Public License "
     "as published by the Free Software Foundation; either version 2 of the License, or (at your option) any later version. This program is "
     "distributed in the hope that it will be useful, but WITHOUT ANY WARRANTY; without even the implied warranty of MERCHANTABILITY or FITNESS.",
 }
@@ -156,15 +157,15 @@ plt.show()
 # the GPL's notice. What is duplicated in the training data is not learnt a little better; it is learnt by heart. Lee et al. (2022) found that models trained on deduplicated
 # text recite ten times less, and reach the same loss in fewer steps. Carlini et al. (2023) found that the chance of being recited grows with the logarithm of the number of copies.
 #
-# So, what would a model learn by heart from **our** text? Here is what it consists of, and which lines come again and again. (The prose below speaks of the Debian packages. Where the source is
-# called *small*, they are missing, and your figures are others.)
+# So, what would a model learn by heart from **our** text? Here is what it consists of, and which lines come again and again. (English and Chinese come from packages of Debian, a Linux distribution, fetched at set-up. Where the
+# source is called *small*, they are missing, and your figures are others than the prose has.)
 
 # %% [markdown] tags=["zh"]
 # 它不懂拉丁文，也不是律师。它能预见的，正是网上**重复出现成千上万次**的两段文字：排版用的占位文字，以及 GPL 的声明。
 # 训练数据里重复的内容，并不是“学得稍好一点”，而是被背了下来。Lee 等（2022）发现，在去重后的文本上训练，模型原样背诵的内容只有原来的十分之一，达到同样的损失所需的步数还更少；
 # Carlini 等（2023）发现，一段文字被背出来的概率随副本数的对数增长。
 #
-# 那么，模型会从**我们的**文本里背下什么？先看看它由什么组成，又有哪些行一再出现。（下文的说法针对 Debian 软件包里的文本；如果来源后面标着 *small*，说明缺了这些包，你看到的数字会不一样。）
+# 那么，模型会从**我们的**文本里背下什么？先看看它由什么组成，又有哪些行一再出现。（英文和中文来自 Linux 发行版 Debian 的软件包，安装环境时取来；如果来源后面标着 *small*，说明缺了这些包，你看到的数字会与下文不同。）
 
 # %%
 figure, axes = plt.subplots(figsize=(8, 1.8))
@@ -193,7 +194,8 @@ plt.show()
 #
 # ## 2. Cleaning
 #
-# Cleaning must take away what a reader does not see, and nothing that a reader does see. `clean` does exactly this, in this order:
+# Cleaning must take away what a reader does not see, and nothing that a reader does see. (Two of the rules do show a little: 4 halves the indent of a Chinese paragraph, 6 thins out empty lines.) `clean` does exactly
+# this, in this order:
 #
 # 1. `\r\n` and `\r` become `\n`;
 # 2. ANSI escape sequences go, whole: `ESC [`, then parameters out of `0-9 ; ?`, then one letter (`\x1b[32m` is "green" to a terminal);
@@ -215,7 +217,7 @@ plt.show()
 #
 # ## 2. 清洗
 #
-# 清洗要去掉读者看不见的东西，而读者看得见的一样也不能动。`clean` 按下面的顺序，不多不少做这几件事：
+# 清洗要去掉读者看不见的东西，而读者看得见的一样也不能动。（有两处例外看得出来：第 4 条让中文段首的缩进窄了一半，第 6 条去掉多余的空行。）`clean` 按下面的顺序，不多不少做这几件事：
 #
 # 1. `\r\n` 和 `\r` 变成 `\n`；
 # 2. 整段删去 ANSI 转义序列：`ESC [`，后面是由 `0-9 ; ?` 组成的参数，再加一个字母（`\x1b[32m` 对终端来说是“绿色”）；
@@ -270,20 +272,21 @@ print(*(f"{sum(map(str.__ne__, raw[lang], cleaned[lang])):,} of {len(raw[lang]):
 # ## 3. Filters
 #
 # Most of the web is not worth learning from: menus, error pages, lists of keywords, another language. Two kinds of filter are used everywhere: **rules** (Gopher's, Rae et al. 2021,
-# whose names you find in every paper since) and small **classifiers** (FineWeb-Edu's, DCLM's). We write the rules. `quality_report` measures, and `violations` compares with named limits:
+# whose names you find in every paper since) and small **classifiers** (FineWeb-Edu's, DCLM's). We write the rules. `quality_report` measures, and `violations` compares each measure with its limits:
 #
 # | measure | is |
 # |---|---|
-# | `n_words` | number of units (below) |
-# | `mean_word_length` | mean length, in characters, of the words between white space |
-# | `alphabetic` | share of these words that contain a letter (`str.isalpha` of some character) |
-# | `symbols` | number of `#`, of `...` and of `…`, together, per such word |
+# | `n_words` | number of **units** (below) |
+# | `mean_word_length` | mean length, in characters, of the **words between white space** |
+# | `alphabetic` | share of the words between white space that contain a letter (`str.isalpha` of some character) |
+# | `symbols` | number of `#`, of `...` and of `…`, together, per word between white space |
 # | `bullet_lines` | share of lines that begin with `-`, `*` or `•` |
 # | `ellipsis_lines` | share of lines that end in `...` or `…` |
 # | `duplicate_lines` | share of lines that are the same as an **earlier** line of the document |
 # | `stop_words` | how many different ones of *the, be, to, of, and, that, have, with* occur, as units |
 # | `han` | share of Chinese characters (U+4E00 to U+9FFF) among all letters (`str.isalpha`) |
 #
+# Between white space stands a whole clause in Chinese, and a Chinese ellipsis, `……`, counts twice; so the limits for Chinese are others.
 # A *line* is one that is not empty, without the white space around it. A share of nothing is 0. The **unit** is what we count in all of this notebook: a word in lower case, or a single Chinese
 # character, since Chinese does not write spaces: `units("Debian 使用手册, v2")` is `["debian", "使", "用", "手", "册", "v2"]`.
 
@@ -291,28 +294,28 @@ print(*(f"{sum(map(str.__ne__, raw[lang], cleaned[lang])):,} of {len(raw[lang]):
 # ## 3. 过滤
 #
 # 网上的大部分文本不值得学：菜单、报错页面、关键词堆砌、别的语言。到处都在用的过滤器有两类：**规则**（Gopher 的规则，Rae 等 2021，此后的论文里都能见到这些名字）
-# 和小型**分类器**（FineWeb-Edu、DCLM）。我们来写规则。`quality_report` 负责测量，`violations` 负责和有名字的上下限比较：
+# 和小型**分类器**（FineWeb-Edu、DCLM）。我们来写规则。`quality_report` 负责测量，`violations` 负责和各项指标的上下限比较：
 #
 # | 指标 | 含义 |
 # |---|---|
-# | `n_words` | 单位（见下）的个数 |
-# | `mean_word_length` | 以空白隔开的词的平均长度（字符数） |
-# | `alphabetic` | 这些词里含有字母（某个字符 `str.isalpha`）的比例 |
-# | `symbols` | `#`、`...`、`…` 的总个数，除以这些词的个数 |
+# | `n_words` | **单位**（见下）的个数 |
+# | `mean_word_length` | **以空白隔开的词**的平均长度（字符数） |
+# | `alphabetic` | 以空白隔开的词里含有字母（某个字符 `str.isalpha`）的比例 |
+# | `symbols` | `#`、`...`、`…` 的总个数，除以空白隔开的词的个数 |
 # | `bullet_lines` | 以 `-`、`*` 或 `•` 开头的行的比例 |
 # | `ellipsis_lines` | 以 `...` 或 `…` 结尾的行的比例 |
 # | `duplicate_lines` | 与文档中**前面**某一行相同的行的比例 |
 # | `stop_words` | *the, be, to, of, and, that, have, with* 之中，作为单位出现了几个不同的词 |
 # | `han` | 汉字（U+4E00 到 U+9FFF）在所有字母（`str.isalpha`，汉字也算）中的比例 |
 #
-# *行*指非空的行，去掉两头的空白。分母为零时，比例记为 0。整个 notebook 里计数的**单位**是：一个小写的单词，或者一个汉字，因为中文不写空格：
+# 中文里以空白隔开的“词”往往是一整个分句，而省略号 `……` 要算两个，所以中文另有一套上下限。*行*指非空的行，去掉两头的空白。分母为零时，比例记为 0。整个 notebook 里计数的**单位**是：一个小写的单词，或者一个汉字，因为中文不写空格：
 # `units("Debian 使用手册, v2")` 是 `["debian", "使", "用", "手", "册", "v2"]`。
 
 # %% tags=["export"]
 UNIT = re.compile(r"[\u4e00-\u9fff]|[^\W\u4e00-\u9fff]+")
 STOP_WORDS = {"the", "be", "to", "of", "and", "that", "have", "with"}
 
-# The least and the most that is allowed. Gopher wants 50 to 100,000 words and 2 stop words; our sayings are short.
+# The least and the most that is allowed. Gopher wants 50 to 100,000 words, a letter in 0.8 of them, and 2 stop words; our sayings are short.
 ENGLISH = {
     "n_words": (5, 100_000),
     "mean_word_length": (3, 10),
@@ -415,7 +418,7 @@ gopher = {"n_words": (50, 100_000), "stop_words": (2, len(STOP_WORDS))}
 print(f"en, by Gopher's limits: kept {sum(not violations(text, gopher) for text in cleaned['en']):,}")
 
 # %% [markdown] tags=["en"]
-# Is each of these a loss? A witty one-liner without a stop word, an English joke among Chinese ones, a quotation about sums: the thresholds are a matter of taste, and of the corpus. With Gopher's own (50 words at
+# Is each of these a loss? A witty one-liner without a stop word, an English joke among Chinese ones, a quotation about sums: what a threshold gains and what it costs depends on the corpus. With Gopher's own (50 words at
 # least, two stop words), most of our English documents would go, because sayings are short; on web pages the same numbers are right.
 #
 # ## 4. Exact duplicates
@@ -424,7 +427,7 @@ print(f"en, by Gopher's limits: kept {sum(not violations(text, gopher) for text 
 # A set of hashes is enough to do it in one pass over terabytes.
 
 # %% [markdown] tags=["zh"]
-# 扔掉的每一篇都该扔吗？一句没有停用词的俏皮话、混在中文里的一句英文笑话、一句谈算术的引文：阈值没有绝对的对错，要看口味，更要看语料。如果照搬 Gopher 的数值（至少 50 个词、两个停用词），
+# 扔掉的每一篇都该扔吗？一句没有停用词的俏皮话、混在中文里的一句英文笑话、一句谈算术的引文：阈值没有绝对的对错，要看取舍，更要看语料。如果照搬 Gopher 的数值（至少 50 个词、两个停用词），
 # 我们的英文文档大半都会被扔掉，因为格言很短；而用在网页上，同样的数值就合适。
 #
 # ## 4. 精确去重
@@ -467,18 +470,18 @@ for lang, documents in filtered.items():
 #
 # $$J(A, B) = \frac{|A \cap B|}{|A \cup B|}$$
 #
-# Five units are long enough that strangers share almost none, and one changed word spoils only five of them.
+# Five units are long enough that strangers share almost none, and one changed word spoils only five of them. (Five words, that is; in Chinese five characters, which say less, and strangers share more of them.)
 #
 # **MinHash** (Broder 1997). To compare sets of thousands of shingles is slow; to compare all pairs of a billion documents is hopeless. So let a hash function $h$ put all shingles
 # in a random order, and keep of each set only its **smallest**. That of $A \cup B$ is equally likely to be any of its elements, and the smallest of $A$ equals the smallest of $B$ just when it lies in both:
 #
 # $$\Pr\big[\min h(A) = \min h(B)\big] = \frac{|A \cap B|}{|A \cup B|} = J(A, B)$$
 #
-# With $k$ independent hash functions, the share of them that agree **estimates** $J$, without bias, and with a standard deviation of $\sqrt{J(1-J)/k} \le 1/(2\sqrt k)$. A document of any length becomes a signature of $k$ numbers.
+# With $k$ independent hash functions, the share of them that agree **estimates** $J$, without bias, and with a standard deviation of $\sqrt{J(1-J)/k} \le 1/(2\sqrt k)$ (exactly so for random orders; the functions below come near). A document of any length becomes a signature of $k$ numbers.
 #
 # The $k$ functions come from one hash of the shingle, $x$, by **universal hashing** (Carter and Wegman 1979), with the prime $P = 2^{31} - 1$:
 #
-# $$h_i(S) = \min_{s \in S}\; \big(a_i \cdot x(s) + b_i\big) \bmod P$$
+# $$h_i(S) = \min_{s \in S}\; \big[(a_i \cdot x(s) + b_i) \bmod P\big]$$
 #
 # `hash31` and `coefficients` are given, so that all of us get the same signatures. (Python's own `hash` of a string differs from one process to the next: never store it.)
 
@@ -491,18 +494,18 @@ for lang, documents in filtered.items():
 #
 # $$J(A, B) = \frac{|A \cap B|}{|A \cup B|}$$
 #
-# 五个单位足够长，不相干的文档几乎不会有相同的 shingle；而改动一个词，只会影响其中五个。
+# 五个单位足够长，不相干的文档几乎不会有相同的 shingle；而改动一个词，只会影响其中五个。（英文里是五个词；中文里只是五个字，分量轻一些，碰巧相同的也多一些。）
 #
 # **MinHash**（Broder 1997）。比较几千个 shingle 的集合很慢；要比较十亿篇文档中的每一对，则毫无希望。于是用一个哈希函数 $h$ 给所有 shingle 排一个随机的次序，每个集合只留下**最小**的那个。
 # $A \cup B$ 中每个元素成为最小的机会均等；而 $A$ 的最小与 $B$ 的最小相同，当且仅当这个最小的元素同时在两个集合里：
 #
 # $$\Pr\big[\min h(A) = \min h(B)\big] = \frac{|A \cap B|}{|A \cup B|} = J(A, B)$$
 #
-# 用 $k$ 个相互独立的哈希函数，其中相等的比例就是 $J$ 的**估计**：无偏，标准差为 $\sqrt{J(1-J)/k} \le 1/(2\sqrt k)$。于是不论多长的文档，都变成由 $k$ 个数组成的签名。
+# 用 $k$ 个相互独立的哈希函数，其中相等的比例就是 $J$ 的**估计**：无偏，标准差为 $\sqrt{J(1-J)/k} \le 1/(2\sqrt k)$（对完全随机的次序严格成立，下面的函数近似如此）。于是不论多长的文档，都变成由 $k$ 个数组成的签名。
 #
 # 这 $k$ 个函数由 shingle 的同一个哈希值 $x$ 通过**通用哈希**（universal hashing，Carter 与 Wegman 1979）得到，取素数 $P = 2^{31} - 1$：
 #
-# $$h_i(S) = \min_{s \in S}\; \big(a_i \cdot x(s) + b_i\big) \bmod P$$
+# $$h_i(S) = \min_{s \in S}\; \big[(a_i \cdot x(s) + b_i) \bmod P\big]$$
 #
 # `hash31` 和 `coefficients` 已经给出，这样大家得到的签名都一样。（Python 自带的 `hash` 对字符串的结果，每个进程都不同：千万不要存下来。）
 
@@ -523,7 +526,7 @@ def coefficients(n_hashes: int, seed: int) -> tuple[Tensor, Tensor]:
 
 
 # %% [markdown] tags=["en"]
-# **Locality-sensitive hashing.** With signatures there are still all pairs to compare. So cut each signature into `bands` bands of $r = k / \text{bands}$ rows, and look only at pairs that agree in **all** rows of **some** band
+# **Locality-sensitive hashing.** With signatures there are still all pairs to compare. So cut each signature into `bands` bands of $r = k / \text{bands}$ consecutive numbers (the literature says *rows*), and look only at pairs that agree in **all** numbers of **some** band
 # (of the *same* band in both): they fall into the same bucket of a dictionary, and no pair is ever looked at that does not. A pair of similarity $J$ becomes a candidate with probability
 #
 # $$1 - (1 - J^{\,r})^{\text{bands}}$$
@@ -537,7 +540,7 @@ def coefficients(n_hashes: int, seed: int) -> tuple[Tensor, Tensor]:
 # ### Problem 1, fourth part: `shingles`, `jaccard`, `minhash`, `candidates`, `minhash_dedup`
 
 # %% [markdown] tags=["zh"]
-# **局部敏感哈希（LSH）。** 有了签名，还是要比较所有的对。于是把每个签名切成 `bands` 段，每段 $r = k / \text{bands}$ 行，只看那些在**某一**段（两边是*同一*段）里**所有**行都相同的对：
+# **局部敏感哈希（LSH）。** 有了签名，还是要比较所有的对。于是把每个签名切成 `bands` 段，每段 $r = k / \text{bands}$ 个连续的数（文献里称为“行”，rows），只看那些在**某一**段（两边是*同一*段）里**所有**数都相同的对：
 # 它们会落进字典的同一个桶，其余的对根本不会碰到。相似度为 $J$ 的一对成为候选的概率是
 #
 # $$1 - (1 - J^{\,r})^{\text{bands}}$$
@@ -592,7 +595,7 @@ def minhash(shingles: set[str], n_hashes: int = 128, seed: int = 0) -> Tensor:
 
 
 def candidates(signatures: Tensor, bands: int) -> list[tuple[int, int]]:
-    """The pairs i < j whose signatures agree in all rows of at least one band, in ascending order, each once.
+    """The pairs i < j whose signatures agree in all columns of at least one band, in ascending order, each once.
 
     Args:
         signatures: (N, n_hashes) int64.
@@ -696,10 +699,10 @@ plt.tight_layout()
 plt.show()
 
 # %% [markdown] tags=["en"]
-# **The S-curve.** How to cut 128 numbers? Few rows per band let everything through, many rows miss real duplicates. The points are measured with your `candidates` on pairs of known similarity.
+# **The S-curve.** How to cut 128 numbers? With few rows per band almost every pair becomes a candidate, many rows miss real duplicates. The points are measured with your `candidates` on pairs of known similarity.
 
 # %% [markdown] tags=["zh"]
-# **S 曲线。** 128 个数该怎么切？每段行数少，什么都放过；行数多，又会漏掉真正的重复。图中的点，是用你的 `candidates` 在已知相似度的对上测出来的。
+# **S 曲线。** 128 个数该怎么切？每段的行数少，几乎什么都成了候选；行数多，又会漏掉真正的重复。图中的点，是用你的 `candidates` 在已知相似度的对上测出来的。
 
 # %%
 truths = [truth for truth, _, _ in pairs[:10]]
@@ -751,17 +754,17 @@ for similarity, i, j in (similar[0], similar[-1]):
 
 # %% [markdown] tags=["en"]
 # Tables and generated modules: this is what a code model would learn by heart. (Debian's texts were written and edited by people. On the web it is worse: RefinedWeb lost about half of its text to
-# deduplication.) But compare these shares with the repeated *lines* of section 1: most of what repeats is not whole documents, but a common line here and a footer there, inside documents that differ. That is a matter for section 6.
+# deduplication.) But compare these shares with the repeated *lines* of section 1: most of what repeats is not whole documents, but a common line here and a footer there, inside documents that differ. No step of this notebook takes those away; section 6 meets them again, and question 1 asks what would find them.
 
 # %% [markdown] tags=["zh"]
 # 数据表和自动生成的模块：代码模型会背下来的正是这些。（Debian 的文本是人写、人编的；网上的情况更糟：RefinedWeb 去重后，文本少了大约一半。）不过，把这里的比例与第 1 节里重复的*行*对照一下：
-# 重复的大头不是整篇文档，而是这里一行套话、那里一段页脚，夹在彼此不同的文档里。这要留给第 6 节。
+# 重复的大头不是整篇文档，而是这里一行套话、那里一段页脚，夹在彼此不同的文档里。这些行，本 notebook 没有哪一步会删；第 6 节还会遇到它们，怎样找出它们，见思考题 1。
 
 # %% [markdown] tags=["en"]
 # **The library.** `datasketch` is what many pipelines use (others: `datatrove`, `text-dedup`, Spark). The same sets, the same threshold: it chooses the bands by itself, so that false and missed pairs weigh the same, and it does not verify: its answer is a set of *candidates*.
 
 # %% [markdown] tags=["zh"]
-# **工具库。** 很多数据流水线用的是 `datasketch`（还有 `datatrove`、`text-dedup`、Spark）。给它同样的集合、同样的阈值：它自己选择怎样分段，让误报和漏报同等重要；它也不核实，所以给出的只是*候选*。
+# **工具库。** 很多数据流水线用的是 `datasketch`（还有 `datatrove`、`text-dedup`、Spark）。给它同样的集合、同样的阈值：它自己选择怎样分段，对误报和漏报一视同仁；它也不核实，所以给出的只是*候选*。
 
 # %%
 from datasketch import MinHash, MinHashLSH
@@ -788,18 +791,22 @@ print(
 )
 
 # %% [markdown] tags=["en"]
-# ## 6. Train text in the evaluation set
+# It finds fewer: 14 bands of 9 rows are steepest near $J = (1/14)^{1/9} \approx 0.75$, so that much of what lies just above 0.7 is missed. Your 32 bands of 4 rows are steepest near 0.42; they propose more than twice as many pairs, and can afford it, because each is verified.
+#
+# ## 6. Evaluation text in the training set
 #
 # An evaluation asks how well a model does on text it has **not seen**. Split a corpus with duplicates at random, and much of the held-out text has a twin in the training set: a model that learns by heart looks brilliant. Two rules
-# keep an evaluation honest: **deduplicate before the split**, and take out of the training set every document that shares a long run of units with the evaluation set (GPT-3 used 13 words, Brown et al. 2020).
+# keep an evaluation honest: **deduplicate before the split**, and take out of the training set every document that shares a long run of units with the evaluation set (GPT-3 used 13 words, Brown et al. 2020; in Chinese our 13 units are 13 characters, half a sentence, which is stricter).
 #
 # ### Problem 1, last part: `decontaminate`
 
 # %% [markdown] tags=["zh"]
-# ## 6. 混进评测集的训练文本
+# 它找到的少一些：14 段、每段 9 行，曲线在 $J = (1/14)^{1/9} \approx 0.75$ 附近最陡，刚刚超过 0.7 的对就漏掉不少。你的 32 段、每段 4 行，在 0.42 附近最陡，候选多出一倍有余；这没有关系，因为每一对都会核实。
+#
+# ## 6. 混进训练集的评测文本：数据污染
 #
 # 评测要问的是：模型在**没见过**的文本上表现如何。如果语料里有重复，再随机划分，那么留出的文本有不少在训练集里有“双胞胎”：一个只会死记硬背的模型也会显得很出色。守住两条规则，评测才算诚实：
-# **先去重，再划分**；并且把与评测集有一长串相同单位的文档，从训练集里拿掉（GPT-3 用的是 13 个词，Brown 等 2020）。
+# **先去重，再划分**；并且把与评测集有一长串相同单位的文档，从训练集里拿掉（GPT-3 用的是 13 个词，Brown 等 2020；对中文来说，13 个单位就是 13 个字，不过半句话，所以更严）。
 #
 # ### 第 1 题，最后一部分：`decontaminate`
 
@@ -845,8 +852,10 @@ for lang in unique:
     final[lang], evaluation[lang] = [train[index] for index in decontaminate(train, held_out)], held_out
     stages = (split(filtered[lang]), (train, held_out), (final[lang], held_out))
     shares.append([seen_in_training(*stage) for stage in stages])
+    taken_out = 1 - sum(map(len, final[lang])) / sum(map(len, train))
     print(
-        f"{lang}: {len(train):,} training documents, {len(train) - len(final[lang])} taken out because of the evaluation set"
+        f"{lang}: {len(train):,} training documents, {len(train) - len(final[lang])} taken out because of the evaluation "
+        f"set, {taken_out:.0%} of the characters"
     )
 for place, (stage, colour) in enumerate([("as it came", ORANGE), ("deduplicated", BLUE), ("decontaminated", GREEN)]):
     heights = [row + 0.25 * (place - 1) for row in range(len(unique))]
@@ -861,12 +870,14 @@ axes.set(title="held-out text that stands in the training set, too")
 plt.show()
 
 # %% [markdown] tags=["en"]
-# The Chinese bar hardly moves by deduplication: each manual page ends in the same lines about who translated it, and a Debian quotation names its source, in documents that otherwise differ. Taking out all documents that share 13 units with the evaluation set is the safe way, and an expensive
-# one. (Lee et al. cut the repeated passage out of both instead; GPT-3's authors took out a window around it.)
+# The Chinese bar hardly moves by deduplication: each manual page ends in the same lines about who translated it, and a Debian quotation names its source, in documents that otherwise differ. Taking out all documents that share 13 units with the evaluation set is the safe way for the evaluation, and an expensive
+# one: less than a fifth of the Chinese training documents go, but they are long ones, half of the characters. And training and held-out text are **no longer of one distribution**: not one page with that footer is left to train on, while the held-out text still has its own.
+# (Lee et al. cut out the repeated passage alone; GPT-3's authors cut the overlap out of the training document, with a window around it. Both keep the rest.)
 
 # %% [markdown] tags=["zh"]
-# 中文那一条，去重之后几乎没动：每篇手册页末尾都有同样几行，写着由谁翻译；Debian 的引文都注明出处，而文档的其余部分各不相同。凡是与评测集有 13 个单位相同的文档全部拿掉，这样最稳妥，代价也高。
-# （Lee 等的做法是把重复的段落从两边剪掉；GPT-3 的作者则是剪掉重叠处前后的一段窗口。）
+# 中文那一条，去重之后几乎没动：每篇手册页末尾都有同样几行，写着由谁翻译；Debian 的引文都注明出处，而文档的其余部分各不相同。凡是与评测集有 13 个单位相同的文档全部拿掉，对评测来说最稳妥，代价也高：
+# 中文训练文档拿掉的不到五分之一，却都比较长，字符少了一半。而且训练集与评测集从此**不再同分布**：带那段页脚的手册页，训练集里一篇都没剩下，评测集里却还有。
+# （Lee 等只剪掉重复的段落；GPT-3 的作者则从训练文档中剪掉重叠处连同前后的一段窗口。两种做法都保留了文档的其余部分。）
 
 # %% [markdown] tags=["en"]
 # ## 7. Packing
@@ -883,6 +894,9 @@ plt.show()
 #
 # But now a token of document 1 may attend to document 0, which has nothing to do with it. With the document ids a **block-diagonal** mask keeps them apart, and positions start at 0 again with each document. (GPT-3 did without: its EOS tells the
 # model that what came before is unrelated. Llama 3 uses the mask, and reports that it matters for long contexts.)
+#
+# **What training must leave out of the loss.** Padding has the id of EOS: only `document == -1` tells it from a real end. And with the mask, nothing that a token can see foretells the first token of the *next* document: where `document` changes from one place to the next, that next
+# token is no target either.
 
 # %% [markdown] tags=["zh"]
 # ## 7. 打包
@@ -899,6 +913,8 @@ plt.show()
 #
 # 可是这样一来，文档 1 的 token 就能注意到毫不相干的文档 0 了。有了文档编号，就可以用**块对角**掩码把它们隔开，并让位置在每篇文档开头重新从 0 数起。
 # （GPT-3 没有这样做：EOS 会告诉模型，前面的内容与后面无关。Llama 3 用了这种掩码，并报告说它对长上下文很重要。）
+#
+# **训练时哪些位置不算损失。** 填充的 id 与 EOS 相同，只有 `document == -1` 能把它和真正的结尾区分开，这些位置不算。另外，用了掩码之后，文档边界处看不到任何能预示*下一篇*第一个 token 的内容：`document` 在哪里变了，变化处的那个 token 也不作为预测目标。
 
 # %%
 tokens = {lang: [token_ids(text) for text in documents[:1000]] for lang, documents in final.items()}
@@ -1027,26 +1043,26 @@ for index, saying in enumerate(sayings):
 
 # %% [markdown] tags=["en"]
 # With your mask and positions a document in a pack is the same as alone. With the plain mask it is not; its loss is even lower here, because after some other text a saying is easier to guess than out of the blue: help that
-# is missing when the document comes alone. Nor does the mask cost time: `nn.functional.scaled_dot_product_attention` still computes what a mask of this kind hides, but FlexAttention and FlashAttention's *varlen* kernels skip the empty blocks. Hugging Face's `DataCollatorWithFlattening` and TRL's `packing=True` do this: they hand over the positions alone, and kernels read the borders off where these return to 0.
+# is missing when the document comes alone. What the mask hides can also save time: not with `nn.functional.scaled_dot_product_attention`, which computes it all the same, but with FlexAttention and FlashAttention's *varlen* kernels, which skip the blocks that are hidden whole. Hugging Face's `DataCollatorWithFlattening` and TRL's `packing=True` do this: they hand over the positions alone, and kernels read the borders off where these return to 0.
 #
 # ## 8. Mixing
 #
 # A model is trained on a **mixture**: web, code, books, other languages, and their shares are counted in **tokens**, because tokens are what the loss is a mean of. To draw *documents* in the proportion 1 : 1 is not the same when the documents of one corpus are ten times as long. `mix` therefore keeps the
 # books on tokens: it always takes the next document from the corpus that is **behind its share**.
 #
-# - Let $D$ and $B$ be the tokens taken so far from `domain` and from `base`. While $D + B < n$: if $D < \text{ratio}\cdot(D + B + 1)$, take the next document of `domain`, else of `base`. (At every moment the share is right to within one document. The 1 decides who begins.)
+# - Let $D$ and $B$ be the tokens taken so far from `domain` and from `base`. While $D + B < n$: if $D < \text{ratio}\cdot(D + B + 1)$, take the next document of `domain`, else of `base`. (At every moment the share is right to within one document. The 1 lets `domain` begin; without it even a ratio of 1 would begin with a document of `base`.)
 # - Each corpus is read in a shuffled order (seeded), and **all** its documents come once before any comes again; then it is shuffled anew. How often a corpus has been read through is its number of **epochs**.
 
 # %% [markdown] tags=["zh"]
 # 用上你的掩码和位置，打包在一起的文档与单独读时一样。用普通的因果掩码就不一样了，这里的损失反而更低：前面有别的文字垫着，总比凭空猜一句格言容易；可是文档单独出现时，就没有这份帮助了。
-# 加掩码也不费时间：`nn.functional.scaled_dot_product_attention` 对这样的掩码仍会把被遮住的部分算一遍，FlexAttention 和 FlashAttention 的 *varlen* 内核则会跳过全空的块。Hugging Face 的 `DataCollatorWithFlattening` 和 TRL 的 `packing=True` 就是这么做的：只传位置，内核看到位置回到 0，就知道那里是文档的边界。
+# 被遮住的部分还可以省下时间：`nn.functional.scaled_dot_product_attention` 省不了，遮住的照样要算；FlexAttention 和 FlashAttention 的 *varlen* 内核则会跳过整块被遮住的部分。Hugging Face 的 `DataCollatorWithFlattening` 和 TRL 的 `packing=True` 就是这么做的：只传位置，内核看到位置回到 0，就知道那里是文档的边界。
 #
 # ## 8. 混合
 #
 # 模型是在**混合**语料上训练的：网页、代码、书籍、其他语言。各自的占比按 **token** 计，因为损失就是对 token 取的平均。如果一种语料的文档比另一种长十倍，按 1 : 1 抽取*文档*就完全是另一回事了。
 # 所以 `mix` 按 token 记账：总是从**落后于份额**的那个语料取下一篇文档。
 #
-# - 设 $D$、$B$ 分别是到目前为止从 `domain` 和 `base` 取出的 token 数。只要 $D + B < n$：若 $D < \text{ratio}\cdot(D + B + 1)$，就取 `domain` 的下一篇，否则取 `base` 的。（这样每一刻的份额误差都不超过一篇文档。式中的 1 决定谁先来。）
+# - 设 $D$、$B$ 分别是到目前为止从 `domain` 和 `base` 取出的 token 数。只要 $D + B < n$：若 $D < \text{ratio}\cdot(D + B + 1)$，就取 `domain` 的下一篇，否则取 `base` 的。（这样每一刻的份额误差都不超过一篇文档。式中的 1 让 `domain` 先来；没有它，即使 ratio 为 1，第一篇也会取自 `base`。）
 # - 每个语料都按打乱的次序（由种子决定）读；**所有**文档各出现一次之后，才会有文档第二次出现，届时重新打乱。一个语料被完整读过几遍，就是几个 **epoch**。
 
 # %% [markdown] tags=["en"]
@@ -1065,6 +1081,9 @@ def mix(base: list[list[int]], domain: list[list[int]], ratio: float, n: int, se
     Args:
         base, domain: documents as lists of token ids; empty documents are passed over.
         ratio: 0 to 1; with 0 nothing comes from `domain`, with 1 nothing from `base`.
+
+    Returns:
+        The documents as they were handed in: the same lists, not copies.
 
     Raises:
         ValueError: `ratio` is not in 0 ... 1, or a corpus that is needed has no tokens.
@@ -1121,12 +1140,12 @@ plt.show()
 # %% [markdown] tags=["en"]
 # ## Summary
 #
-# - What is repeated in the data is learnt by heart. Deduplication is the cheapest way to a better model.
+# - What is repeated in the data is learnt by heart. Deduplication is one of the cheapest ways to a better model.
 # - Clean what a reader cannot see, keep what one can: NFC, not NFKC; indentation stays.
 # - Filters are named measures with limits; the limits belong to a corpus, and are judged by reading what they drop.
 # - MinHash turns a document into $k$ numbers whose agreement estimates the Jaccard similarity within $1/(2\sqrt k)$; bands find the similar pairs without looking at all pairs; exact similarity verifies them.
 # - Deduplicate before you split, and take out of the training set what overlaps with the evaluation.
-# - Packing loses no token; a block-diagonal mask and restarted positions make a packed document the same as a lonely one. Shares of a mixture are shares of tokens.
+# - Packing loses no token; a block-diagonal mask and restarted positions make a packed document the same as the document alone. Shares of a mixture are shares of tokens.
 #
 # ## Three questions to think about
 #
@@ -1148,9 +1167,9 @@ plt.show()
 # %% [markdown] tags=["zh"]
 # ## 小结
 #
-# - 数据里重复的东西会被背下来。去重是让模型变好最便宜的办法。
+# - 数据里重复的东西会被背下来。去重是让模型变好最便宜的办法之一。
 # - 清掉读者看不见的，留住读者看得见的：用 NFC，不用 NFKC；缩进要保留。
-# - 过滤器就是有名字的指标加上下限；阈值跟着语料走，好不好要读一读它扔掉的东西才知道。
+# - 过滤器就是各项指标加上下限；阈值跟着语料走，好不好要读一读它扔掉的东西才知道。
 # - MinHash 把文档变成 $k$ 个数，相等的比例估计 Jaccard 相似度，标准差不超过 $1/(2\sqrt k)$；分段让我们不必看所有的对就能找出相似的对；再用精确相似度核实。
 # - 先去重再划分，并把与评测集重叠的内容从训练集里拿掉。
 # - 打包不丢 token；块对角掩码加上重新起算的位置，让打包的文档与单独的文档一模一样。混合的占比是 token 的占比。

@@ -25,6 +25,9 @@
 # **Time** about two hours. Running everything takes about a minute on two CPU cores.
 #
 # **You need** tensors and `nn.Module` in PyTorch. Nothing from the earlier notebooks.
+#
+# **How it works** Cells with `# YOUR CODE HERE` are yours. The problem ends in a check cell that tries a few small cases at
+# once; `labkit.check("skip-gram")` may be run at any time: what is not written yet shows ○. The score comes from other, hidden tests. All other cells just run.
 
 # %% [markdown] tags=["zh"]
 # # 实验 04，第 3 个 notebook：词向量
@@ -41,6 +44,9 @@
 # **时间** 约两小时。全部单元格在两个 CPU 核上跑一遍约需一分钟。
 #
 # **预备知识** PyTorch 的张量与 `nn.Module`。不依赖前面的 notebook。
+#
+# **做法** 带 `# YOUR CODE HERE` 的单元格由你来写。题目的末尾有一个检查单元格，会立刻试几个小例子；也可以随时运行 `labkit.check("skip-gram")`，
+# 还没写的部分显示 ○。最终得分来自另外的隐藏测试。其余单元格直接运行即可。
 
 # %% tags=["export"]
 import math
@@ -83,7 +89,7 @@ plots.style()
 # %% [markdown] tags=["en"]
 # ## 1. A surprise
 #
-# We take real text, pick twelve words **at random**, and put a made-up word in the place of every second occurrence of each. What does `wug` mean?
+# We take real text, pick twelve words **at random**, and put a made-up word in the place of about half the occurrences of each. What does `wug` mean?
 
 # %% [markdown] tags=["zh"]
 # ## 1. 一件出人意料的事
@@ -175,7 +181,7 @@ plt.show()
 #  pairs                     (file, name)  (file, of)  (file, in)  (file, the)
 # ```
 #
-# Words that predict the same neighbours need similar $v$. The sum runs over the whole vocabulary for each pair, and that is too slow; so replace the question "*which* of all words stands here?" by "does this word **really** stand here, or did I make it up?"
+# Words that predict the same neighbours come to similar $v$. The sum runs over the whole vocabulary for each pair, and that is too slow; so replace the question "*which* of all words stands here?" by "does this word **really** stand here, or did I make it up?"
 # For each true pair, draw $K$ *negatives* $n_1 \dots n_K$ from a noise distribution and tell true from false with $\sigma(x) = 1/(1+e^{-x})$:
 #
 # $$\ell = -\log\sigma(u_c\cdot v_w) - \sum_{k=1}^{K}\log\sigma(-u_{n_k}\cdot v_w)\qquad\text{(eq. 4)}$$
@@ -189,7 +195,7 @@ plt.show()
 # Three more things, each worth a line of code and a few points of quality:
 #
 # - **Noise** is drawn from counts$^{0.75}$: between "as in the text" (where a hundred words take almost half of the draws) and "all alike".
-# - **Frequent words** are thinned out before pairs are made: a word that makes up the share $f$ of the text is kept with probability $\sqrt{t/f}$ (at most 1). The 100th *the* near *file* tells nothing new.
+# - **Frequent words** are thinned out before pairs are made: a word that makes up the share $f$ of the text is kept with probability $\sqrt{t/f}$ (at most 1; $t = 10^{-3}$ here, around $10^{-5}$ in the paper, whose text is far larger). The 100th *the* near *file* tells nothing new.
 # - **Two tables.** A word hardly ever stands next to itself, but $v_w\cdot v_w$ is always positive. With one table the model would have to make all vectors small.
 #
 # **The pitfalls of this section.** The window reaches to *both* sides and stops where a document ends. The negatives have a minus *inside* $\sigma$. And $\log(\sigma(x))$ in two steps is $-\infty$ for $x = -150$
@@ -214,7 +220,7 @@ plt.show()
 #  得到的对                   (file, name)  (file, of)  (file, in)  (file, the)
 # ```
 #
-# 能预测出相同邻词的词，$v$ 必然相近。可是每一对都要对整个词表求和，太慢了；于是把问题从“这里站的是所有词中的*哪一个*？”换成“这个词**真的**站在这里，还是我编出来的？”
+# 能预测出相同邻词的词，$v$ 往往相近。可是每一对都要对整个词表求和，太慢了；于是把问题从“这里站的是所有词中的*哪一个*？”换成“这个词**真的**站在这里，还是我编出来的？”
 # 每个真实的对，都从一个噪声分布里抽 $K$ 个*负样本* $n_1 \dots n_K$，用 $\sigma(x) = 1/(1+e^{-x})$ 分辨真假：
 #
 # $$\ell = -\log\sigma(u_c\cdot v_w) - \sum_{k=1}^{K}\log\sigma(-u_{n_k}\cdot v_w)\qquad\text{（式 4）}$$
@@ -225,10 +231,10 @@ plt.show()
 # | `positive` | $(B, D)$ | 真实邻词的 $u_c$ |
 # | `negatives` | $(B, K, D)$ | $u_{n_k}$；损失对 $K$ 求和，**对 $B$ 取平均** |
 #
-# 还有三件事，每件只要一行代码，却各值几分质量：
+# 还有三件事，每件只要一行代码，却都能让效果好一截：
 #
 # - **噪声**按 计数$^{0.75}$ 抽取：介于“与文本一致”（那样一百个词就占去近一半的抽样）和“人人平等”之间。
-# - **高频词**在组对之前先稀释：占全文比例为 $f$ 的词，以 $\sqrt{t/f}$（不超过 1）的概率保留。*file* 旁边的第 100 个 *the* 已经说不出什么新东西了。
+# - **高频词**在组对之前先稀释：占全文比例为 $f$ 的词，以 $\sqrt{t/f}$（不超过 1）的概率保留；这里 $t = 10^{-3}$，论文的语料大得多，取 $10^{-5}$ 左右。*file* 旁边的第 100 个 *the* 已经说不出什么新东西了。
 # - **两张表。** 一个词几乎不会站在自己旁边，可 $v_w\cdot v_w$ 永远为正。如果只用一张表，模型就只好把所有向量都压小。
 #
 # **本节的坑。** 窗口向*两*边伸展，到文档的尽头为止。负样本的负号在 $\sigma$ *里面*。另外，分两步算 $\log(\sigma(x))$，在 float32 下 $x = -150$ 时得到 $-\infty$，梯度是 NaN；
@@ -282,7 +288,7 @@ def negative_distribution(counts: Tensor, power: float = 0.75) -> Tensor:
     """The noise that negatives are drawn from: proportional to counts^power.
 
     Args:
-        counts: (V,) int64; a word with count 0 is never drawn.
+        counts: (V,) int64; with a power above 0 a word with count 0 is never drawn.
 
     Returns:
         (V,) float32, sums to 1.
@@ -346,14 +352,14 @@ def train_skip_gram(
     pairs: Tensor, noise: Tensor, d_model: int, n_negatives: int = 5,
     epochs: int = 2, batch_size: int = 2048, lr: float = 0.01, seed: int = 0,
 ) -> tuple[SkipGram, list[float]]:  # fmt: skip
-    """Trains a new SkipGram with Adam, whose learning rate falls linearly from `lr` to 0.
+    """Trains a new SkipGram with Adam; the rate falls linearly from `lr` to 0: lr * (1 - step / steps) at step 0, 1, 2, ...
 
     An epoch is all pairs once, in a new random order, in batches of batch_size (the last may be smaller); every pair gets n_negatives
     new words, drawn from the noise, each time. The seed is set before the model is made.
 
     Args:
         pairs: (P, 2) int64 of centre and context; training happens on its device.
-        noise: (V,) as negative_distribution gives it.
+        noise: (V,) as negative_distribution gives it; V is the size of the vocabulary.
 
     Returns:
         The model, and the loss of each step.
@@ -491,7 +497,7 @@ plt.show()
 #
 # $$\mathrm{score}(a, b) = \frac{(\mathrm{count}(ab) - \delta)\cdot N}{\mathrm{count}(a)\cdot\mathrm{count}(b)} > \text{threshold},$$
 #
-# and do it again on the result, so that three and four characters can come together. No dictionary, and twenty lines. It is a cousin of BPE, which joins what is frequent; this joins what is *more frequent than expected*.
+# where $N$ is the length of the text, and $\delta$ (10 here) keeps pairs out that met a few times by chance. Do it again on the result, so that three and four characters can come together. No dictionary, and about thirty lines. It is a cousin of BPE, which joins what is frequent; this joins what is *more frequent than expected*.
 
 # %% [markdown] tags=["zh"]
 # ## 4. 中文里什么算一个词？
@@ -501,7 +507,7 @@ plt.show()
 #
 # $$\mathrm{score}(a, b) = \frac{(\mathrm{count}(ab) - \delta)\cdot N}{\mathrm{count}(a)\cdot\mathrm{count}(b)} > \text{阈值},$$
 #
-# 然后在结果上再做几遍，三个字、四个字的词也就连起来了。不用词典，二十行代码。它是 BPE 的表亲：BPE 合并的是常见的组合，它合并的是*比预期更常见*的组合。
+# 其中 $N$ 是文本的长度，$\delta$（这里取 10）用来排除偶然碰到一起几次的组合。然后在结果上再做几遍，三个字、四个字的词也就连起来了。不用词典，三十行左右的代码。它是 BPE 的表亲：BPE 合并的是常见的组合，它合并的是*比预期更常见*的组合。
 
 # %%
 BREAK, BORDER = -1, -2  # between two runs of characters, and between two documents
@@ -558,6 +564,13 @@ for text in [text for text in chinese if len(text) > 40][:300:60]:
     print(" ".join(text[:28]))
 longer = Counter(word for word in chain(*chinese) if len(word) > 2 and word[0] >= "\u4e00")
 print("\nlonger than two characters:", " ".join(word for word, _ in longer.most_common(24)))
+
+# %% [markdown] tags=["en"]
+# Most of these are words. 页计划, 文版由 and 本页面 are splinters of one footer, 本页面中文版由中文 man 手册页计划提供, that hundreds of manual pages end in: what always stands together is joined, word or not. The text here is as it came; such footers are what
+# section 6 of notebook `data` met.
+
+# %% [markdown] tags=["zh"]
+# 大多数确实是词。“页计划”“文版由”“本页面”却不是，它们都出自几百篇手册页末尾的同一句话：“本页面中文版由中文 man 手册页计划提供”。凡是总在一起出现的，不管是不是词，都会被合并。这里用的是没有清洗过的原始文本；`data` notebook 的第 6 节遇到的正是这种页脚。
 
 # %%
 frequent = [word for word, _ in Counter(chain(*chinese)).most_common(600) if word[0] >= "\u4e00"]
@@ -763,14 +776,16 @@ plt.tight_layout()
 plt.show()
 
 # %% [markdown] tags=["en"]
-# At layer 0 the six vectors are nearly one (the rest is the position). Going up, the two senses part, and at the top the same sense is more alike than the other: two dark blocks on the diagonal.
+# At layer 0 the six vectors are nearly one (the rest is the position). Going up, the two senses part. For *bank* and *file* the gap is about as wide as it gets by layer 3 or 4, and the top shows two dark blocks on the diagonal. *key* parts later and less: the one of "Press any key to
+# continue" (row 4) stays nearer to the keys of doors than to those of the keyboard. And even within a sense the cosines fall on the whole: each vector takes in more and more of its own sentence.
 #
 # **A vector for a sentence.** MiniLM was trained further so that the **mean** over a sentence's token vectors can be compared by cosine (Reimers and Gurevych 2019). Sentences in a batch have different lengths, so the shorter ones are padded, and the mean must leave the padding out:
 #
 # $$\text{pooled}_b = \frac{\sum_t m_{bt}\,h_{bt}}{\sum_t m_{bt}}$$
 
 # %% [markdown] tags=["zh"]
-# 在第 0 层，六个向量几乎是同一个（差别来自位置）。越往上，两种意思越分越开；到了顶层，同一种意思之间比不同意思之间更相近：对角线上两块深色。
+# 在第 0 层，六个向量几乎是同一个（差别来自位置）。往上走，两种意思逐渐分开：*bank* 和 *file* 到第 3、4 层就差不多分到最开，在顶层可以看到对角线上两块深色。*key* 分得更晚，也更不彻底：“Press any key to continue”（第 4 行）里的那个，
+# 离开门的钥匙反而比离键盘上的另外两个键更近。另外，即使意思相同，余弦也总体上在下降：每个向量都吸收了越来越多自己那句话的内容。
 #
 # **一句话的向量。** MiniLM 又经过进一步训练，使得一句话里各 token 向量的**平均**可以直接用余弦比较（Reimers 与 Gurevych 2019）。一个 batch 里句子长短不一，短的要填充，取平均时必须把填充排除在外：
 #
@@ -836,7 +851,7 @@ for row in cosines.argsort(descending=True):
 # ## 小结
 #
 # - 一个词的意思藏在它周围：杜撰的词，单凭邻词就能认出来。
-# - 带负采样的 skip-gram 把这件事变成一个任务：分辨真邻词和抽来的词。两张表；噪声按 计数$^{0.75}$ 抽取；窗口向两边伸展且不出文档；用 `logsigmoid`。
+# - 带负采样的 skip-gram 把这件事变成一个任务：分辨真邻词和抽来的词。两张表；噪声按 计数$^{0.75}$ 抽取；窗口向两边伸展，但不越过文档边界；用 `logsigmoid`。
 # - 最优处 $u\cdot v$ 就是（平移过的）点互信息；PPMI 加 SVD 不用训练也能找到同样的近邻。
 # - 一张表里每个词只有一个向量。Transformer 的各层为每一次*出现*各造一个；对它们取平均（不含填充），就是整句话的向量。
 #

@@ -26,8 +26,8 @@
 #
 # **You need** Python: dictionaries, `Counter`, a heap if you like. No earlier notebook, no GPU.
 #
-# **How it works** Cells with `# YOUR CODE HERE` are yours. The check cell below each problem tries a few small cases at
-# once; the score comes from other, hidden tests. All other cells just run.
+# **How it works** Cells with `# YOUR CODE HERE` are yours. Each problem ends in a check cell that tries a few small cases at
+# once; `labkit.check("bpe-train")` may be run at any time: what is not written yet shows ○. The score comes from other, hidden tests. All other cells just run.
 
 # %% [markdown] tags=["zh"]
 # # 实验 04，第 2 个 notebook：分词器
@@ -45,8 +45,8 @@
 #
 # **预备知识** Python：字典、`Counter`，会用堆更好。不依赖前面的 notebook，不需要 GPU。
 #
-# **做法** 带 `# YOUR CODE HERE` 的单元格由你来写。每道题下面的检查单元格会立刻试几个小例子；最终得分来自另外的隐藏测试。
-# 其余单元格直接运行即可。
+# **做法** 带 `# YOUR CODE HERE` 的单元格由你来写。每道题的末尾有一个检查单元格，会立刻试几个小例子；也可以随时运行 `labkit.check("bpe-train")`，
+# 还没写的部分显示 ○。最终得分来自另外的隐藏测试。其余单元格直接运行即可。
 
 # %% tags=["export"]
 import heapq
@@ -166,7 +166,7 @@ show_smollm2(ARTICLE_1["English"])
 show_smollm2(ARTICLE_1["Chinese"])
 
 # %% [markdown] tags=["en"]
-# For the same content a Chinese reader waits twice as long, pays twice as much per answer, and fits half as much into the context window; a Hindi reader fares worse by far (Petrov et al. 2023). And most of the
+# For the same content a Chinese reader waits more than twice as long, pays more than twice as much, and fits less than half of it into the context window; a Hindi reader fares worse by far (Petrov et al. 2023). And most of the
 # Chinese tokens are **no characters**: they are bytes, two of a character's three here, the third there. Nobody designed this. It follows from what SmolLM2's tokenizer was trained
 # on, by an algorithm of thirty lines. You are about to write them.
 #
@@ -178,10 +178,10 @@ show_smollm2(ARTICLE_1["Chinese"])
 #
 # **Pre-tokens.** If everything could merge with everything, `dog`, `dog.`, `dog!` and `dog ?` would each get a token. So GPT-2 first cuts the text by a regular expression, and merges only *within* the
 # pieces (Radford et al. 2019, section 2.2). A piece is an English contraction, a run of letters, of digits, or of other characters, each **with the one space before it**, or white space. SmolLM2 uses the
-# same expression:
+# same expression, but first cuts out each digit as a piece of its own:
 
 # %% [markdown] tags=["zh"]
-# 表达同样的内容，中文用户要多等一倍的时间、多付一倍的钱，上下文窗口里只装得下一半；印地语用户的处境更糟（Petrov 等 2023）。而且中文的 token 大多**不是字**：
+# 表达同样的内容，中文用户等的时间、付的钱都要多出一倍多，上下文窗口里装得下的还不到一半；印地语用户的处境更糟（Petrov 等 2023）。而且中文的 token 大多**不是字**：
 # 它们是字节，一个汉字的三个字节常被拆开，两个在这、一个在那。没有人故意这样设计，这只取决于 SmolLM2 的分词器用什么文本训练出来，
 # 而训练算法不过三十行。接下来就由你来写。
 #
@@ -192,7 +192,7 @@ show_smollm2(ARTICLE_1["Chinese"])
 # *字节对编码*（byte-pair encoding，BPE）走的是中间路线：从 256 个字节出发，再把频繁出现的字节串加进来。
 #
 # **预切分**（pre-tokenization），切出的每一段叫一个片段（pre-token）。如果什么都能与什么合并，`dog`、`dog.`、`dog!`、`dog ?` 就会各占一个 token。所以 GPT-2 先用一个正则表达式把文本切成片段，只在片段*内部*合并
-# （Radford 等 2019，2.2 节）。一个片段是英语的缩写词尾，或一串字母、一串数字、一串其他字符，各自**带上前面的一个空格**，或者是一段空白。SmolLM2 用的是同一个表达式：
+# （Radford 等 2019，2.2 节）。一个片段是英语的缩写词尾，或一串字母、一串数字、一串其他字符，各自**带上前面的一个空格**，或者是一段空白。SmolLM2 用的是同一个表达式，只是先把每个数字单独切成一个片段：
 
 # %% tags=["export"]
 # GPT-2's. \p{L}: a letter of any script; \p{N}: a digit. White space before a word leaves its last space to the word.
@@ -209,9 +209,9 @@ for text in ("Don't panic: it's 42 dogs!", "for i in range(10):\n    print(i)", 
 # **Special tokens** are no text at all: `<|endoftext|>` says that a document ends. In training they **cut** the text: nothing merges across them, and their own characters are not counted. In
 # encoding each becomes one id. Where two fit at the same place, the longer one wins.
 #
-# ### Problem 3, first part: `pretokenize` and `split_special`
+# ### Problem 3 (13 points), first part: `pretokenize` and `split_special`
 #
-# Both only cut: joined, the pieces give the text again. **The pitfall**: `<|endoftext|>` is full of characters that mean something in a regular expression.
+# Both only cut: joined, the pieces give the text again. **The pitfall**: the two `|` of `<|endoftext|>` mean "or" in a regular expression.
 
 # %% [markdown] tags=["zh"]
 # 注意中文：没有空格，一个片段就是整个分句。
@@ -219,9 +219,9 @@ for text in ("Don't panic: it's 42 dogs!", "for i in range(10):\n    print(i)", 
 # **特殊 token** 根本不是文本：`<|endoftext|>` 表示一篇文档到此结束。训练时它们把文本**切断**：任何合并都不能跨过它们，它们自己的字符也不计数；编码时每个对应一个 id。
 # 如果同一个位置有两个都匹配，取较长的那个。
 #
-# ### 第 3 题，第一部分：`pretokenize` 和 `split_special`
+# ### 第 3 题（13 分），第一部分：`pretokenize` 和 `split_special`
 #
-# 两个函数都只是切分：把各片段连起来，就是原文。**本节的坑**：`<|endoftext|>` 里到处是在正则表达式中有特殊含义的字符。
+# 两个函数都只是切分：把各片段连起来，就是原文。**本节的坑**：`<|endoftext|>` 里的两个 `|`，在正则表达式中是“或”的意思。
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "pretokenize-solution", "cell_type": "code"}
@@ -362,12 +362,12 @@ display(HTML(f"<table>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"))
 #   after    (w,i) (i,d) (d,er)            each count +3,  where[(d,er)] gets the word
 # ```
 #
-# Take off **all** the pairs of the old word, then add all those of the new one: what did not change cancels, and runs like `aaaa` need no thought. Mending only the neighbours is faster, and full of traps.
+# Take off **all** the pairs of the old word, then add all those of the new one: what did not change cancels, and runs like `aaaa` need no thought. Mending only the neighbours is faster, and full of traps. A pair whose count has come down to 0 still stands in the table: it is no pair any more, and must not be merged.
 #
 # The most frequent pair: `min` over all counts for each merge is fine for a start. A **heap** of `(-count, pair)` is better. Counts in it grow stale; when the top one does not agree with `counts`, put it back with
-# its count of today and look at the next. (That is enough because counts of old pairs never rise. Which pairs are new after a merge?)
+# its current count and look at the next. (That is enough because counts of old pairs never rise. Which pairs are new after a merge?)
 #
-# ### Problem 3 (13 points): `train_bpe`
+# ### Problem 3, last part: `train_bpe`
 #
 # Ids: the 256 bytes, then the merges in order, then the special tokens in the order given. `vocab_size` counts them all. The cost is tested too: 80 merges against one, as a ratio, so that a slow machine does no harm. A plain `min` over all counts passes; counting all pairs anew for each merge does not.
 
@@ -392,12 +392,12 @@ display(HTML(f"<table>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"))
 #   合并后   (w,i) (i,d) (d,er)            计数各 +3，where[(d,er)] 加入这个词
 # ```
 #
-# 先减去旧词的**全部** pair，再加上新词的全部 pair：没变的自然抵消，`aaaa` 这样的连串也不用特别考虑。只修补左右邻居会更快，但处处是坑。
+# 先减去旧词的**全部** pair，再加上新词的全部 pair：没变的自然抵消，`aaaa` 这样的连串也不用特别考虑。只修补左右邻居会更快，但处处是坑。计数减到 0 的 pair 还留在表里，它已经不存在，不能再合并。
 #
-# 怎么找最频繁的 pair？一开始每次对所有计数取 `min` 就行；更好的办法是用一个存放 `(-count, pair)` 的**堆**。堆里的计数会过时：堆顶与 `counts` 不符时，就按今天的计数放回去，再看下一个。
+# 怎么找最频繁的 pair？一开始每次对所有计数取 `min` 就行；更好的办法是用一个存放 `(-count, pair)` 的**堆**。堆里的计数会过时：堆顶与 `counts` 不符时，就按当前计数放回去，再看下一个。
 # （这样就够了，因为老 pair 的计数只减不增。那么，一次合并之后哪些 pair 是新的？）
 #
-# ### 第 3 题（13 分）：`train_bpe`
+# ### 第 3 题，最后一部分：`train_bpe`
 #
 # id 的次序：先是 256 个字节，再是各次合并，最后是特殊 token（按给定的次序）。`vocab_size` 把它们全都算在内。运行开销也会测试：测的是 80 次合并与 1 次合并的用时之比，所以机器慢不吃亏。每次对全部计数取一遍 `min` 能通过，每次合并都把所有 pair 重新数一遍则不能。
 
@@ -540,7 +540,7 @@ print(
 # Given `merges`, how is new text encoded? As it was in training: in each pre-token, the merges apply **in the order in which they were learnt**. The place in the list is the **rank**. So, starting from the bytes: of all the pairs
 # of neighbours take the one with the lowest rank, merge it wherever it stands, and repeat until no pair is in the list.
 #
-# That is neither the longest match nor from left to right. With the merges (b, c), (a, b), (ab, c):
+# That is neither the longest match nor from left to right. With the merges (b, c), (a, b), (ab, c), which are made up to show the rule (training never gives the third: after the first, no b stands before a c):
 #
 # | text | by rank | longest match, or from the left |
 # |---|---|---|
@@ -566,7 +566,7 @@ print(
 # 有了 `merges`，新文本怎么编码？和训练时一样：在每个片段里，**按学到的次序**逐个应用合并。在列表中的位置就是它的**次序**（rank）。也就是说，从字节出发：在所有相邻 pair 里取 rank 最小的，
 # 凡是出现的地方都合并，如此反复，直到没有一个 pair 在列表里。
 #
-# 这既不是最长匹配，也不是从左到右。假设合并依次为 (b, c)、(a, b)、(ab, c)：
+# 这既不是最长匹配，也不是从左到右。假设合并依次为 (b, c)、(a, b)、(ab, c)（为说明规则而编；训练得不出第三个，因为第一次合并之后，再没有 b 后面紧跟着 c）：
 #
 # | 文本 | 按 rank | 最长匹配，或从左到右 |
 # |---|---|---|
@@ -592,7 +592,8 @@ class Tokenizer:
         """
         Args:
             vocab: id -> bytes, in any order of ids; has the result of each merge, the special tokens, and the single bytes. (In other
-                people's vocabularies a few bytes that hardly ever occur are missing: no reason to fail before one of them is read.)
+                people's vocabularies a few bytes that hardly ever occur are missing, 21 in SmolLM2's: no reason to fail here; `encode`
+                raises a KeyError where a text has one.)
             merges: pairs of tokens; the place in the list is the rank.
             special_tokens: those to look for in a text.
         """
@@ -655,10 +656,10 @@ for example in (ARTICLE_1["English"] + END, "def count(text):\n    return len(te
     print(f"{len(example.encode())} bytes, {len(ids)} tokens; comes back: {mine.decode(ids) == example}")
 
 # %% [markdown] tags=["en"]
-# **The real thing.** A tokenizer is its two lists. Put SmolLM2's 49,152 tokens and 48,900 merges into *your* class, and compare with what Hugging Face's says, on text of all three kinds:
+# **The real thing.** A tokenizer is its two lists and its cuts. Put SmolLM2's 49,152 tokens and 48,900 merges into *your* class, and compare with what Hugging Face's says, on text of all three kinds. The cut that it makes beyond ours, each digit alone, comes before your `encode`:
 
 # %% [markdown] tags=["zh"]
-# **来真的。** 分词器说到底就是那两个列表。把 SmolLM2 的 49,152 个 token 和 48,900 个合并装进*你的*类，在三类文本上与 Hugging Face 的结果比较：
+# **来真的。** 分词器说到底就是那两个列表，加上切分的规则。把 SmolLM2 的 49,152 个 token 和 48,900 个合并装进*你的*类，在三类文本上与 Hugging Face 的结果比较。它比我们多切的那一刀（每个数字单独成段），放在你的 `encode` 之前：
 
 # %%
 state = json.loads(smollm2.backend_tokenizer.to_str())
@@ -669,18 +670,24 @@ smollm2_vocab = {
 smollm2_merges = [(from_printable(left), from_printable(right)) for left, right in state["model"]["merges"]]
 mine_as_smollm2 = Tokenizer(smollm2_vocab, smollm2_merges, specials)
 
+
+def encode_as_smollm2(text: str) -> list[int]:
+    """The ids of the digits, and of what stands between them."""
+    return [i for piece in regex.split(r"(\p{N})", text) for i in mine_as_smollm2.encode(piece)]
+
+
 held_out = {}  # documents after those of the training text
 for lang in ("en", "zh", "code"):
     documents = corpora.load(lang, 2_000_000)
     held_out[lang] = END.join(documents[-60:])
     theirs = smollm2(held_out[lang], add_special_tokens=False)["input_ids"]
-    same = mine_as_smollm2.encode(held_out[lang]) == theirs
+    same = encode_as_smollm2(held_out[lang]) == theirs
     print(f"{lang:5}{len(held_out[lang].encode()):>9,} bytes  {len(theirs):>7,} tokens   the same ids: {same}")
 
 # %% [markdown] tags=["en"]
 # ## 6. The libraries
 #
-# Hugging Face's **tokenizers** trains and encodes, in Rust. Train it on the same documents. Its tie rule is ours, the smallest ids; but its ids of the *bytes* are another: it sorts them by the printable characters that stand for them, and the
+# Hugging Face's **tokenizers** trains and encodes, in Rust. Train it on the same documents. Its tie rule is ours, the smallest ids; but it numbers the *bytes* differently: it sorts them by the printable characters that stand for them, and the
 # space, `Ġ`, comes after all letters. So ties that involve a space end differently. To compare the algorithms and not the alphabets, write each byte as a character in the order of the bytes, and hand over the pre-tokens ready made:
 
 # %% [markdown] tags=["zh"]
@@ -727,7 +734,7 @@ their_merges = [
 different = [i for i, pair in enumerate(zip(merges, their_merges, strict=False)) if pair[0] != pair[1]]
 common = {a + b for a, b in merges} & {a + b for a, b in their_merges}
 print(
-    f"as usual:        {len(different):,} merges are another in their place; {len(common):,} of {len(merges):,} tokens are in both"
+    f"as usual:        {len(different):,} merges differ at their position; {len(common):,} of {len(merges):,} tokens are in both"
 )
 same = train_huggingface_on_bytes(english, len(merges)) == merges
 print(f"bytes in order:  all {len(merges):,} merges are the same: {same}")
@@ -785,7 +792,7 @@ plt.show()
 print(f"{len(results['yours']):,} ids, all the same: {same}")
 
 # %% [markdown] tags=["en"]
-# tiktoken is the fastest by far. That yours can keep up with tokenizers is the merit of your dictionary of words (and tokenizers also notes where in the text each token stands).
+# tiktoken is the fastest by far. The reference keeps up with tokenizers thanks to its dictionary of words alone, which grading does not ask for (and tokenizers also notes where in the text each token stands).
 #
 # ## 7. Whose language is it?
 #
@@ -793,7 +800,7 @@ print(f"{len(results['yours']):,} ids, all the same: {same}")
 # seen: the more, the shorter a text becomes. It is compression and nothing else: 1 would be no tokenizer at all. (Compare one language with itself: in UTF-8 a Chinese character has three bytes, an English letter one.)
 
 # %% [markdown] tags=["zh"]
-# tiktoken 遥遥领先。你的速度能与 tokenizers 相当，靠的是那个记住了每个词的字典（另外，tokenizers 还要记下每个 token 在原文中的位置）。
+# tiktoken 遥遥领先。参考实现的速度能与 tokenizers 相当，全靠那个记住了每个词的字典，而评分并不要求写它（另外，tokenizers 还要记下每个 token 在原文中的位置）。
 #
 # ## 7. 这是谁的语言？
 #
@@ -826,7 +833,7 @@ axes.legend(frameon=False, fontsize=9, ncols=3, loc="upper center")
 plt.show()
 
 # %% [markdown] tags=["en"]
-# With a twelfth of SmolLM2's vocabulary, your mixed tokenizer writes Chinese in about a quarter fewer tokens than SmolLM2's does; the English one takes it apart into little more than bytes. And look what two thirds of other text cost the
+# With a twelfth of SmolLM2's vocabulary, your mixed tokenizer writes Chinese in nearly 30 % fewer tokens than SmolLM2's does; the English one takes it apart into little more than bytes. And look what two thirds of other text cost the
 # English: about a tenth. Most merges after the first thousand are rare, whatever the language, so there is room. Who pays for a tokenizer is decided on the day its training text is put together, before the model has learnt a single word. (The held-out documents come
 # from the same sources as ours were trained on, and SmolLM2's were not: part of the difference is that.)
 #
@@ -838,7 +845,7 @@ plt.show()
 # a large vocabulary *are* the small one. For 32,768 tokens we let the libraries work: trained with tokenizers, counted with tiktoken. On the right, what a model spends on a **byte** of text: parameters that work on a token, over bytes per token.
 
 # %% [markdown] tags=["zh"]
-# 你的混合分词器只有 SmolLM2 十二分之一的词表，写中文用的 token 却比 SmolLM2 少四分之一左右；而只学过英文的那个，几乎把中文拆成了一个个字节。再看看训练文本有三分之二换成了别的，英文付出了什么代价：
+# 你的混合分词器只有 SmolLM2 十二分之一的词表，写中文用的 token 却比 SmolLM2 少将近三成；而只学过英文的那个，几乎把中文拆成了一个个字节。再看看训练文本有三分之二换成了别的，英文付出了什么代价：
 # 大约一成。无论哪种语言，一千次以后的合并大多很少用到，所以词表里腾得出地方。谁来为分词器买单，在准备训练文本的那天就定了，那时模型还一个词都没学。
 # （留出的文档与我们的训练文本同源，与 SmolLM2 的则不同：差距里有一部分来自这里。）
 #
@@ -904,7 +911,7 @@ plt.show()
 #
 # ## Three questions to think about
 #
-# 1. Arithmetic: GPT-2's expression keeps `1234567` in one pre-token, GPT-4's cuts numbers into groups of up to three digits, Llama 2 into single ones. What does each do to long addition? Try your tokenizer on some numbers.
+# 1. Arithmetic: GPT-2's expression keeps `1234567` in one pre-token, GPT-4's cuts numbers into groups of up to three digits, Llama 2 and SmolLM2 into single ones. What does each do to long addition? Try your tokenizer on some numbers.
 # 2. Your `encode` is quadratic in the length of a pre-token. For which text does that hurt, and who could use it against a service? How would a heap help?
 # 3. The text a tokenizer is trained on need not be the text of the model, so some tokens may hardly occur in the latter. What does the embedding of such a token look like, and what does the model do when it reads one? (Look for "SolidGoldMagikarp".)
 #
@@ -924,14 +931,14 @@ plt.show()
 # ## 小结
 #
 # - 分词器在模型看到文本之前，就把它变成了 id。字母藏在 token 里面；训练文本冷落了哪种语言，就由哪种语言的用户来付账。
-# - 用字节，就没有未知字符；预切分让合并不出单词；特殊 token 切断文本，不属于任何词。
+# - 用字节，就没有未知字符；有了预切分，合并就不会跨越片段；特殊 token 切断文本，不属于任何词。
 # - 训练：合并最频繁的 pair，并讲明平局规则。有了 pair 的索引，一分钟变成一秒钟，别的什么都不变。
 # - 编码：在每个片段内按 rank 合并。解码：先拼接字节，再按 UTF-8 解读。
 # - 词表大小是文本长度与最后一层之间的取舍；训练文本的配比决定了对谁来说文本更短。
 #
 # ## 三个思考题
 #
-# 1. 算术：GPT-2 的表达式把 `1234567` 留在一个片段里，GPT-4 把数字切成最多三位一组，Llama 2 则逐位切开。这对长加法各有什么影响？拿几个数试试你的分词器。
+# 1. 算术：GPT-2 的表达式把 `1234567` 留在一个片段里，GPT-4 把数字切成最多三位一组，Llama 2 和 SmolLM2 则逐位切开。这对长加法各有什么影响？拿几个数试试你的分词器。
 # 2. 你的 `encode` 对片段长度是平方复杂度。什么样的文本会让它很慢？谁会利用这一点去攻击一个服务？用堆能怎样改进？
 # 3. 训练分词器的文本和训练模型的文本不一定相同，所以有些 token 在后者中可能几乎不出现。这样的 token 的 embedding 是什么样子？模型读到它会怎样？（搜一搜 “SolidGoldMagikarp”。）
 #

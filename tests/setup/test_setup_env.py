@@ -30,6 +30,8 @@ def setup_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     module.LOG = module.VENV / "setup.log"
     module.LOCKS.mkdir()
     (tmp_path / "pyproject.toml").write_text("[project]")
+    (tmp_path / "assignments" / "labkit").mkdir(parents=True)
+    (tmp_path / "assignments" / "labkit" / "models.py").write_text("# makes the weights")
     for layer in ("start", "lab", "models", "grader", "dev"):
         pins = (f"{layer}-package==1.0", "extra==2 ; sys_platform == 'linux'")
         lock = "".join(f"{pin} \\\n    --hash=sha256:00\n" for pin in pins)
@@ -77,6 +79,15 @@ def test_a_venv_from_before_minilm_gets_it(setup_env, venv):
     setup_env.main(["lab"])
     [made] = calls(venv)
     assert "minilm_folder()" in made
+
+
+def test_what_makes_the_weights_has_changed_so_they_are_asked_for_again(setup_env, venv):
+    for step in ("framework", "lab", "models", "packages", "weights"):
+        (setup_env.STAMPS / step).write_text(setup_env.inputs_hash(step))
+    (setup_env.ROOT / "assignments" / "labkit" / "models.py").write_text("# makes other weights")
+    setup_env.main(["lab"])
+    [made] = calls(venv)
+    assert "smollm2_folder()" in made
 
 
 def test_a_start_needs_little_and_what_the_lab_needs_comes_on_top(setup_env, venv, monkeypatch):

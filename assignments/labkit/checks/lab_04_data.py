@@ -24,8 +24,8 @@ def clean_unicode(student: Any) -> None:
     cleaned = student.clean("\u3000\u3000好，“cafe\u0301”：10²\ufeff")
     if cleaned != "  好，“café”：10²":
         fail(
-            f"The Chinese comma and the ² stay, the spaces become ordinary ones; yours is {cleaned!r}.",
-            f"中文逗号和 ² 要保留，空格变成普通空格；你的是 {cleaned!r}。",
+            f"It should be '  好，“café”：10²' (an indent is kept, as two ordinary spaces), yours is {cleaned!r}.",
+            f"应为 '  好，“café”：10²'（行首的缩进要保留，变成两个普通空格），你的是 {cleaned!r}。",
         )
 
 
