@@ -24,12 +24,12 @@
 #
 # **Time** about two hours. Running everything takes about a minute and a half on two CPU cores.
 #
-# **You need** your `pretrain_gpt` notebook with the training loop done, saved in the same folder (for section 4; the problem itself does not need it).
+# **You need** your `pretrain_gpt` notebook with the training loop done, saved in the same folder (for section 4; problem 8 itself does not need it).
 
 # %% [markdown] tags=["zh"]
 # # 实验 04，第 5 个 notebook：BERT
 #
-# GPT 从左往右读，预测下一个 token。**BERT**（2018）能看到空格的两边，任务是把空填上。它不会写文章，但在*理解*文本的场合（搜索、分类、向量化），直到今天大多数系统跑的仍是它这一类模型。
+# GPT 从左往右读，预测下一个 token。**BERT**（2018）能看到空位的两边，任务是把空填上。它不会写文章，但在*理解*文本的场合（搜索、分类、向量化），直到今天大多数系统跑的仍是它这一类模型。
 # 在这里，你将写出它的训练任务——掩码语言模型，并用你为 GPT 写的那个训练循环，从随机数开始训练一个小 BERT。
 #
 # **学完之后，你能够**
@@ -40,7 +40,7 @@
 #
 # **时间** 约两小时。全部单元格在两个 CPU 核上跑一遍约需一分半钟。
 #
-# **预备** 同一文件夹里你的 `pretrain_gpt` notebook，训练循环已完成并保存（第 4 节要用；本题的评分不依赖它）。
+# **预备** 同一文件夹里你的 `pretrain_gpt` notebook，训练循环已完成并保存（第 4 节要用；第 8 题的评分不依赖它）。
 
 # %% tags=["export"]
 import torch
@@ -91,12 +91,12 @@ shutil.rmtree(RUNS, ignore_errors=True)  # of an earlier run of this notebook
 # %% [markdown] tags=["en"]
 # ## 1. A surprise
 #
-# The text is that of `pretrain_gpt`: Python's standard library, one piece in twenty held out. It is cut into BERT's kind of tokens (WordPiece), and into rows of equal length that begin with `[CLS]`; `[SEP]` stands where a piece ends.
+# The text is that of `pretrain_gpt`: pieces of Python's standard library in shuffled order, the first twentieth held out (pieces, not whole files: see there). It is cut into BERT's kind of tokens (WordPiece), and into rows of equal length that begin with `[CLS]`; `[SEP]` stands where a piece ends.
 
 # %% [markdown] tags=["zh"]
 # ## 1. 一件出人意料的事
 #
-# 文本与 `pretrain_gpt` 相同：Python 标准库，每二十段留出一段。用 BERT 的方式（WordPiece）切成 token，再切成等长的行；每行以 `[CLS]` 开头，一段结束的地方放一个 `[SEP]`。
+# 文本与 `pretrain_gpt` 相同：Python 标准库的片段，顺序已打乱，最前面的二十分之一留出（留出的是片段，不是整个文件，见那里）。用 BERT 的方式（WordPiece）切成 token，再切成等长的行；每行以 `[CLS]` 开头，一段结束的地方放一个 `[SEP]`。
 
 
 # %%
@@ -150,10 +150,10 @@ for row in held_out[3:6]:
     print(text_of(row))
 
 # %% [markdown] tags=["en"]
-# Now take one token out and guess it, by **counting** alone, as in a table of pairs: which token came most often after the one on the left? Or before the one on the right? Or between these two?
+# Now take one token out and guess it, by **counting** alone, as in a table of pairs (bigrams): which token came most often after the one on the left? Or before the one on the right? Or between these two?
 
 # %% [markdown] tags=["zh"]
-# 现在挖掉一个 token 来猜，办法只有**数数**，就像 token 对的频率表：左边这个 token 后面最常出现的是什么？右边这个 token 前面呢？恰好夹在这两个之间的呢？
+# 现在挖掉一个 token 来猜，办法只有**数数**，就像二元（bigram）频率表：左边这个 token 后面最常出现的是什么？右边这个 token 前面呢？恰好夹在这两个之间的呢？
 
 
 # %%
@@ -190,7 +190,7 @@ plt.show()
 # What comes **after** a token tells about as much of it as what came before, and the two together tell far more than either. A GPT never looks to the right: where it writes there is nothing yet. But a text that is *there*, to be searched, sorted, or understood, has two sides, and a model
 # should use both.
 #
-# Why not take GPT's loss and leave out the causal mask? Because then each token *sees* the one it should foresee. So hide what is asked for.
+# Why not take GPT's loss and leave out the causal mask? Because then each token *sees* the one it should predict. So hide what is asked for.
 #
 # ## 2. Masked language modelling
 #
@@ -209,15 +209,17 @@ plt.show()
 # ```
 # ids      [CLS]  if    x     is    not   None  :     [SEP]
 # inputs   [CLS]  if    x    [MASK] not   self  :     [SEP]
-# labels   -100  -100  -100   is   -100   None -100   -100          -100: does not count
+# labels   -100   if   -100   is   -100   None -100   -100          -100: does not count
 # ```
+#
+# Three tokens are chosen: `is` becomes `[MASK]`, `None` a random token, and `if` stays as it is, but has a label.
 #
 # **The pitfalls of this section.**
 # - Special tokens and padding are never chosen, and nobody draws one as a random token.
 # - A chosen token that stays as it is has a label as well. And labels are read *before* anything is replaced.
 # - 80/10/10 are shares of the **chosen** tokens. Draw once for the three fates: after "80 %" a second draw of "10 %" is 10 % of the rest.
-# - The mask is drawn **anew each time** a row is read (*dynamic* masking; Liu et al. 2019, section 4.1). The original BERT wrote ten masked copies to disk; your rows come back epoch after epoch, each time with other gaps.
-# - Only the chosen tokens count. Averaging over all positions makes the loss six times too small, and the learning rate with it.
+# - The mask is drawn **anew each time** a row is read (*dynamic* masking; Liu et al. 2019, section 4.1). The original BERT wrote ten masked copies to disk; here the same row comes back in every epoch with other gaps (the short run below hardly gets to a second one).
+# - Only the chosen tokens count. Averaging over all positions makes the loss more than six times too small: it no longer compares with $\log V$, nor with that of another $p$, and clipping sets in at gradients more than six times as long. (AdamW hardly notices the scale: the curve may look fine.)
 #
 # ### Problem 8 (8 points): `mlm_mask`, `mlm_loss`, `MaskedBatches`
 #
@@ -230,30 +232,32 @@ plt.show()
 #
 # ## 2. 掩码语言模型
 #
-# **BERT**（Devlin 等 2018，3.1 节）以概率 $p = 0.15$ 选中每个 token，把选中的集合 $C$ 弄坏，再要求还原：
+# **BERT**（Devlin 等 2018，3.1 节）以概率 $p = 0.15$ 选中每个 token，把选中的集合 $C$ 破坏（corrupt）掉，再要求还原：
 #
-# $$\ell = -\frac1{|C|}\sum_{t\in C}\log p_\theta(x_t \mid \tilde x),\qquad \tilde x = \text{弄坏之后的文本}$$
+# $$\ell = -\frac1{|C|}\sum_{t\in C}\log p_\theta(x_t \mid \tilde x),\qquad \tilde x = \text{破坏之后的文本}$$
 #
 # | 选中的 token 变成 | 概率 | 为什么 |
 # |---|---|---|
-# | `[MASK]` | 0.8 | 空格本身 |
-# | 一个随机 token | 0.1 | 让哪个 token 都不能盲目相信：它可能是错的 |
-# | 原样不动 | 0.1 | 让放在那里的 token 也不总是错的 |
+# | `[MASK]` | 0.8 | 空位本身 |
+# | 一个随机 token | 0.1 | 让模型不敢盲信任何 token：它可能是错的 |
+# | 原样不动 | 0.1 | 让它知道摆着的 token 也常常是对的 |
 #
 # 实际使用时没有 `[MASK]`。如果训练时只问 `[MASK]` 的位置，模型对其他 token 根本不必动脑筋；有了这 20%，它不知道哪些位置会被问到，只好对**每一个**位置都有所判断。
 #
 # ```
 # ids      [CLS]  if    x     is    not   None  :     [SEP]
 # inputs   [CLS]  if    x    [MASK] not   self  :     [SEP]
-# labels   -100  -100  -100   is   -100   None -100   -100          -100：不计入
+# labels   -100   if   -100   is   -100   None -100   -100          -100：不计入
 # ```
+#
+# 选中了三个：`is` 换成 `[MASK]`，`None` 换成随机 token，`if` 保持原样，但有标签。
 #
 # **本节的坑。**
 # - 特殊 token 和填充从不被选中，随机抽取时也不会抽到它们。
 # - 选中而保持原样的 token 同样有标签。标签要在替换*之前*取。
 # - 80/10/10 是占**选中**的 token 的比例。三种结局只抽一次签：先抽“80%”、再抽“10%”，得到的就只是剩下部分的 10%。
-# - 每次读到一行，都要**重新**抽掩码（*动态*掩码；Liu 等 2019，4.1 节）。最初的 BERT 是把十份遮好的副本写进硬盘；你的每一行一个 epoch 接一个 epoch 地回来，每次空格都不同。
-# - 只有选中的 token 计入损失。若对所有位置取平均，损失会小到六分之一左右，学习率也等于跟着缩小。
+# - 每次读到一行，都要**重新**抽掩码（*动态*掩码；Liu 等 2019，4.1 节）。最初的 BERT 是把十份遮好的副本写进硬盘；这里同一行每个 epoch 都会再出现，每次空位都不同（下面的训练很短，才刚读到第二个 epoch）。
+# - 只有选中的 token 计入损失。若对所有位置取平均，损失会小到不足六分之一：既不能和 $\log V$ 比，也不能和别的 $p$ 比，裁剪也要等梯度长到原来的六倍多才起作用。（AdamW 对损失的大小几乎不敏感，曲线可能看着一切正常。）
 #
 # ### 第 8 题（8 分）：`mlm_mask`、`mlm_loss`、`MaskedBatches`
 #
@@ -264,7 +268,7 @@ plt.show()
 def mlm_mask(
     ids: Tensor, special: list[int], mask_id: int, vocab_size: int, generator: torch.Generator, p: float = 0.15
 ) -> tuple[Tensor, Tensor]:
-    """Chooses tokens to be foreseen, and damages them as BERT does.
+    """Chooses tokens to be predicted, and damages them as BERT does.
 
     Each token that is not special is chosen with probability p, on its own. Of the chosen ones, 80 % become mask_id, 10 % a
     random token (each that is not special is equally likely), 10 % stay as they are.
@@ -295,7 +299,7 @@ def mlm_mask(
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "mlm-loss-solution", "cell_type": "code"}
 def mlm_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """The mean cross-entropy over the tokens that have a label.
+    """The mean cross-entropy over the tokens that have a label. PyTorch's own (F.cross_entropy) may be used.
 
     Args:
         logits: (B, T, V). Nothing is shifted: logits[:, t] are about token t itself.
@@ -405,7 +409,7 @@ plt.show()
 
 # %% [markdown] tags=["en"]
 # The same rates, and one difference: the library draws its random tokens from the *whole* vocabulary, so that now and then a `[PAD]` or `[CLS]` stands in the middle of a text. With 30,000 tokens nobody notices; with a small vocabulary it is one in a few hundred. (The library also takes `[UNK]` for
-# special, as we do here: what is unknown cannot be foreseen.)
+# special, as we do here: what is unknown cannot be predicted.)
 #
 # ## 3. A BERT
 #
@@ -417,7 +421,7 @@ plt.show()
 #
 # ## 3. 一个 BERT
 #
-# 从 GPT 到 BERT，改了什么？**去掉因果掩码。** 下面其余的部分你在实验 02 里都见过：pre-norm 层、旋转位置编码（2018 年的 BERT 用可学习的位置，归一化放在残差相加之后；ModernBERT，Warner 等 2024，就是这里的样子），输出层与 embedding 共享。
+# 从 GPT 到 BERT，改了什么？**去掉因果掩码。** 下面其余的部分你在实验 02 里都见过：pre-norm 层、旋转位置编码（2018 年的 BERT 用可学习的位置，归一化放在残差相加之后；ModernBERT，Warner 等 2024，就是这里的样子），输出层与 embedding 权重绑定。
 
 
 # %%
@@ -478,7 +482,7 @@ print(f"{sum(parameter.numel() for parameter in model.parameters()):,} parameter
 # %% [markdown] tags=["en"]
 # ## 4. Your loop
 #
-# `train`, `TrainConfig` and `parameter_groups` come from your notebook `pretrain_gpt`, unchanged: a batch is inputs and targets, and what does not count is $-100$. First, is its loss yours?
+# `train`, `TrainConfig` and `parameter_groups` come from your notebook `pretrain_gpt`, unchanged: a batch is inputs and targets, and what does not count is $-100$. First, is its loss yours? (Untrained, the model is a little below $\log V$: its tied head favours the token that it reads, and of the chosen tokens one in ten still stands there.)
 #
 # We ask for $p = 0.3$ instead of 0.15: there are more exercises in each row, and a short training learns more from it (Wettig et al. 2022 find that up to 40 % pay off). The held-out text is masked once, with $p = 0.15$, and stays so: there a fixed mask is right, for all checkpoints should
 # answer the same questions. A few lines with gaps are filled in again and again while the model learns; `tensorboard --logdir runs` in a terminal shows them, and the curves, live.
@@ -486,7 +490,7 @@ print(f"{sum(parameter.numel() for parameter in model.parameters()):,} parameter
 # %% [markdown] tags=["zh"]
 # ## 4. 你的训练循环
 #
-# `train`、`TrainConfig`、`parameter_groups` 来自你的 `pretrain_gpt`，一字不改：一个 batch 就是输入和目标，不算的位置是 $-100$。先看看它的损失是不是与你的相同。
+# `train`、`TrainConfig`、`parameter_groups` 来自你的 `pretrain_gpt`，一字不改：一个 batch 就是输入和目标，不算的位置是 $-100$。先看看它的损失是不是与你的相同。（未训练的模型略低于 $\log V$：绑定的输出层偏向它读到的 token，而选中的 token 有十分之一还原样摆在那里。）
 #
 # 训练时取 $p = 0.3$，而不是 0.15：每一行里的题更多，短时间的训练从中学得更多（Wettig 等 2022 发现提到 40% 仍然划算）。留出的文本则只遮一次，$p = 0.15$，此后不变：这里固定掩码才是对的，因为每个检查点都应当回答同样的题。训练过程中还会反复做几道填空；在终端里运行 `tensorboard --logdir runs`，可以实时看到它们和各条曲线。
 
@@ -497,7 +501,7 @@ inputs, labels = batches.next_batch()
 with torch.no_grad():
     logits = model(inputs)
 print(f"mlm_loss {mlm_loss(logits, labels):.6f}, the loop's cross_entropy {gpt.cross_entropy(logits, labels):.6f}")
-print(f"log V = {math.log(V):.2f}: it knows nothing yet")
+print(f"about log V = {math.log(V):.2f}: it knows nothing yet")
 
 # %%
 QUESTIONS = {
@@ -676,14 +680,14 @@ print(f"it was: {text_of(held_out[row, around])}")
 # %% [markdown] tags=["en"]
 # A token that stands in its place is believed far more readily than one behind a `[MASK]`: the model uses what it sees there. But not blindly, and that is what the random tokens have taught it. This is the idea of ELECTRA (Clark et al. 2020), which trains on nothing but "which tokens were replaced?" and learns from every position.
 #
-# **In the trade** such a model is the beginning, not the end: on top of the vectors of its last layer comes a small head, for classes, names in a text, or (as in `embeddings`) search. **At the real size** the same cells with `profile = "gpu"` train a BERT of BASE's size on English.
+# **In practice** such a model is the beginning, not the end: on top of the vectors of its last layer comes a small head, for classes, names in a text, or (as in `embeddings`) search. **At the real size** the same cells with `profile = "gpu"` train a BERT of BASE's size on English.
 #
 # ## Summary
 #
 # - Both sides of a gap together tell far more than either; a GPT only sees one.
 # - Masked language modelling: choose 15 % of the tokens, 80/10/10, special ones never; labels are the originals, and nothing else counts.
 # - Masks are drawn anew each time; for measuring, once and for all.
-# - The loop does not care what is foreseen: the same `train` trains a GPT and a BERT. From 15 % of its tokens a BERT learns more slowly than a GPT from all of them.
+# - The loop does not care what is predicted: the same `train` trains a GPT and a BERT. From 15 % of its tokens a BERT learns more slowly than a GPT from all of them.
 # - Random and kept tokens make the model have an opinion about every position, also without `[MASK]`.
 #
 # ## Three questions to think about
@@ -708,7 +712,7 @@ print(f"it was: {text_of(held_out[row, around])}")
 #
 # ## 小结
 #
-# - 空格两边合起来，透露的远多于任何一边；GPT 只看得到一边。
+# - 空位两边合起来，透露的远多于任何一边；GPT 只看得到一边。
 # - 掩码语言模型：选中 15% 的 token，80/10/10，特殊 token 从不选；标签是原来的 token，其余一概不算。
 # - 训练时掩码每次重抽；评测时只抽一次，从此不变。
 # - 循环不管预测的是什么：同一个 `train` 既训练 GPT 也训练 BERT。BERT 只从 15% 的 token 里学，所以比从每个 token 学的 GPT 慢。

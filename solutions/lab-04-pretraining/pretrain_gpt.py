@@ -13,13 +13,14 @@
 # %% [markdown] tags=["en"]
 # # Lab 04, notebook 4: pretraining a GPT
 #
-# You have clean text and a tokenizer. Now the program that every language model comes out of: a GPT-2 written to be fast, and a training
-# loop in which nothing is left to a library: loss, schedule, clipping, accumulation, checkpoints. It is about a hundred lines, and it is the
-# same for one million parameters on this laptop and for a hundred million on a GPU.
+# You have clean text and a tokenizer. Now the kind of program that every language model is trained by: a GPT-2 written to be fast, and a training
+# loop of your own: loss, schedule, clipping, accumulation, checkpoints. It is about a hundred lines, and it is the
+# same for one million parameters on this laptop and for a hundred million on a GPU. PyTorch's functions are allowed (`F.cross_entropy`,
+# `clip_grad_norm_` too), as long as the docstring is kept in every case.
 #
 # **You will be able to**
 # - write GPT-2 with fused attention, a tied head and its own initialisation, and take over weights from Hugging Face;
-# - say what a loss means: nats per token, bits per byte, and what a table of pairs of tokens would reach;
+# - say what a loss means: nats per token, bits per byte, and what a table of pairs of tokens (bigrams) would reach;
 # - write a training step that accumulates ragged micro-batches exactly, and a schedule that is right at every step;
 # - stop a run anywhere and go on so that nobody can tell, to the bit;
 # - read loss, gradient norm and samples while a model learns.
@@ -33,19 +34,20 @@
 # %% [markdown] tags=["zh"]
 # # 实验 04，第 4 个 notebook：预训练一个 GPT
 #
-# 干净的文本有了，分词器也有了。现在来写每个语言模型都由它产生的那个程序：一个为速度而写的 GPT-2，
-# 和一个不靠任何库的训练循环：损失、学习率曲线、梯度裁剪、梯度累积、检查点。一共百来行；在这台笔记本上训练一百万参数，和在 GPU 上训练一亿参数，用的是同一份代码。
+# 干净的文本有了，分词器也有了。现在来写训练出每个语言模型的那种程序：一个为速度而写的 GPT-2，
+# 和一个自己写的训练循环：损失、学习率曲线、梯度裁剪、梯度累积、检查点。一共百来行；在这台笔记本上训练一百万参数，和在 GPU 上训练一亿参数，用的是同一份代码。
+# PyTorch 的函数都可以用（包括 `F.cross_entropy` 和 `clip_grad_norm_`），只要在每种情形下都符合 docstring。
 #
 # **学完之后，你能够**
-# - 写出带融合注意力、共享输出矩阵和专门初始化的 GPT-2，并直接装载 Hugging Face 的权重；
-# - 说清损失的含义：每个 token 多少 nat，每个字节多少比特，一张 token 对频率表又能做到多少；
-# - 写出能精确累积大小不一的 micro-batch 的训练步，以及每一步都不差的学习率曲线；
+# - 写出带融合注意力、权重绑定（weight tying）和专门初始化的 GPT-2，并直接装载 Hugging Face 的权重；
+# - 说清损失的含义：每个 token 多少 nat，每个字节多少比特，一张二元（bigram）频率表又能做到多少；
+# - 写出能精确累积大小不一的 micro-batch 的训练步，以及逐步准确的学习率曲线；
 # - 在任意位置停下再接着跑，一个比特都不差，谁也看不出中断过；
 # - 在模型学习的过程中读懂损失、梯度范数和生成的样本。
 #
 # **时间** 约四小时。全部单元格在两个 CPU 核上跑一遍不到三分钟。
 #
-# **预备** 实验 02（你已从内部了解 GPT-2）。如果你的 `tokenizer` notebook 在同一文件夹里，这里就用你的 BPE。
+# **预备** 实验 02（你已亲手写过 GPT-2）。如果你的 `tokenizer` notebook 在同一文件夹里，这里就用你的 BPE。
 # 后面的 `pretrain_bert` 和 `continued` 两个 notebook，用的就是你现在要写的循环。
 
 
@@ -88,7 +90,7 @@ SETTINGS = {
     },
 }[profile]  # fmt: skip
 DEVICE = {"cpu": "cpu", "gpu": "cuda"}[profile]
-SEQ_LEN = SETTINGS["n_positions"] - 1  # a row of n_positions tokens has one less to foresee
+SEQ_LEN = SETTINGS["n_positions"] - 1  # a row of n_positions tokens has one less to predict
 BLUE, ORANGE, GREY, GREEN = "#1f77b4", "#ff7f0e", "#d9d9d9", "#2ca02c"
 
 transformers.logging.set_verbosity_error()
@@ -100,15 +102,15 @@ RUNS = Path("runs")
 # %% [markdown] tags=["en"]
 # ## 1. A surprise
 #
-# The text: Python's own standard library, every piece with a function in it. One piece in twenty is **held out**: no model here is trained on it,
-# and every figure that we believe comes from it.
+# The text: a sample (3 MB) of Python's own standard library, cut into pieces; we take those with a function in them. Their order is shuffled, and the first twentieth is **held out**:
+# no model here is trained on it, and every figure that we believe comes from it. What is held out are pieces, not whole files: for most, other pieces of the same file are trained on, and their names are known.
 
 
 # %% [markdown] tags=["zh"]
 # ## 1. 一件出人意料的事
 #
-# 文本是 Python 自己的标准库里所有含函数的片段。每二十段**留出**一段：这里没有一个模型在它上面训练，
-# 凡是我们当真的数字，都是在它上面测的。
+# 文本取自 Python 自己的标准库：抽样 3 MB，切成片段，只用含函数的。顺序已经打乱，最前面的二十分之一**留出**：这里没有一个模型在它上面训练，
+# 凡是用来下结论的数字，都是在它上面测的。留出的是片段而不是整个文件：其中多数片段，同一文件里有别的片段参与了训练，那里的名字模型是见过的。
 
 
 # %%
@@ -170,7 +172,7 @@ def text_of(ids: Tensor) -> str:
 
 # %% tags=["export"]
 def windows(tokens: Tensor, length: int) -> Tensor:
-    """(N,) -> (M, length + 1): pieces that overlap by one token, so that each token but the first is foreseen once."""
+    """(N,) -> (M, length + 1): pieces that overlap by one token, so that each token but the first is predicted once."""
     n = (len(tokens) - 1) // length
     return tokens[: n * length + 1].unfold(0, length + 1, length)
 
@@ -232,7 +234,7 @@ class Stream(torch.utils.data.IterableDataset):
         while True:
             for row in batches.next_rows():
                 labels = row.clone()  # the same tokens: transformers' models shift the labels themselves
-                labels[0] = -100  # nobody foresees it; but the Trainer would count it, and divide by 64 for 63 losses
+                labels[0] = -100  # nobody predicts it; but the Trainer would count it, and divide by 64 for 63 losses
                 yield {"input_ids": row, "labels": labels}
 
 
@@ -303,7 +305,7 @@ print(f"loss {library_losses[0]:.2f} at first, {sum(library_losses[-10:]) / 10:.
 
 # %% [markdown] tags=["en"]
 # From noise to words to something with the shape of Python: names, parentheses, colons, indented lines, a `self.` here and there. Nonsense, but Python's
-# kind of nonsense. Nobody told it that there are functions. All it ever did was foresee the next token, and be corrected.
+# kind of nonsense. Nobody told it that there are functions. All it ever did was predict the next token, and be corrected.
 #
 # By the end of this notebook the line `trainer.train()` is yours: the same model, the same text, your own loop, and the same curve.
 #
@@ -314,11 +316,11 @@ print(f"loss {library_losses[0]:.2f} at first, {sum(library_losses[-10:]) / 10:.
 #
 # - **one product for q, k and v.** `c_attn` maps $d \to 3d$; all queries come first, then all keys, then all values. Three small matrix products become one large one.
 # - **fused attention.** `F.scaled_dot_product_attention(q, k, v, is_causal=True)` never writes the $(B, H, T, T)$ weights to memory (Dao et al. 2022).
-# - **a tied head.** The logits are the products with the rows of the embedding, so the largest matrix is there once.
+# - **a tied head** (weight tying). The logits are the products with the rows of the embedding, so the largest matrix is there once.
 #
-# And it **begins** in the right place. Every matrix is drawn with a standard deviation of 0.02. But $2L$ projections add to the residual stream, and the variance of a sum is the sum of the variances: with
+# And it **begins** in the right place. Every matrix is drawn with a standard deviation of 0.02. But $2L$ projections add to the residual stream, and the variance of a sum of independent terms is the sum of their variances: with
 # $0.02/\sqrt{2L}$ for those (`c_proj`, in attention and MLP), the stream is as large at the end of a deep model as in a shallow one (Radford et al. 2019, section 2.3). A model that begins undecided has a
-# first loss of $\log V$. Look at the beginning of *your* curves: it is the cheapest test there is.
+# first loss of about $\log V$ (a little less where tokens repeat: a tied head favours the token that it has just read). Look at the beginning of *your* curves: it is the cheapest test there is.
 
 
 # %% [markdown] tags=["zh"]
@@ -333,11 +335,11 @@ print(f"loss {library_losses[0]:.2f} at first, {sum(library_losses[-10:]) / 10:.
 #
 # - **q、k、v 只做一次矩阵乘法。** `c_attn` 把 $d$ 映射到 $3d$：先是全部 query，再是全部 key，最后是全部 value。三个小乘法合成一个大乘法。
 # - **融合的注意力。** `F.scaled_dot_product_attention(q, k, v, is_causal=True)` 从不把 $(B, H, T, T)$ 的权重写进内存（Dao 等 2022）。
-# - **共享的输出矩阵。** logits 就是与 embedding 各行的内积，最大的那个矩阵只存一份。
+# - **共享的输出矩阵**（权重绑定，weight tying）。logits 就是与 embedding 各行的内积，最大的那个矩阵只存一份。
 #
-# 它还要从正确的地方**开始**。每个矩阵以标准差 0.02 随机生成。但有 $2L$ 个投影往残差流里加东西，而和的方差等于方差之和：
+# 它还要从正确的地方**开始**。每个矩阵以标准差 0.02 随机生成。但有 $2L$ 个投影往残差流里加东西，而相互独立的项相加，和的方差等于方差之和：
 # 把这些投影（注意力和 MLP 里的 `c_proj`）的标准差取为 $0.02/\sqrt{2L}$，深模型末尾的残差流就和浅模型一样大（Radford 等 2019，2.3 节）。
-# 对一切没有偏好的模型，初始损失是 $\log V$。看一眼*你的*曲线的开头：这是最便宜的测试。
+# 对一切没有偏好的模型，初始损失约为 $\log V$（token 常常重复的文本会略低：绑定的输出矩阵偏向刚读到的那个 token）。看一眼*你的*曲线的开头：这是最便宜的测试。
 
 
 # %% tags=["export"]
@@ -357,7 +359,7 @@ class GPTConfig:
 #
 # The MLP and the block are as in lab 02, and given. The names of the parameters are those of Hugging Face's GPT-2, so that weights can move both ways.
 #
-# **The pitfalls.** Head $h$ owns the $h$-th $D$ columns *of each third* of `c_attn`. `nn.Linear` and `nn.Embedding` come with initial values of their own: an embedding drawn from $N(0, 1)$, used as a head, makes a first
+# **The pitfalls.** Head $h$ owns the $h$-th $D = d/H$ columns *of each third* of `c_attn`'s output. `nn.Linear` and `nn.Embedding` come with initial values of their own: an embedding drawn from $N(0, 1)$, used as a head, makes a first
 # loss of 50 and more. And `generate` must leave no trace: dropout is off while it writes and on again afterwards, and its draws do not come from the generator that training uses.
 
 
@@ -366,7 +368,7 @@ class GPTConfig:
 #
 # MLP 和 block 与实验 02 相同，已给出。参数的名字与 Hugging Face 的 GPT-2 一致，权重可以双向搬运。
 #
-# **本节的坑。** 第 $h$ 个头拥有的是 `c_attn` 输出的*每个三分之一*里的第 $h$ 组 $D$ 列。`nn.Linear` 和 `nn.Embedding` 自带初始值：
+# **本节的坑。** 第 $h$ 个头拥有的是 `c_attn` 输出的*每个三分之一*里的第 $h$ 组列，每组 $D = d/H$ 列。`nn.Linear` 和 `nn.Embedding` 自带初始值：
 # embedding 若取自 $N(0, 1)$，再拿来当输出矩阵，初始损失会有 50 甚至更高。还有，`generate` 不能留下痕迹：写的时候关掉 dropout，写完恢复；抽样用的随机数不能取自训练用的发生器。
 
 
@@ -375,7 +377,8 @@ class CausalSelfAttention(nn.Module):
     """Multi-head attention to oneself and the past, with one matrix product for queries, keys and values.
 
     Attributes:
-        c_attn: nn.Linear(d_model, 3 * d_model): queries, then keys, then values; head h owns the h-th D columns of each.
+        c_attn: nn.Linear(d_model, 3 * d_model): queries, then keys, then values; head h owns the h-th D columns of
+            each, D = d_model / n_heads.
         c_proj: nn.Linear(d_model, d_model).
         n_heads: int.
 
@@ -432,7 +435,8 @@ class Block(nn.Module):
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "gpt-solution", "cell_type": "code"}
 class GPT(nn.Module):
-    """GPT-2 without dropout. The parameters have the names of transformers' GPT2Model.
+    """GPT-2 without dropout. The parameters have the names of transformers' GPT2Model, and there are no others: the head
+    is F.linear(x, wte.weight), not a module.
 
     Attributes:
         config: GPTConfig.
@@ -584,7 +588,7 @@ plt.show()
 # %% [markdown] tags=["en"]
 # ## 3. What is learnt: the loss
 #
-# A row of $T + 1$ tokens holds $T$ exercises: read the first $t$, foresee the next. **One shift**, made once, when the data is prepared:
+# A row of $T + 1$ tokens holds $T$ exercises: read the first $t$, predict the next. **One shift**, made once, when the data is prepared:
 #
 # ```
 # row       The  cat  sat  on  the  mat
@@ -592,17 +596,18 @@ plt.show()
 # targets   cat  sat  on   the mat
 # ```
 #
-# Forget it and the model learns to repeat what it reads: the loss falls to nearly 0 within a few steps, which is *implausible*, and that is how one notices. Make it twice (data *and* loss: Hugging Face's models shift
-# inside) and it learns to foresee the token after the next: the loss falls, only not as far, which is how one does **not** notice.
+# Forget it and the model learns to repeat what it reads: the loss falls towards 0 within some dozens of steps, which is *implausible*, and that is how one notices. Make it twice (data *and* loss: Hugging Face's models shift
+# inside) and it learns to predict the token after the next: the loss falls, only not as far, which is how one does **not** notice.
 #
 # The loss is the mean of $-\log p(\text{target})$ over the targets that **count**: those that are $-100$ do not (padding, and in `pretrain_bert` all tokens but the masked ones).
 #
 # $$-\log \mathrm{softmax}(z)_y = \log\sum_j e^{z_j} - z_y,\qquad \log\sum_j e^{z_j} = m + \log\sum_j e^{z_j - m},\quad m = \max_j z_j.$$
 #
-# **Nats per token cannot be compared** between tokenizers: longer tokens are harder to foresee, but there are fewer of them. What can be compared is the length of the text in compressed form,
-# **bits per byte**: $\frac{1}{\ln 2}\,\frac{\text{sum of the losses}}{\text{bytes of the text}}$. Untrained bytes need 8; gzip reaches 2 to 3 on text. A language model is a compressor (Delétang et al. 2023).
+# **Nats per token cannot be compared** between tokenizers: longer tokens are harder to predict, but there are fewer of them. What can be compared is the length of the text in compressed form,
+# **bits per byte**: $\frac{1}{\ln 2}\,\frac{\text{sum of the losses}}{\text{bytes of the text}}$. Blind guessing costs 8 where the tokens are bytes, and
+# $\log_2 1024 = 10$ bits per token of your BPE: at 2.7 bytes each, 3.7 per byte. gzip reaches 2 to 3 on text. A language model is a compressor (Delétang et al. 2023).
 #
-# What would a table reach? Count single tokens, or pairs of them. A model that is worse than pairs has learnt nothing that needs attention.
+# What would a table reach? Count single tokens, or pairs of them (bigrams). A model that is worse than pairs has learnt nothing that needs attention.
 
 
 # %% [markdown] tags=["zh"]
@@ -616,7 +621,7 @@ plt.show()
 # 目标      cat  sat  on   the mat
 # ```
 #
-# 忘了错开，模型学的就是复述：几步之内损失就接近 0，这*不合常理*，所以很容易发现。错开两次（数据里一次，损失里又一次：Hugging Face 的模型内部会错开），
+# 忘了错开，模型学的就是复述：几十步之内损失就跌向 0，这*不合常理*，所以很容易发现。错开两次（数据里一次，损失里又一次：Hugging Face 的模型内部会错开），
 # 模型学的就是预测下下个 token：损失照样下降，只是降不到那么低，所以**不**容易发现。
 #
 # 损失是 $-\log p(\text{目标})$ 对**有效**目标的平均：等于 $-100$ 的不算（填充；在 `pretrain_bert` 里，除了被遮住的 token，其余都不算）。
@@ -624,9 +629,10 @@ plt.show()
 # $$-\log \mathrm{softmax}(z)_y = \log\sum_j e^{z_j} - z_y,\qquad \log\sum_j e^{z_j} = m + \log\sum_j e^{z_j - m},\quad m = \max_j z_j.$$
 #
 # **每个 token 的 nat 数不能跨分词器比较**：token 越长越难预测，但个数也越少。能比较的是文本压缩之后的长度，即**每字节比特数**：
-# $\frac{1}{\ln 2}\,\frac{\text{损失之和}}{\text{文本的字节数}}$。什么都不懂时每字节 8 比特；gzip 在文本上能做到 2 到 3。语言模型就是压缩器（Delétang 等 2023）。
+# $\frac{1}{\ln 2}\,\frac{\text{损失之和}}{\text{文本的字节数}}$。瞎猜的话，以字节为 token 时每字节 8 比特；
+# 用你的 BPE，每个 token 要 $\log_2 1024 = 10$ 比特，而它平均有 2.7 个字节，合每字节 3.7 比特。gzip 在文本上能做到 2 到 3。语言模型就是压缩器（Delétang 等 2023）。
 #
-# 一张表能做到多少？数单个 token 的频率，或者数 token 对。连 token 对都不如的模型，什么需要注意力的东西都没学到。
+# 一张表能做到多少？数单个 token 的频率，或者数相邻两个 token（二元，bigram）的频率。连二元频率表都不如的模型，什么需要注意力的东西都没学到。
 
 
 # %%
@@ -668,7 +674,7 @@ IGNORE = -100
 
 
 def inputs_and_targets(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """What the model reads and what it should foresee. This is the only place where anything is shifted.
+    """What the model reads and what it should predict. This is the only place where anything is shifted.
 
     Args:
         rows: (B, T + 1) int64.
@@ -683,6 +689,8 @@ def inputs_and_targets(rows: Tensor) -> tuple[Tensor, Tensor]:
 
 def cross_entropy(logits: Tensor, targets: Tensor, ignore_index: int = IGNORE) -> Tensor:
     """The mean of -log softmax(logits)[target] over the targets that count. Nothing is shifted here.
+
+    PyTorch's own loss may be used; mind what it gives where no target counts.
 
     Args:
         logits: (B, T, V), of any size: log-sum-exp must not overflow.
@@ -704,9 +712,9 @@ def bits_per_byte(model: nn.Module, ids: Tensor, n_bytes: int) -> float:
 
     Args:
         model: (B, T) int64 -> logits (B, T, V). It works in eval mode, and is afterwards in the mode it was in before.
-        ids: (N, T + 1) int64. The first token of a row is only read; all others are foreseen. N may be large: a few
+        ids: (N, T + 1) int64. The first token of a row is only read; all others are predicted. N may be large: a few
             rows at a time are enough for the memory.
-        n_bytes: how many bytes the foreseen tokens stand for.
+        n_bytes: how many bytes the predicted tokens stand for.
 
     Returns:
         -sum(log2 p) / n_bytes.
@@ -725,11 +733,11 @@ def bits_per_byte(model: nn.Module, ids: Tensor, n_bytes: int) -> float:
 
 
 # %% [markdown] tags=["en"]
-# The model of section 1, measured:
+# The model of section 1, measured. The last line is the test for a forgotten shift: asked to *repeat* what it reads, a model that was trained to predict does badly.
 
 
 # %% [markdown] tags=["zh"]
-# 量一量第 1 节的模型：
+# 量一量第 1 节的模型。最后一行专查“忘了错开”：学预测的模型，你让它*复述*读到的内容，它做得很差。
 
 
 # %%
@@ -737,22 +745,24 @@ print(f"the trained model {bits_per_byte(mine, held_out_rows, held_out_bytes):.2
 print(f"an untrained one  {bits_per_byte(GPT(CONFIG).to(DEVICE), held_out_rows, held_out_bytes):.2f}")
 with torch.no_grad():
     answers = cross_entropy(mine(held_out_rows[:16, :-1]), held_out_rows[:16, :-1])
-print(f"asked to repeat what it reads, instead of foreseeing: a loss of {answers:.2f} nats per token")
+print(
+    f"asked to repeat what it reads: {answers:.2f} nats per token (log V = {math.log(V):.2f}); without the shift, near 0"
+)
 
 # %% [markdown] tags=["en"]
 # ## 4. One step
 #
-# **The rate.** Adam divides by averages of squared gradients that it has hardly begun to collect: the first updates are full steps in directions of chance. So the rate rises over some *warm-up* steps; then it falls along half
+# **The rate.** Adam divides by the square root of an average of squared gradients, which it has hardly begun to collect: the first updates are full steps in directions of chance. So the rate rises over some *warm-up* steps; then it falls along half
 # a cosine, from steps that explore to steps that settle. What goes wrong here is always off by one: an update with rate 0 does nothing, a warm-up that ends one step late never reaches the top.
 # Count from 0: step 0 has $\frac{1}{\text{warmup}}$ of the maximum, step $\text{warmup}-1$ all of it.
 #
-# **What decays.** AdamW pulls each weight towards 0 at every step. A matrix can afford it; a norm's gain, whose job is to be 1, or a bias cannot. The rule of the trade counts **dimensions**: two or more decay.
+# **What decays.** AdamW pulls each weight towards 0 at every step. A matrix can afford it; a norm's gain, whose job is to be 1, or a bias cannot. The usual rule counts **dimensions**: two or more decay.
 #
 # **Accumulation.** A batch that does not fit into memory goes through in pieces, whose gradients add up before *one* update. With $n_k$ targets that count in piece $k$, and $L_k$ the mean loss there:
 #
 # $$L = \frac{\sum_k n_k L_k}{\sum_k n_k}\qquad\text{and not}\qquad \frac1K\sum_k L_k.$$
 #
-# The two agree only when all pieces are alike. For years the second stood in libraries that everybody used; it was noticed in October 2024.
+# The two agree only when all pieces are alike. For years the second stood in libraries that everybody used: it was pointed out in 2021, and mended in October 2024.
 #
 # **Clipping.** Now and then one batch has a gradient ten times as long as usual. If the norm of **all** gradients together exceeds `max_norm`, all are multiplied by $\text{max\_norm}/\text{norm}$: the direction stays. If it does not, nothing happens: clipping only
 # ever shrinks.
@@ -761,17 +771,17 @@ print(f"asked to repeat what it reads, instead of foreseeing: a loss of {answers
 # %% [markdown] tags=["zh"]
 # ## 4. 一步更新
 #
-# **学习率。** Adam 要除以梯度平方的滑动平均，可一开始这个平均还没攒出什么：最初几步是朝着偶然的方向迈大步。所以学习率先用若干步 *warm-up* 升上去，
+# **学习率。** Adam 要除以“梯度平方的滑动平均”的平方根，可一开始这个平均还没攒出什么：最初几步是朝着偶然的方向迈大步。所以学习率先用若干步 *warm-up* 升上去，
 # 再沿半个余弦降下来，从大步探索过渡到小步收敛。这里出的错总是差一步：学习率为 0 的更新什么也不做；warm-up 晚一步结束，就永远到不了最高点。
 # 从 0 开始数：第 0 步是最大值的 $\frac{1}{\text{warmup}}$，第 $\text{warmup}-1$ 步就是最大值。
 #
-# **哪些参数衰减。** AdamW 每一步都把权重往 0 拉一点。矩阵经得起；归一化的增益（它的本职就是等于 1）和 bias 经不起。业内的规则是数**维数**：两维及以上的才衰减。
+# **哪些参数衰减。** AdamW 每一步都把权重往 0 拉一点。矩阵经得起；归一化的增益（它的本职就是等于 1）和 bias 经不起。通行做法是数**维数**：二维及以上的才衰减。
 #
 # **累积。** 内存放不下的 batch 分几份过，梯度加在一起之后做*一次*更新。第 $k$ 份有 $n_k$ 个有效目标，平均损失为 $L_k$：
 #
 # $$L = \frac{\sum_k n_k L_k}{\sum_k n_k}\qquad\text{而不是}\qquad \frac1K\sum_k L_k.$$
 #
-# 只有各份完全一样大时两者才相等。后一种写法在人人都用的库里待了好几年，直到 2024 年 10 月才被发现。
+# 只有各份完全一样大时两者才相等。后一种写法在人人都用的库里待了好几年：2021 年就有人指出，到 2024 年 10 月才改正。
 #
 # **裁剪。** 偶尔会有一个 batch 的梯度比平时长十倍。如果**所有**梯度合在一起的范数超过 `max_norm`，就把它们全部乘以 $\text{max\_norm}/\text{norm}$：方向不变。
 # 没有超过，就什么也不做：裁剪只会缩小。
@@ -827,7 +837,7 @@ def clip_gradients(model: nn.Module, max_norm: float) -> float:
     """Shrinks all gradients by one factor, so that their norm (as one long vector) is at most max_norm.
 
     Returns:
-        The norm before. Gradients whose norm is below max_norm stay as they are.
+        The norm before. Gradients whose norm is below max_norm stay as they are. (nn.utils.clip_grad_norm_ may be used.)
 
     Source: Pascanu et al. 2013, On the difficulty of training recurrent neural networks, section 3.2.
     """
@@ -850,6 +860,7 @@ def train_step(
 ) -> tuple[float, float]:
     """One update, in train mode, from the mean loss over ALL targets that count in all micro-batches.
 
+    Gradients of earlier updates are cleared first; those of this one stay, clipped, in `.grad`.
     Their gradients add up one micro-batch at a time, so that only one needs memory; the update is the one that a single
     batch of all of them would give, also when they differ in size or in how many targets count.
 
@@ -859,7 +870,7 @@ def train_step(
         max_norm: for clip_gradients; math.inf clips nothing.
 
     Returns:
-        The loss in nats per target (0 where none counts), and the norm of the gradients before clipping.
+        The loss before the update, in nats per target (0 where none counts), and the norm of the gradients before clipping.
     """
     ### BEGIN SOLUTION
     model.train()
@@ -939,7 +950,7 @@ for name, weigh in (("your train_step", True), ("the mean of means", False)):
 # | AdamW's two averages | the first steps after resuming are those of a beginner: a bump in the curve |
 # | the number of updates done | the schedule starts with the warm-up again |
 # | the place in the data | the same text again; the rest is never read |
-# | the random generator | dropout draws other units: nearly the same, and never reproducible |
+# | the random generator (on a GPU, CUDA's) | dropout draws other units: nearly the same, and never reproducible |
 #
 # The proof is not "the curve looks fine". It is **to the bit**: $2k$ steps, against $k$ steps, a new process, $k$ more.
 #
@@ -960,12 +971,12 @@ for name, weigh in (("your train_step", True), ("the mean of means", False)):
 # | AdamW 的两组滑动平均 | 恢复后的头几步像新手一样：曲线上鼓一个包 |
 # | 已完成的更新次数 | 学习率又从 warm-up 开始 |
 # | 数据读到哪里 | 同样的文本再读一遍，剩下的永远读不到 |
-# | 随机数发生器 | dropout 抽到别的单元：结果差不多，但再也无法复现 |
+# | 随机数发生器（在 GPU 上是 CUDA 的） | dropout 抽到别的单元：结果差不多，但再也无法复现 |
 #
 # 证明不是“曲线看着没问题”，而是**一个比特都不差**：连续跑 $2k$ 步，对比跑 $k$ 步、换一个新进程、再跑 $k$ 步。
 #
 # **安全的文件。** `torch.load` 默认只接受张量和普通容器（`weights_only=True`）。反序列化其他任何东西，都等于运行写文件的人的代码：不是自己写的文件，绝不要设成 False。
-# 另外，正在覆盖时断电的文件根本不是检查点：先用别的名字写，再改名。
+# 另外，覆盖到一半断电，检查点就毁了：先用别的名字写，再改名。
 #
 # ### 第 7 题，第三部分：`train`、`save_checkpoint`、`load_checkpoint`
 
@@ -1018,7 +1029,8 @@ def save_checkpoint(
     path: str | Path, model: nn.Module, optimizer: torch.optim.Optimizer, batches: Batches, step: int
 ) -> None:
     """Writes all that is needed to go on as if nothing had happened: of the model, the optimizer and the batches their
-    state_dict(), the number of updates done (`step`), and the state of PyTorch's random generator (dropout draws from it).
+    state_dict(), the number of updates done (`step`), and the state of PyTorch's random generator (dropout draws from it;
+    on a GPU from CUDA's, so their states too, where there are any).
 
     The file at `path` is complete at every moment: written under another name first, then renamed.
     """
@@ -1038,7 +1050,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(path: str | Path, model: nn.Module, optimizer: torch.optim.Optimizer, batches: Batches) -> int:
-    """Brings model, optimizer, batches and random generator to where save_checkpoint found them.
+    """Brings model, optimizer, batches and random generators to where save_checkpoint found them.
 
     Returns:
         The number of updates done: where `train` should start.
@@ -1062,11 +1074,12 @@ def load_checkpoint(path: str | Path, model: nn.Module, optimizer: torch.optim.O
 labkit.check("gpt-loop")
 
 # %% [markdown] tags=["en"]
-# **Stopped and resumed.** A small model with dropout. The run dies after 30 of 60 updates; another one starts from the file, with other random weights and nothing else. To see what each entry of the table is for, we also leave one out.
+# **Stopped and resumed.** A small model with dropout. The run dies after 30 of 60 updates; another one, begun with other random weights, has nothing but the file. To see what the entries of the table are for, we also leave out three of them, one at a time. (A loss is measured *before* its update:
+# without AdamW's averages the first loss is still the same.)
 
 
 # %% [markdown] tags=["zh"]
-# **停下，再接着跑。** 一个带 dropout 的小模型。跑到 60 次更新的第 30 次时中断；另一个从文件开始接着跑，它的权重是另外随机生成的，别的什么都没有。为了看清表里每一项的用处，我们再试试各漏掉一项。
+# **停下，再接着跑。** 一个带 dropout 的小模型。跑到 60 次更新的第 30 次时中断；另一个只拿到这个文件，初始权重另行随机生成。为了看清表里各项的用处，我们再挑其中三项，每次漏掉一项。（损失是在更新*之前*测的：丢了 AdamW 的滑动平均，第一个损失仍然相同。）
 
 
 # %%
@@ -1202,7 +1215,8 @@ print(f"the two curves differ by {sum(apart) / len(apart):.3f} nats on average, 
 # %% [markdown] tags=["en"]
 # Two programs, one curve. Where they differ, the Trainer is one update behind: its warm-up begins with a rate of 0 (the dashed line of section 4), so that its first update does nothing, and the others come one step later.
 #
-# And the right plot: the model has passed the table of pairs, if not by much. That table has a million cells and has read all of the text; the model has a million parameters and has read half of it.
+# And the right plot: with your BPE the model has passed the table of pairs, if not by much. That table has a million cells and has read all of the text; the model has a million parameters and has read half of it.
+# (With bytes for tokens the table has 65,536 cells, and the model reads a fifth.)
 #
 # **The training text proves nothing.** A model is judged by text that it has never read; that is why the right plot is the one to look at. Here each token was seen once at most, so both would agree; with many epochs the left curve goes on falling while the
 # right one turns up.
@@ -1213,7 +1227,7 @@ print(f"the two curves differ by {sum(apart) / len(apart):.3f} nats on average, 
 # %% [markdown] tags=["zh"]
 # 两个程序，同一条曲线。有差别的地方，是 Trainer 慢了一步：它的 warm-up 从学习率 0 开始（第 4 节的虚线），所以第一次更新什么也没做，后面的都晚了一步。
 #
-# 再看右图：模型超过了 token 对频率表，虽然超得不多。那张表有一百万格，读过全部文本；模型有一百万个参数，只读了一半。
+# 再看右图：用你的 BPE，模型超过了二元频率表，虽然超得不多。那张表有一百万格，读过全部文本；模型有一百万个参数，只读了一半。（若以字节为 token，表只有 65,536 格，模型读到五分之一。）
 #
 # **训练文本上的数字证明不了什么。** 判断模型要用它从没读过的文本，所以该看的是右图。这里每个 token 至多见过一次，两者会一致；多训几个 epoch，左边的曲线还在下降，右边的已经掉头向上了。
 #
@@ -1272,14 +1286,14 @@ plt.tight_layout()
 plt.show()
 
 # %% [markdown] tags=["en"]
-# **Not the answer one expects.** At this size the four runs end close together, and the one with neither need not be the worst. Adam divides every gradient by its own average, so a gradient ten times as long makes a step that is hardly longer;
+# **Not the answer one expects.** At this size the four runs end close together, and the one with neither need not be the worst. Adam divides every gradient by the average size of its own, so a gradient ten times as long makes a step that is hardly longer;
 # what clipping protects is the *averages*, from one wild batch. Read the two plots together: where the loss has a peak, the norm has one, too, which is why the norm is logged at all. And one seed is one seed: change `torch.manual_seed(0)` before you believe in an order of the four.
 #
 # Warm-up and clipping are insurance. They cost next to nothing, and the runs that need them (deeper models, larger batches, weeks on a cluster) are not run twice to find out.
 
 
 # %% [markdown] tags=["zh"]
-# **答案和你预想的不一样。** 在这个规模上，四次训练的终点相差不大，两样都没有的那次也未必最差。Adam 会用每个梯度自己的滑动平均去除它，所以梯度长十倍，步子也长不了多少；
+# **答案和你预想的不一样。** 在这个规模上，四次训练的终点相差不大，两样都没有的那次也未必最差。Adam 会把每个梯度除以它自己平时的大小，所以梯度长十倍，步子也长不了多少；
 # 裁剪真正保护的是这些*滑动平均*，免得被一个反常的 batch 带偏。两张图要对着看：损失出现尖峰的地方，梯度范数也有尖峰，这正是要记录范数的原因。还有，一个随机种子只是一次抽样：在相信四者的排名之前，先改一改 `torch.manual_seed(0)`。
 #
 # warm-up 和裁剪是一份保险：几乎不花成本；而真正需要它们的训练（更深的模型、更大的 batch、在集群上跑几周），没有人会为了验证而跑两遍。
@@ -1288,19 +1302,23 @@ plt.show()
 # %% [markdown] tags=["en"]
 # ## 8. The leaderboard (optional)
 #
-# The same for everybody: **120,000 bytes** of text in a language that is made up anew for the class, and at most **100,000 parameters**. Your `leaderboard_train` is run by the grader, on one core, within a minute; what counts is the *weights* that it returns,
+# The same for everybody: **120,000 bytes** of text in a language that is made up anew for the class, and at most **100,000 parameters**. Your `leaderboard_train` is run by the grader on one core and has a minute; what counts is the *weights* that it returns,
 # on text of the same language that your code never saw: **bits per byte**, lower is better. Nothing else is left to your word. It costs and earns no points.
 #
-# Everything that a GPT-2 may be is allowed: its sizes (up to 256 positions, 32 layers, 8 heads), the schedule, the batches, how often the text is read. The cell has what the hidden test of problem 7 trains; it can be beaten.
+# Everything that a GPT-2 may be is allowed: its sizes (up to 256 positions, 32 layers, 8 heads), the schedule, the batches, how often the text is read. The reference enters with the model that the hidden test of problem 7 trains: `GPTConfig(128, 32, 1, 4, 64)` (32 positions, 1 layer, 4 heads, width 64),
+# 200 steps of 8 rows, a rate of 4e-3 falling to 4e-4 after 20 steps of warm-up. Begin there; it can be beaten. To try two versions against each other, any text will do whose bytes are below 128, such as
+# `torch.tensor(list("".join(training_documents).encode("ascii", "ignore")[:120_000]))`, with other bytes of it held out.
 
 
 # %% [markdown] tags=["zh"]
 # ## 8. 排行榜（选做）
 #
-# 规则人人相同：**120,000 字节**的文本，语言是为全班新造的；参数至多 **100,000** 个。评分器会在一个核上、一分钟之内运行你的 `leaderboard_train`；
+# 规则人人相同：**120,000 字节**的文本，语言是为全班新造的；参数至多 **100,000** 个。评分器用一个核运行你的 `leaderboard_train`，限时一分钟；
 # 算数的是它返回的*权重*，在你的代码从没见过的同一语言的文本上测**每字节比特数**，越低越好。除此之外你说什么都不算数。它不扣分也不加分。
 #
-# 凡是 GPT-2 可以变的都可以变：尺寸（至多 256 个位置、32 层、8 个头）、学习率曲线、batch、文本读几遍。参考解就是第 7 题的隐藏测试所训练的模型，它并不难超越。
+# 凡是 GPT-2 可以变的都可以变：尺寸（至多 256 个位置、32 层、8 个头）、学习率曲线、batch、文本读几遍。参考解交的就是第 7 题的隐藏测试所训练的模型：`GPTConfig(128, 32, 1, 4, 64)`（32 个位置、1 层、4 个头、宽度 64），训练 200 步，每步 8 行，
+# 学习率先用 20 步 warm-up 升到 4e-3，再降到 4e-4。不妨从它开始，它并不难超越。想比较自己的两个版本，随便找一段字节都小于 128 的文本即可，例如
+# `torch.tensor(list("".join(training_documents).encode("ascii", "ignore")[:120_000]))`，另留一段不参加训练，用来测。
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "leaderboard-solution", "cell_type": "code"}
@@ -1325,8 +1343,8 @@ def leaderboard_train(tokens: Tensor) -> GPT:
 # %% [markdown] tags=["en"]
 # ## Summary
 #
-# - A GPT is trained by foreseeing the next token: one shift, in one place. The loss is a length: bits per byte compare across tokenizers, and a table of pairs is the bar.
-# - It begins undecided (log V), with projections into the stream scaled by $1/\sqrt{2L}$.
+# - A GPT is trained by predicting the next token: one shift, in one place. The loss is a length: bits per byte compare across tokenizers, and a table of pairs is the bar.
+# - It begins undecided (about log V), with projections into the stream scaled by $1/\sqrt{2L}$.
 # - The rate rises and falls; step 0 is not wasted. Matrices decay, vectors do not.
 # - Every target counts the same, however the batch is cut. Clipping only ever shrinks.
 # - A checkpoint holds weights, optimiser, step, data and randomness: then resuming is exact, and the file holds data only.
@@ -1336,7 +1354,7 @@ def leaderboard_train(tokens: Tensor) -> GPT:
 #
 # 1. Your loop reads less than one epoch. What in the two plots of section 6 would tell you that the model has begun to learn the text by heart?
 # 2. Twice the batch, half the steps: the same tokens. Which of the two ends lower here, and why might a GPU cluster choose the other? (McCandlish et al. 2018 call the turning point the critical batch size.)
-# 3. A million parameters and half a million tokens: is the model too large or too small for its tokens? What do Hoffmann et al. 2022 (section 3) say of the ratio, and what does that mean for 124 million parameters?
+# 3. A million parameters and, with your BPE, half a million tokens: is the model too large or too small for its tokens? What do Hoffmann et al. 2022 (section 3) say of the ratio, and what does that mean for 124 million parameters?
 #
 # ## Further reading
 #
@@ -1353,8 +1371,8 @@ def leaderboard_train(tokens: Tensor) -> GPT:
 # %% [markdown] tags=["zh"]
 # ## 小结
 #
-# - 训练 GPT 就是预测下一个 token：只错开一位，只在一处。损失是一种长度：每字节比特数可以跨分词器比较，token 对频率表是及格线。
-# - 它从没有偏好的状态（log V）开始，写入残差流的投影按 $1/\sqrt{2L}$ 缩小。
+# - 训练 GPT 就是预测下一个 token：只错开一位，只在一处。损失是一种长度：每字节比特数可以跨分词器比较，二元频率表是及格线。
+# - 它从没有偏好的状态（约 log V）开始，写入残差流的投影按 $1/\sqrt{2L}$ 缩小。
 # - 学习率先升后降，第 0 步不浪费。矩阵衰减，向量不衰减。
 # - 无论 batch 怎么切，每个目标的分量都一样。裁剪只会缩小。
 # - 检查点包含权重、优化器、步数、数据位置和随机状态：这样恢复才一个比特都不差，而且文件里只有数据。
@@ -1364,7 +1382,7 @@ def leaderboard_train(tokens: Tensor) -> GPT:
 #
 # 1. 你的训练连一个 epoch 都没读完。第 6 节的两张图里，出现什么情况说明模型开始背书了？
 # 2. batch 加倍、步数减半，token 总数不变。在这里哪种最后的损失更低？GPU 集群为什么可能选另一种？（McCandlish 等 2018 把转折点称为临界 batch size。）
-# 3. 一百万参数，五十万 token：对这些 token 来说，模型是太大还是太小？Hoffmann 等 2022（第 3 节）说合适的比例是多少？对 1.24 亿参数又意味着什么？
+# 3. 一百万参数，五十万 token（用你的 BPE）：对这些 token 来说，模型是太大还是太小？Hoffmann 等 2022（第 3 节）说合适的比例是多少？对 1.24 亿参数又意味着什么？
 #
 # ## 延伸阅读
 #

@@ -127,3 +127,29 @@ def epochs(student: Any) -> None:
     other.load_state_dict(state)
     if not all(torch.equal(a, b) for a, b in zip(following, other.next_batch(), strict=True)):
         fail("After load_state_dict the next batch is another one.", "load_state_dict 之后，下一个 batch 不一样了。")
+
+
+@case("mlm", en="the second epoch is another one", zh="第二个 epoch 与第一个不同")
+def second_epoch(student: Any) -> None:
+    rows = torch.randperm(47 * 600)[: 24 * 30].view(24, 30) % 47 + 3
+    batches = student.MaskedBatches(rows, SPECIAL, MASK, VOCAB, 24, seed=1, p=0.5)
+    orders, masks = [], []
+    for _ in range(2):
+        inputs, labels = batches.next_batch()
+        original = torch.where(labels == -100, inputs, labels)
+        found = (rows[:, None] == original).all(-1)
+        if not found.any(1).all():
+            fail(
+                "Inputs and labels together should give each of the 24 rows back as it was.",
+                "输入和标签合起来，应当能还原 24 行中的每一行。",
+            )
+        order = found.int().argmax(1)  # where each row stands in the batch
+        orders.append(order)
+        masks.append((labels != -100)[order])
+    if torch.equal(*orders):
+        fail("Each epoch brings the rows in another order.", "每个 epoch 里，各行的顺序都应当不同。")
+    if torch.equal(*masks):
+        fail(
+            "Each time a row is read, its mask is drawn anew; in yours, every row has the same gaps in both epochs.",
+            "每次读到一行都要重抽掩码；你的两个 epoch 里，每一行的空位都一样。",
+        )

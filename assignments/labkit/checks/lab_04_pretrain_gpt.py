@@ -37,6 +37,37 @@ def parameters_by_hand(student: Any) -> None:
         )
 
 
+@case("gpt-model", en="the names of the parameters", zh="参数的名字")
+def names_of_gpt2(student: Any) -> None:
+    block = ["ln_1", "attn.c_attn", "attn.c_proj", "ln_2", "mlp.c_fc", "mlp.c_proj"]
+    modules = [f"h.{layer}.{name}" for layer in range(2) for name in block] + ["ln_f"]
+    wanted = {"wte.weight", "wpe.weight"} | {f"{name}.{kind}" for name in modules for kind in ("weight", "bias")}
+    found = set(student.GPT(student.GPTConfig(20, 8, 2, 3, 12)).state_dict())
+    if missing := sorted(wanted - found):
+        fail(f"state_dict() has no {missing[0]}, which GPT-2 has.", f"state_dict() 里没有 GPT-2 的 {missing[0]}。")
+    if extra := sorted(found - wanted):
+        fail(f"state_dict() has {extra[0]}, which GPT-2 has not.", f"state_dict() 里的 {extra[0]} 是 GPT-2 没有的。")
+
+
+@case("gpt-model", en="head 0 owns the first columns", zh="第 0 个头拥有最前面的几列")
+def head_0_owns_the_first_columns(student: Any) -> None:
+    attention = student.GPT(student.GPTConfig(20, 8, 1, 3, 12)).h[0].attn
+    x = torch.randn(1, 5, 12)
+    with torch.no_grad():
+        attention.c_attn.weight.normal_(std=0.3)
+        attention.c_proj.weight.copy_(torch.eye(12))  # what the heads give is seen as it is
+        before = attention(x)
+        attention.c_attn.weight[12:16] += 1.0  # the keys of head 0, as D = 12 / 3 = 4
+        changed = (attention(x) - before).abs().amax((0, 1)) > 1e-6
+    if changed.tolist() != 4 * [True] + 8 * [False]:
+        fail(
+            "d = 12, 3 heads: other keys for head 0 (columns 12 to 15 of c_attn's output) should change columns 0 to 3 "
+            f"of what the heads give; in yours, they change {changed.nonzero().flatten().tolist()}.",
+            "d = 12、3 个头：换掉第 0 个头的 key（c_attn 输出的第 12 到 15 列），各头的结果应当只有第 0 到 3 列变化；"
+            f"你的变化在 {changed.nonzero().flatten().tolist()}。",
+        )
+
+
 @case("gpt-model", en="a token sees the past only", zh="一个 token 只能看到过去")
 def past_only(student: Any) -> None:
     model = student.GPT(student.GPTConfig(20, 8, 2, 3, 12))
@@ -75,7 +106,7 @@ def undecided_at_first(student: Any) -> None:
 
 
 class Counter(nn.Module):
-    """A "model" that foresees the next number: after 3 comes 4. In train mode it stutters."""
+    """A "model" that predicts the next number: after 3 comes 4. In train mode it stutters."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -102,6 +133,20 @@ def goes_on_counting(student: Any) -> None:
         )
     if not model.training:
         fail("The model was in train mode before, and should be again.", "模型原本在训练模式，之后应当恢复。")
+
+
+@case("gpt-model", en="draws of its own", zh="自己的随机数")
+def draws_of_its_own(student: Any) -> None:
+    model = pairs_model(7).eval()
+    ids, before = torch.zeros(20, 1, dtype=torch.int64), torch.get_rng_state()
+    draws = [student.generate(model, ids, 5, 4, seed=seed) for seed in (3, 3, 4)]
+    if not torch.equal(draws[0], draws[1]) or torch.equal(draws[0], draws[2]):
+        fail("The same seed gives the same text, another seed another one.", "种子相同，文本相同；种子不同，文本不同。")
+    if not torch.equal(torch.get_rng_state(), before):
+        fail(
+            "generate has moved PyTorch's global random generator, which training draws from.",
+            "generate 动了 PyTorch 的全局随机数发生器，而训练要从那里取随机数。",
+        )
 
 
 # ---- gpt-loop -------------------------------------------------------------------------------------------
@@ -131,6 +176,24 @@ def loss_of_ignorance(student: Any) -> None:
             f"With the second row ignored the loss is still 2.079, not {loss:.3f}.",
             f"忽略第二行后，损失仍是 2.079，而不是 {loss:.3f}。",
         )
+
+
+@case(
+    "gpt-loop",
+    en="the loss of a model that knows all, and where nothing counts",
+    zh="全知模型的损失，以及没有有效目标时",
+)
+def loss_of_knowledge(student: Any) -> None:
+    targets = torch.tensor([[5, 1, 4, 2]])
+    loss = float(student.cross_entropy(20.0 * nn.functional.one_hot(targets, 8).float(), targets))
+    if not loss < 1e-4:
+        fail(
+            f"Large logits at the targets give a loss of nearly 0; yours is {loss:.3f}. Is anything shifted here?",
+            f"目标处的 logit 很大，损失应接近 0；你的是 {loss:.3f}。这里是不是又错开了一位？",
+        )
+    loss = float(student.cross_entropy(torch.randn(1, 4, 8), torch.full((1, 4), -100)))
+    if loss != 0:
+        fail(f"Where no target counts the loss is 0, not {loss}.", f"没有任何有效目标时损失是 0，而不是 {loss}。")
 
 
 @case("gpt-loop", en="256 equally likely bytes are 8 bits", zh="256 个等可能的字节就是 8 比特")
@@ -188,6 +251,24 @@ def in_two_parts(student: Any) -> None:
         )
 
 
+@case("gpt-loop", en="old gradients go, new ones stay", zh="旧梯度清掉，新梯度留着")
+def gradients_of_one_update(student: Any) -> None:
+    linear = nn.Linear(6, 7)
+    model = nn.Sequential(nn.Embedding(7, 6), linear)
+    batch = [(torch.randint(0, 7, (2, 4)), torch.randint(0, 7, (2, 4)))]
+    found = []
+    for _ in range(2):
+        student.train_step(model, torch.optim.SGD(model.parameters(), lr=0.0), batch, 0.0, math.inf)
+        if linear.weight.grad is None:
+            fail("After train_step its gradients should still be there.", "train_step 之后，这次更新的梯度应当还在。")
+        found.append(linear.weight.grad.clone())
+    if not close(found[1], found[0]):
+        fail(
+            "Two updates with rate 0 have the same gradient; your second one still has the first in it.",
+            "两次学习率为 0 的更新，梯度应当相同；你的第二次里还留着第一次的。",
+        )
+
+
 @case("gpt-loop", en="small gradients stay as they are", zh="小梯度保持原样")
 def small_gradients_stay(student: Any) -> None:
     model = nn.Linear(2, 1, bias=False)
@@ -199,6 +280,38 @@ def small_gradients_stay(student: Any) -> None:
                 f"The gradient (3, 4) has norm 5; with max_norm={max_norm:g} it becomes {tuple(expected[0])}.",
                 f"梯度 (3, 4) 的范数是 5；max_norm={max_norm:g} 时应变为 {tuple(expected[0])}。",
             )
+
+
+class Counted:
+    """Batches that count how often they are asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def next_batch(self) -> tuple[Tensor, Tensor]:
+        self.asked += 1
+        return torch.zeros(1, 2, dtype=torch.int64), torch.ones(1, 2, dtype=torch.int64)
+
+
+@case("gpt-loop", en="updates 1 and 2 of four, three batches each", zh="四次更新里的第 1、2 次，每次三个 batch")
+def part_of_a_run(student: Any) -> None:
+    model, batches, rows = pairs_model(7), Counted(), []
+    config = student.TrainConfig(steps=4, max_lr=0.1, min_lr=0.01, warmup=1, accumulation=3)
+    parts = (model, torch.optim.SGD(model.parameters(), lr=0.0), batches, config)
+    losses = student.train(*parts, start=1, stop=3, after_step=lambda *row: rows.append(row))
+    if len(losses) != 2 or batches.asked != 6:
+        fail(
+            f"start=1, stop=3, accumulation=3: 2 updates from 6 batches; yours: {len(losses)} from {batches.asked}.",
+            f"start=1、stop=3、accumulation=3：6 个 batch，2 次更新；你是 {batches.asked} 个 batch，{len(losses)} 次。",
+        )
+    if [row[0] for row in rows] != [1, 2]:
+        fail("after_step is called after updates 1 and 2.", "after_step 应在第 1、2 次更新之后各调用一次。")
+    wanted = [student.lr_schedule(step, 0.1, 1, 4, 0.01) for step in (1, 2)]
+    if not close(torch.tensor([row[3] for row in rows]), torch.tensor(wanted)):
+        fail(
+            "The rates of a part are those of the whole run: of its steps 1 and 2, with config.steps as the end.",
+            "只跑一段时，学习率仍是整个训练的：第 1、2 步的，并以 config.steps 为终点。",
+        )
 
 
 @case("gpt-loop", en="stop, save, go on", zh="停下、存盘、接着跑")
@@ -224,8 +337,11 @@ def stop_save_go_on(student: Any) -> None:
             f"做完 3 次更新，load_checkpoint 应返回 3，而不是 {start!r}。",
         )
     resumed = student.train(*again, config, start=start)
-    if resumed != losses[3:]:
-        fail(
-            f"The losses after resuming should be the same to the bit: {losses[3]!r} first, not {resumed[0]!r}.",
-            f"恢复之后的损失应当逐比特相同：第一个是 {losses[3]!r}，而不是 {resumed[0]!r}。",
-        )
+    for step, (loss, wanted) in enumerate(zip(resumed, losses[3:], strict=True), start=3):
+        if loss != wanted:
+            fail(
+                f"The losses after resuming should be the same to the bit; that of step {step} is {loss:.6f}, not "
+                f"{wanted:.6f} (they differ by {abs(loss - wanted):.0e}).",
+                f"恢复之后的损失应当逐比特相同；第 {step} 步应为 {wanted:.6f}，你的是 {loss:.6f}"
+                f"（相差 {abs(loss - wanted):.0e}）。",
+            )

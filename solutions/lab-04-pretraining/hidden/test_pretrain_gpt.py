@@ -8,6 +8,7 @@ relative) is not used, the comment beside it says what was measured.
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -138,8 +139,8 @@ def test_a_new_model_begins_as_gpt2_does(student, rng):
     points=2,
     hint={
         "en": "What generate writes is wrong. At temperature 0 it is the likeliest token each time, after the last `context` tokens only; else a draw from "
-        "softmax(logits / temperature). Dropout is for training: in which mode is the model meanwhile, and in which afterwards?",
-        "zh": "generate 写出来的不对。温度为 0 时，每次取最可能的 token，而且只看最后 `context` 个；否则从 softmax(logits / temperature) 中抽样。"
+        "softmax(logits / temperature), from a generator of its own. Dropout is for training: in which mode is the model meanwhile, and in which afterwards?",
+        "zh": "generate 写出来的不对。温度为 0 时，每次取最可能的 token，而且只看最后 `context` 个；否则从 softmax(logits / temperature) 中抽样，随机数取自它自己的发生器。"
         "dropout 是训练时用的：生成时模型处在什么模式，之后又是什么模式？",
     },
 )
@@ -263,7 +264,7 @@ def test_the_loss_of_shifted_targets(student, rng):
     "gpt-loop",
     points=1,
     hint={
-        "en": "bits_per_byte is wrong: bits, not nats; all foreseen tokens together, for each byte of the text and not for each token; in eval mode, and "
+        "en": "bits_per_byte is wrong: bits, not nats; all predicted tokens together, for each byte of the text and not for each token; in eval mode, and "
         "afterwards in the mode before.",
         "zh": "bits_per_byte 不对：单位是比特而不是 nat；是所有被预测 token 的总和除以文本的字节数，而不是除以 token 数；在 eval 模式下计算，之后恢复原来的模式。",
     },
@@ -352,8 +353,8 @@ def _sum(tensors: list[Tensor]) -> float:
     tolerance=1e-4,
     hint={
         "en": "Several ragged micro-batches do not make the update of one batch of them all. Is every target that counts worth the same? Are the gradients of "
-        "the update before gone? Does every group have the rate of THIS update? Is the model in train mode?",
-        "zh": "几个大小不一的 micro-batch，没有得到与合成一个大 batch 相同的更新。每个有效目标的分量一样吗？上一次更新的梯度清掉了吗？每个参数组用的都是*这一次*的学习率吗？模型在训练模式吗？",
+        "the update before gone? Does every group have the rate of THIS update? Is the model in train mode? Is the loss that before the update?",
+        "zh": "几个大小不一的 micro-batch，没有得到与合成一个大 batch 相同的更新。每个有效目标的分量一样吗？上一次更新的梯度清掉了吗？每个参数组用的都是*这一次*的学习率吗？模型在训练模式吗？返回的是更新之前的损失吗？",
     },
 )
 def test_accumulation_is_the_full_batch(student, rng):
@@ -456,8 +457,9 @@ def run_here(model: nn.Module, batches: Handle) -> Tensor:
     points=2,
     hint={
         "en": "A run that stops, is saved, and goes on in new objects should end with the very weights of a run that never stopped. What else moves on during a "
-        "run: the optimiser's averages, the place in the data, the random generator of dropout, the step that sets the rate?",
-        "zh": "中途停下、存盘、再用新建的对象接着跑，最后的权重应与从未中断的那次一个比特都不差。训练过程中还有什么在变：优化器的动量、数据读到哪里、dropout 的随机数、决定学习率的步数？",
+        "run: the optimiser's averages, the place in the data, the random generator of dropout, the step that sets the rate? And "
+        "if the machine dies while a checkpoint is written, is the one before still whole?",
+        "zh": "中途停下、存盘、再用新建的对象接着跑，最后的权重应与从未中断的那次一个比特都不差。训练过程中还有什么在变：优化器的动量、数据读到哪里、dropout 的随机数、决定学习率的步数？还有，写检查点写到一半断电，上一个检查点还完好吗？",
     },
 )
 def test_a_resumed_run_is_the_same_to_the_bit(student, rng):
@@ -472,10 +474,20 @@ def test_a_resumed_run_is_the_same_to_the_bit(student, rng):
     # Nine updates in float32: the reference is within 2e-6.
     expect.close(torch.tensor(losses), expected[:, 0], what="the losses of a run of 9 updates", atol=1e-4)
     *rows, _ = after_step()  # of the calls before this one
-    expect.equal([len(row) for row in rows], 9 * [4], what="how many values after_step is given after each update")
+    expect.equal([len(row) for row in rows], 9 * [4], what="the number of values that after_step is given")
     logged = torch.cat([torch.arange(9.0).unsqueeze(1), expected], dim=1)
     found = torch.tensor(rows, dtype=torch.float64)
     expect.close(found, logged, what="what after_step is given in a run of 9 updates", atol=1e-4)
+
+    # A save that dies half way, here because a generator cannot be pickled, must leave the file before it as it was.
+    unwritable = student.new("builtins:eval", "lambda: {'weight': (0 for _ in ())}")
+    student.save_checkpoint(place, *parts[:3], 9)
+    with suppress(StudentError):
+        student.save_checkpoint(place, student.new("types:SimpleNamespace", state_dict=unwritable), *parts[1:3], 9)
+    try:
+        kept = student.load_checkpoint(place, *parts[:3]) is not None
+    except StudentError:
+        kept = False  # told at the end: that a run is resumed right comes first
 
     def parts_of_a_run(seed: int) -> tuple[Handle, Handle, Handle]:
         """A model, its optimiser and its data, as at the start of a run."""
@@ -496,6 +508,7 @@ def test_a_resumed_run_is_the_same_to_the_bit(student, rng):
     resumed, straight = second[0].state_dict(), whole[0].state_dict()
     for name, value in straight.items():
         expect.equal(resumed[name], value, what=f"{name} at the end of a resumed run")
+    expect.that(kept, "after a save that failed half way, the checkpoint before it can no longer be loaded")
     harmful = {"model": student.new("functools:partial", student.new("operator:methodcaller", "clear"))}
     student.new("torch:save", harmful, place)
     try:
@@ -575,7 +588,7 @@ def bits_by_model(state: Any, sizes: dict[str, int], text: bytes) -> float:
     hint={
         "en": "A GPT trained by your code on a small language does not beat a table of pairs of letters on text that it has not seen. Is its loss implausibly "
         "low (does it see the answer)? Does it fall at all? Which part of the loop could hold it up?",
-        "zh": "用你的代码在一种小语言上训练的 GPT，在没见过的文本上还不如一张字母对频率表。损失低得离谱吗（它是不是看到了答案）？损失下降了吗？是循环的哪一部分拖了后腿？",
+        "zh": "用你的代码在一种小语言上训练的 GPT，在没见过的文本上还不如一张二元（bigram）频率表。损失低得离谱吗（它是不是看到了答案）？损失下降了吗？是循环的哪一部分拖了后腿？",
     },
 )
 def test_a_trained_gpt_beats_pairs_of_letters(student, rng):

@@ -3,7 +3,7 @@
 NOTEBOOK = "pretrain_bert"
 HINT = {
     "en": "In every epoch a row has the same gaps. When is the mask drawn: when the data is made, or when a row is read?",
-    "zh": "每个 epoch 里，同一行的空格都一样。掩码是造数据时抽的，还是读到这一行时才抽的？",
+    "zh": "每个 epoch 里，同一行的空位都一样。掩码是造数据时抽的，还是读到这一行时才抽的？",
 }
 FAILS = [
     "test_each_epoch_masks_every_row_anew",

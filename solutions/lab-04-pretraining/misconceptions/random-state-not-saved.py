@@ -15,7 +15,8 @@ def save_checkpoint(path, model, optimizer, batches, step):
         "batches": batches.state_dict(),
         "step": step,
     }
-    torch.save(state, path)
+    torch.save(state, f"{path}.part")
+    os.replace(f"{path}.part", path)
 
 
 def load_checkpoint(path, model, optimizer, batches):

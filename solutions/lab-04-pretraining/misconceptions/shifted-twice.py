@@ -2,7 +2,7 @@
 
 NOTEBOOK = "pretrain_gpt"
 HINT = {
-    "en": "Data and loss both shift: your model learns to foresee the token after the next.",
+    "en": "Data and loss both shift: your model learns to predict the token after the next.",
     "zh": "数据里错开了一位，损失里又错开一位：你的模型学的是预测下下个 token。",
 }
 FAILS = [
