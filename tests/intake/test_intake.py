@@ -112,7 +112,9 @@ def test_one_bad_notebook_makes_the_folder_unreadable(tmp_path: Path) -> None:
 
 def test_a_file_is_refused_for_a_lab_with_several_notebooks(tmp_path: Path) -> None:
     (tmp_path / "a.ipynb").write_bytes(USUAL)
-    assert "this lab has 2 notebooks: submit the folder that holds them" in reason(read_submission(tmp_path / "a.ipynb", ["a", "b"]))
+    assert "this lab has 2 notebooks: submit the folder that holds them" in reason(
+        read_submission(tmp_path / "a.ipynb", ["a", "b"])
+    )
 
 
 REFUSED = {
