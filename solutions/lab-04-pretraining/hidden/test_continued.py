@@ -2,7 +2,7 @@
 counts; none comes from the solution.
 
 The models are tables of pairs of tokens, made of PyTorch's own parts; the two "languages" of the last test share a part of their tokens
-and are drawn anew from `rng`. Tolerances were measured under 4 secrets, with 1 thread; where the default of `expect.close` (1e-5
+and are drawn anew from `rng`. Tolerances were measured under ten secrets, with 1 and 2 threads; where the default of `expect.close` (1e-5
 absolute plus 1e-5 relative) is not used, the comment beside it says what was measured.
 """
 
