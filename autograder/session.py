@@ -17,6 +17,7 @@ from autograder.worker import wire
 
 MAX_RECEIVED = 1 << 30  # bytes of all replies of one submission
 LOAD_ATTEMPTS = 4  # a cell that ends the process while loading is left out in the next attempt
+GONE = Message("the process had ended before", "进程此前已经结束")
 MEMORY = Message("the memory limit was reached", "达到了内存上限")
 
 
@@ -88,7 +89,7 @@ class Session:
         Raises StudentError for an exception of the student's code, Ended when the sandbox had to be ended.
         """
         if self._open is None:
-            raise Ended("crashed", Message("the process had ended before", "进程此前已经结束"))
+            raise Ended("crashed", GONE)
         tree, blob = wire.pack(([*args], kwargs), _refer)
         reply, answer = self._exchange(op, tree, blob)
         if reply.error is not None:
@@ -168,7 +169,7 @@ class Session:
     def _exchange(self, op: str, args: Any, blob: bytes = b"") -> tuple[wire.Reply, bytearray]:
         """Sends one request and waits for its reply, within the test's and the submission's time."""
         if self._child is None:
-            raise Ended("crashed", Message("the process had ended before", "进程此前已经结束"))
+            raise Ended("crashed", GONE)
         channel = self._child.channel
         request = wire.Request(id=secrets.randbits(63) | 1, op=op, args=args)
         started = time.monotonic()

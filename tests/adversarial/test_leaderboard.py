@@ -11,9 +11,11 @@ from autograder.report import Entry
 pytestmark = pytest.mark.slow
 
 HONEST = """
-def leaderboard_train(tokens, **sizes):
-    sizes = {"vocab_size": 128, "n_positions": 16, "n_layers": 1, "n_heads": 2, "d_model": 8, **sizes}
-    return GPT(GPTConfig(**sizes))
+import math, types
+SIZES = {"vocab_size": 128, "n_positions": 16, "n_layers": 1, "n_heads": 2, "d_model": 8}
+def leaderboard_train(tokens):
+    return GPT(GPTConfig(**SIZES))
+honest = leaderboard_train
 """
 UNTRAINED = 7.0  # bits for each of 128 bytes, about
 
@@ -60,9 +62,6 @@ def test_claims_are_checked(grader, claim, reason):
     entry = enter(
         grader,
         f"""
-import math, types
-SIZES = dict(vocab_size=128, n_positions=16, n_layers=1, n_heads=2, d_model=8)
-honest = leaderboard_train
 def leaderboard_train(tokens):
     gpt = honest(tokens)
     {claim}
@@ -78,7 +77,6 @@ def test_code_does_not_travel_with_the_weights(grader):
     entry = enter(
         grader,
         """
-honest = leaderboard_train
 class Liar(GPT):
     def forward(self, ids):
         return F.one_hot(ids.roll(-1, 1), 128).float() * 100
