@@ -16,14 +16,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from autograder.errors import GraderError, UserError
 from autograder.gradebook import commands
+from autograder.grading.secret import local_secret
 from autograder.lab import REPOSITORY, Lab, solutions_folder
 from autograder.sandbox import choose
-from autograder.secret import local_secret
 
 if TYPE_CHECKING:
-    from autograder.mutate import Verdict
-    from autograder.suite import TestResult
-    from autograder.validate import Finding
+    from autograder.authoring.mutate import Verdict
+    from autograder.authoring.validate import Finding
+    from autograder.grading.suite import TestResult
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -65,7 +65,7 @@ def build(
     check: Annotated[bool, typer.Option("--check", help="Change nothing; fail when something differs.")] = False,
 ) -> None:
     """Make the notebooks of assignments/ from the sources in solutions/."""
-    from autograder.build import build as build_labs
+    from autograder.authoring.build import build as build_labs
 
     chosen = [Lab.find(name) for name in labs] if labs else Lab.all()
     written = build_labs(chosen, REPOSITORY / "assignments", check=check)
@@ -95,8 +95,8 @@ def grade(
         raise UserError(f"{known.id} has {len(known.notebooks)} notebooks: give the folder that holds them")
     with _progress() as progress:
         task = progress.add_task("preparing the sandbox and the tests", total=None)
-        from autograder.grade import Grader
-        from autograder.report import table
+        from autograder.grading.grader import Grader
+        from autograder.grading.report import table
 
         with Grader(known, local_secret(solutions_folder()), sandbox) as grader:
 
@@ -121,7 +121,7 @@ def validate(
     known = Lab.find(lab)
     with _progress() as progress:
         task = progress.add_task("preparing the sandbox and the tests", total=None)
-        from autograder import validate as validation
+        from autograder.authoring import validate as validation
 
         def done(finding: Finding) -> None:
             for fault in finding.faults:
@@ -151,7 +151,7 @@ def mutate(
     known = Lab.find(lab)
     with _progress() as progress:
         task = progress.add_task("making the mutants", total=None)
-        from autograder import mutate as mutation
+        from autograder.authoring import mutate as mutation
 
         drawn = mutation.sample(known, count, seed)
         for entry in drawn.stale:

@@ -11,6 +11,7 @@ import hashlib
 import logging
 import re
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +22,25 @@ from nbgrader import preprocessors as nbgrader_preprocessors
 from nbgrader.nbgraderformat import SchemaTooNewError, SchemaTooOldError, ValidationError
 
 from autograder.errors import UserError
-from autograder.program import ReleaseCell
 
 if TYPE_CHECKING:
     from autograder.lab import Lab
 
 LANGUAGES = ("en", "zh")
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseCell:
+    """One code cell of the released notebook.
+
+    `source` is what students get. `solution`: the student fills it in. `export`: grading runs it.
+    """
+
+    source: str
+    grade_id: str | None
+    solution: bool
+    export: bool
+
 
 # nbgrader.converters.GenerateAssignment in its own order, without the steps that need a course folder or a
 # database (IncludeHeaderFooter, InstantiateTests, SaveCells).

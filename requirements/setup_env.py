@@ -69,7 +69,7 @@ def main(arguments: list[str]) -> None:
 
 def ensure_lab_exists(lab: str) -> None:
     """Say so before anything is installed when there is no such lab; labkit's own modules need no package."""
-    call = [find_python(), "-S", "-m", "labkit.workspace", lab.replace("lab-", "", 1)]
+    call = [find_python(), "-S", "-m", "launcher.workspace", lab.replace("lab-", "", 1)]
     if subprocess.run(call, cwd=ROOT / "assignments").returncode:
         sys.exit(2)
 

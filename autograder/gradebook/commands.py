@@ -87,9 +87,9 @@ def grade_all(
     sandbox: choose.Option = choose.DEFAULT,
 ) -> None:
     """Grade the new submissions of a lab into the gradebook. Exits with 3 when the grader failed on any."""
-    from autograder.grade import Grader
     from autograder.gradebook import grading
     from autograder.gradebook.cohort import Cohort
+    from autograder.grading.grader import Grader
 
     found, opened = Lab.find(lab), Cohort.open(COHORTS / cohort)
     grading.released_points(opened, found)

@@ -19,7 +19,7 @@ from autograder.gradebook import reports
 from autograder.gradebook.cohort import Cohort, failure
 from autograder.gradebook.grading import submission_digest
 from autograder.gradebook.submitted import SECRET, TIMESTAMP, submission_secret
-from autograder.report import Report, outcome_word
+from autograder.grading.report import Report, outcome_word
 
 if TYPE_CHECKING:
     from autograder.lab import Lab

@@ -19,15 +19,15 @@ from autograder.errors import UserError
 from autograder.gradebook import reports
 from autograder.gradebook.cohort import Cohort, failure
 from autograder.gradebook.submitted import TIMESTAMP, digest, submitted_at
-from autograder.intake import MAX_FILE
-from autograder.report import Report
+from autograder.grading.intake import MAX_FILE
+from autograder.grading.report import Report
 
 if TYPE_CHECKING:
     from autograder.lab import Lab
 
 
 class Grader(Protocol):
-    """What grades a submission: autograder.grade.Grader."""
+    """What grades a submission: autograder.grading.grader.Grader."""
 
     def grade(self, submission: Path, lang: str = "en") -> Report:
         """The report on the submission in a folder or file."""

@@ -11,8 +11,8 @@ import nbformat
 from nbformat import NotebookNode
 
 from autograder import source
-from autograder.intake import SubmittedCell, Unreadable, read_submission
-from autograder.program import program
+from autograder.grading.intake import SubmittedCell, Unreadable, read_submission
+from autograder.grading.program import program
 
 
 def readable(release: NotebookNode, submitted: Path, name: str) -> NotebookNode:

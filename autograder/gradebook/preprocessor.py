@@ -14,8 +14,8 @@ from traitlets import Unicode
 
 from autograder.gradebook import grading, notebook, reports
 from autograder.gradebook.cohort import Cohort
+from autograder.grading.report import ProblemReport, Report, outcome_word
 from autograder.lab import Lab
-from autograder.report import ProblemReport, Report, outcome_word
 from autograder.sandbox import choose
 
 Processed = tuple[NotebookNode, dict[str, Any]]
@@ -72,7 +72,7 @@ def _report(cohort: Cohort, lab: Lab, student: str) -> Report:
     state = grading.submission_digest(cohort, lab, student)
     if kept := reports.load_current(cohort, student, lab.id, state):
         return kept
-    from autograder.grade import Grader  # starts a sandbox: only when there is something to grade
+    from autograder.grading.grader import Grader  # starts a sandbox: only when there is something to grade
 
     # nbgrader and formgrader pass no option on.
     with Grader(lab, cohort.secret, os.environ.get(choose.VARIABLE, choose.DEFAULT)) as grader:

@@ -8,8 +8,8 @@ from autograder.errors import UserError
 from autograder.gradebook import reports
 from autograder.gradebook.cohort import Cohort
 from autograder.gradebook.feedback import graded_students
+from autograder.grading.report import Entry
 from autograder.lab import Lab
-from autograder.report import Entry
 
 
 @dataclass(frozen=True)

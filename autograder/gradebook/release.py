@@ -11,7 +11,8 @@ import nbformat
 from nbgrader.api import MissingEntry
 from nbgrader.utils import temp_attrs
 
-from autograder import build, source
+from autograder import source
+from autograder.authoring import build
 from autograder.errors import UserError
 from autograder.gradebook.cohort import Cohort, failure
 from autograder.gradebook.submitted import submitted_at

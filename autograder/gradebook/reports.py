@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from autograder.gradebook.cohort import Cohort
-from autograder.report import ProblemReport, Report, SubmissionStatus
+from autograder.grading.report import ProblemReport, Report, SubmissionStatus
 
 
 def path(cohort: Cohort, student: str, lab_id: str) -> Path:

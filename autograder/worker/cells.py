@@ -103,7 +103,7 @@ def load(
     skip: Mapping[str, str],
     tell: Callable[[int], None],
 ) -> Loaded:
-    """Runs a program (autograder/program.py) in a new module, which becomes `__main__`.
+    """Runs a program (autograder/grading/program.py) in a new module, which becomes `__main__`.
 
     Release and solution cells run whole, added cells as far as they are needed (slicing.py). A cell stops at
     what it raises, be it SystemExit; the next one runs.

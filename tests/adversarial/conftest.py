@@ -18,14 +18,14 @@ import nbformat
 import pytest
 
 from autograder import source
-from autograder.grade import Grader
-from autograder.intake import SubmittedCell
+from autograder.grading.grader import Grader
+from autograder.grading.intake import SubmittedCell
+from autograder.grading.report import Report
+from autograder.grading.session import Session
 from autograder.lab import Lab
-from autograder.report import Report
 from autograder.sandbox import choose
 from autograder.sandbox.bubblewrap import Bubblewrap
 from autograder.sandbox.docker import Docker
-from autograder.session import Session
 
 SECRET = b"the cohort's own secret, 32 long"
 MINI = Path(__file__).parent.parent / "labs" / "lab-90-mini"

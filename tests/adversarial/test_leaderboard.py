@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from autograder.grade import Grader
+from autograder.grading.grader import Grader
+from autograder.grading.report import Entry
 from autograder.lab import Lab
-from autograder.report import Entry
 
 pytestmark = pytest.mark.slow
 

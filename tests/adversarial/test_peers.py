@@ -13,7 +13,7 @@ import nbformat
 import pytest
 
 from autograder import source
-from autograder.grade import Grader
+from autograder.grading.grader import Grader
 from autograder.lab import REPOSITORY, Lab
 from autograder.sandbox import choose
 

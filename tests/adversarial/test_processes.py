@@ -224,10 +224,10 @@ def test_when_the_grader_is_killed_everything_ends(bubblewrap):
     script = f"""
         import nbformat, sys
         from pathlib import Path
-        from autograder.grade import Grader
-        from autograder.intake import SubmittedCell
+        from autograder.grading.grader import Grader
+        from autograder.grading.intake import SubmittedCell
         from autograder.lab import Lab
-        from autograder.session import Session
+        from autograder.grading.session import Session
         with Grader(Lab.load(Path({str(MINI)!r})), b"x" * 32) as grader:
             text = "import os\\ndef loop():\\n    os.fork()\\n    while True: pass"
             cell = SubmittedCell(text, "softmax-solution", True, 1)

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from labkit.container import SERVICES, checkout_id
-from labkit.engine import registry
-from labkit.workspace import Workspace
+from launcher.container import SERVICES, checkout_id
+from launcher.engine import registry
+from launcher.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDENT = 1000  # whose the work is, where root runs these tests
@@ -44,7 +44,7 @@ def program(checkout: Path, *arguments: str) -> dict:
     """`lab` of a checkout, asked for containers, as arguments of subprocess."""
     environment = {**os.environ, "PYTHONPATH": str(checkout / "assignments"), "COLUMNS": "300"}
     environment |= {"LAB_RUNTIME": "container", "VARIANT": "cpu", "LLM101_LANG": "en"}
-    command = [sys.executable, "-m", "labkit.cli", *arguments]
+    command = [sys.executable, "-m", "launcher.cli", *arguments]
     return {"args": command, "env": environment, "text": True, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 
 

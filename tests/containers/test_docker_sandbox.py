@@ -17,14 +17,14 @@ import pytest
 
 from autograder import source
 from autograder.errors import GraderError
-from autograder.grade import Grader
-from autograder.intake import SubmittedCell
+from autograder.grading.grader import Grader
+from autograder.grading.intake import SubmittedCell
+from autograder.grading.report import Report
+from autograder.grading.session import Session
 from autograder.lab import Lab
-from autograder.report import Report
 from autograder.sandbox import Limits, choose
 from autograder.sandbox import docker as docker_sandbox
 from autograder.sandbox.docker import DEADLINE, OWNER, Docker, Pump
-from autograder.session import Session
 
 MINI = Path(__file__).parent.parent / "labs" / "lab-90-mini"
 SECRET = b"a secret of thirty-two bytes ..."
@@ -133,11 +133,11 @@ def test_what_killed_graders_left_is_removed_and_what_others_use_is_not(client, 
 KILLED = f"""
 import sys
 from pathlib import Path
-from autograder.grade import Grader
-from autograder.intake import SubmittedCell
+from autograder.grading.grader import Grader
+from autograder.grading.intake import SubmittedCell
 from autograder.lab import Lab
 from autograder.sandbox import choose
-from autograder.session import Session
+from autograder.grading.session import Session
 
 choose.IMAGE = sys.argv[1]
 with Grader(Lab.load(Path({str(MINI)!r})), b"x" * 32, "docker") as grader:

@@ -10,8 +10,8 @@ import pytest
 from autograder.gradebook import cohort as cohorts
 from autograder.gradebook import release as releasing
 from autograder.gradebook.cohort import Cohort
+from autograder.grading.report import ProblemReport, Report, SubmissionStatus, TestReport
 from autograder.lab import Lab
-from autograder.report import ProblemReport, Report, SubmissionStatus, TestReport
 
 SAMPLE = Path(__file__).parent.parent / "notebooks" / "lab-99-double"
 HOSTILE_MESSAGE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -19,7 +19,7 @@ HOSTILE_MESSAGE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 
 @dataclass
 class GraderDouble:
-    """Stands for autograder.grade.Grader: the scores are given, nothing runs."""
+    """Stands for autograder.grading.grader.Grader: the scores are given, nothing runs."""
 
     scores: dict[str, float] = field(default_factory=lambda: {"double": 20.0, "triple": 40.0})
     graded: list[Path] = field(default_factory=list)

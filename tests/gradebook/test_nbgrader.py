@@ -106,7 +106,7 @@ def test_the_button_in_formgrader_grades_what_is_not_graded_yet(released, lab, h
         def __exit__(self, *_):
             pass
 
-    monkeypatch.setitem(sys.modules, "autograder.grade", types.SimpleNamespace(Grader=OpenedDouble))
+    monkeypatch.setitem(sys.modules, "autograder.grading.grader", types.SimpleNamespace(Grader=OpenedDouble))
     hand_in("ann")
     releasing.collect(released, lab)
     result = Cohort.open(released.folder).api.autograde(lab.id, "ann")  # what its handler calls

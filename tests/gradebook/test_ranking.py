@@ -4,7 +4,7 @@ from autograder.errors import UserError
 from autograder.gradebook import feedback, grading, reports
 from autograder.gradebook import release as releasing
 from autograder.gradebook.ranking import ranking
-from autograder.report import Entry
+from autograder.grading.report import Entry
 
 UNIT = {"en": "bits per byte", "zh": "每字节比特数"}
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_two_students_are_graded_in_the_sandbox(released, lab, hand_in):
-    from autograder.grade import Grader
+    from autograder.grading.grader import Grader
 
     half = source.release(lab, "double")
     half.cells[2].source = "def double(x):\n    return 2 * abs(x)"

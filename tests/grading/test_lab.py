@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from autograder.errors import UserError
+from autograder.grading.misconception import Misconception
 from autograder.lab import Lab
-from autograder.misconception import Misconception
 
 MINI = Path(__file__).parent.parent / "labs" / "lab-90-mini"
 

@@ -8,16 +8,16 @@ import nbformat
 import pytest
 
 from autograder import source
+from autograder.authoring.mutate import sample
 from autograder.errors import UserError
-from autograder.grade import Grader
+from autograder.grading.grader import Grader
+from autograder.grading.report import Entry, Report
 from autograder.lab import Lab
-from autograder.mutate import sample
-from autograder.report import Entry, Report
 
 MINI = Path(__file__).parent.parent / "labs" / "lab-90-mini"
 BOARD = '''
 
-from autograder.leaderboard import Leaderboard
+from autograder.grading.leaderboard import Leaderboard
 
 
 def distance(student, rng):

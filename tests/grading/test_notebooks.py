@@ -8,13 +8,13 @@ import nbformat
 import pytest
 
 from autograder import source
-from autograder import validate as validate_module
+from autograder.authoring import validate as validate_module
+from autograder.authoring.validate import validate
 from autograder.errors import UserError
-from autograder.grade import Grader
+from autograder.grading.grader import Grader
+from autograder.grading.misconception import Extra
+from autograder.grading.report import Report
 from autograder.lab import Lab
-from autograder.misconception import Extra
-from autograder.report import Report
-from autograder.validate import validate
 
 PAIR = Path(__file__).parent.parent / "labs" / "lab-91-pair"
 

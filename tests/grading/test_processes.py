@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from autograder.authoring.processes import gather
 from autograder.errors import GraderError, UserError
 from autograder.lab import Lab
-from autograder.processes import gather
 
 
 def test_every_process_tells_what_it_finds():

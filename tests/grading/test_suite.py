@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from autograder.errors import GraderError, UserError
-from autograder.grade import Grader
+from autograder.grading.grader import Grader
+from autograder.grading.suite import Suite
 from autograder.lab import Lab
-from autograder.suite import Suite
 
 MINI = Path(__file__).parent.parent / "labs" / "lab-90-mini"
 MARK = '@pytest.mark.problem("softmax", points=2, hint={"en": "e", "zh": "z"})\n'

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autograder import intake
-from autograder.intake import Submission, Unreadable, read_submission
+from autograder.grading import intake
+from autograder.grading.intake import Submission, Unreadable, read_submission
 
 QUICK = settings(
     max_examples=60,

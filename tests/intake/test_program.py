@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.intake import SubmittedCell
-from autograder.program import ReleaseCell, program, solution_names
+from autograder.grading.intake import SubmittedCell
+from autograder.grading.program import ReleaseCell, program, solution_names
 
 RELEASE = [
     ReleaseCell("import torch", None, solution=False, export=True),

@@ -9,7 +9,7 @@ import pytest
 
 from labkit import checks
 from labkit.check import case, fail
-from labkit.workspace import Workspace
+from launcher.workspace import Workspace
 
 check_module = sys.modules["labkit.check"]  # `labkit.check` itself is the function
 

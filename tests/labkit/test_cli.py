@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from labkit import cli
-from labkit.workspace import Workspace
+from launcher import cli
+from launcher.workspace import Workspace
 
 REPORT = {
     "lab": "lab-05-lora",

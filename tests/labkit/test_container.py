@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from labkit import cli, container, engine, grading, runtime
-from labkit.container import Container, Running
-from labkit.engine import Engine, NoContainers
-from labkit.workspace import LabError, Workspace
+from launcher import cli, container, engine, hand_in, runtime
+from launcher.container import Container, Running
+from launcher.engine import Engine, NoContainers
+from launcher.workspace import LabError, Workspace
 
 IMAGE = "llm101/lab-05:cpu"
 INFO = {"DockerRootDir": "/nowhere", "SecurityOptions": [], "ClientInfo": {"Plugins": [{"Name": "compose"}]}}
@@ -302,7 +302,7 @@ def test_the_grader_is_given_closed_copies_and_the_checkouts_secret(box, docker,
         "echo '{\"score\": 1}'",
     )
     submission = box.workspace.save_submission(box.lab)
-    done = grading.in_container(box.workspace, box.lab, submission, box.engine)
+    done = hand_in.in_container(box.workspace, box.lab, submission, box.engine)
     assert json.loads(done.stdout) == {"score": 1}
     seen = tmp_path / "seen"
     assert (seen / "solutions" / ".secret").read_bytes() == b"s" * 32
@@ -315,7 +315,7 @@ def test_the_grader_is_given_closed_copies_and_the_checkouts_secret(box, docker,
 def test_the_grader_has_no_network_no_capabilities_and_its_own_seccomp_profile(box, docker, tmp_path, monkeypatch):
     monkeypatch.setenv("LLM101_SOLUTIONS", str(tmp_path / "private"))
     (tmp_path / "private" / "lab-05-lora").mkdir(parents=True)
-    grading.in_container(box.workspace, box.lab, box.workspace.save_submission(box.lab), box.engine)
+    hand_in.in_container(box.workspace, box.lab, box.workspace.save_submission(box.lab), box.engine)
     (call,) = docker.calls("run")
     for word in ("--network=none", "--read-only", "--cap-drop=ALL", "no-new-privileges", "--user=1001:1001"):
         assert word in call
@@ -332,7 +332,7 @@ def test_without_sources_or_profile_nothing_is_graded_in_a_container(box, docker
 
 def test_a_grader_that_was_asked_for_in_a_container_is_not_replaced_by_another(box, docker, monkeypatch):
     docker.does("image", "exit 1")
-    profile = grading.seccomp_profile(box.workspace)
+    profile = hand_in.seccomp_profile(box.workspace)
     profile.parent.mkdir(parents=True)
     profile.write_text("{}")
     (box.workspace.root / "solutions" / "lab-05-lora").mkdir(parents=True)
@@ -344,7 +344,7 @@ def test_a_grader_that_was_asked_for_in_a_container_is_not_replaced_by_another(b
 
 
 def test_secrets_are_made_once(tmp_path):
-    from autograder.secret import local_secret
+    from autograder.grading.secret import local_secret
 
     secret = local_secret(tmp_path)
     assert len(secret) == 32

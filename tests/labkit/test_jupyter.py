@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from labkit import jupyter
-from labkit.workspace import LabError
+from launcher import jupyter
+from launcher.workspace import LabError
 
 
 def read(url: str) -> str:

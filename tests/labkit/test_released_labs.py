@@ -6,7 +6,7 @@ import pytest
 
 from labkit import rehearsal
 from labkit.check import find_cases
-from labkit.workspace import Workspace
+from launcher.workspace import Workspace
 
 RELEASED = sorted((Workspace().root / "assignments").glob("*/lab-*/*.ipynb"))
 

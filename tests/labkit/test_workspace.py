@@ -5,7 +5,7 @@ import json
 import pytest
 
 from labkit import outline
-from labkit.workspace import LabError, Workspace
+from launcher.workspace import LabError, Workspace
 
 
 def test_starting_copies_the_release_in_the_chosen_language(workspace: Workspace):

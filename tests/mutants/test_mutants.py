@@ -5,7 +5,7 @@ import textwrap
 
 import pytest
 
-from autograder.mutants import Mutant, mutants
+from autograder.authoring.mutants import Mutant, mutants
 
 
 def cell(body: str, head: str = "def f(x, a, b, n, device):") -> str:

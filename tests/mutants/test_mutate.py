@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from autograder import cli, mutate
+from autograder import cli
+from autograder.authoring import mutate
+from autograder.authoring.mutate import Findings, sample
 from autograder.errors import UserError
 from autograder.lab import Equivalent, Lab
-from autograder.mutate import Findings, sample
 
 MINI = Path(__file__).parent.parent / "labs" / "lab-90-mini"
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from autograder.build import build, problem_points, verify
+from autograder.authoring.build import build, problem_points, verify
 from autograder.errors import UserError
 
 

@@ -25,8 +25,8 @@ from transformers import (
     PreTrainedModel,
 )
 
-from autograder import expect
-from autograder.student import Handle, Student
+from autograder.grading import expect
+from autograder.grading.student import Handle, Student
 
 Rng = np.random.Generator
 State = dict[str, Tensor]

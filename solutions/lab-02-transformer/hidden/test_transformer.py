@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from autograder import expect
-from autograder.student import Handle, Student
+from autograder.grading import expect
+from autograder.grading.student import Handle, Student
 
 Rng = np.random.Generator
 State = dict[str, Tensor]

@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from autograder import expect
-from autograder.student import Handle, Student, StudentError
+from autograder.grading import expect
+from autograder.grading.student import Handle, Student, StudentError
 
 Rng = np.random.Generator
 

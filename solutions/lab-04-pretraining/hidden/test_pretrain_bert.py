@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from autograder import expect
-from autograder.student import Handle, Student
+from autograder.grading import expect
+from autograder.grading.student import Handle, Student
 
 Rng = np.random.Generator
 

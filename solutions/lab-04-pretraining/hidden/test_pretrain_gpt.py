@@ -18,9 +18,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from autograder import expect
-from autograder.leaderboard import Leaderboard
-from autograder.student import Handle, Student, StudentError
+from autograder.grading import expect
+from autograder.grading.leaderboard import Leaderboard
+from autograder.grading.student import Handle, Student, StudentError
 
 Rng = np.random.Generator
 State = dict[str, Tensor]

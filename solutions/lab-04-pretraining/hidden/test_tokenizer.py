@@ -19,8 +19,8 @@ import tiktoken
 import tokenizers
 from tokenizers import models, pre_tokenizers, trainers
 
-from autograder import expect
-from autograder.student import Student, StudentError
+from autograder.grading import expect
+from autograder.grading.student import Student, StudentError
 
 Rng = np.random.Generator
 Merges = list[tuple[bytes, bytes]]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from labkit import i18n
-from labkit.workspace import LabError
+from launcher.workspace import LabError
 
 START_SECONDS = 60
 STOP_SECONDS = 10

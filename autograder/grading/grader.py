@@ -11,17 +11,18 @@ from pathlib import Path
 import msgspec
 from nbformat import NotebookNode
 
-from autograder import diagnosis, source
-from autograder.intake import SubmittedCell, Unreadable, read_submission
+from autograder import source
+from autograder.grading import diagnosis
+from autograder.grading.intake import SubmittedCell, Unreadable, read_submission
+from autograder.grading.misconception import Extra, Misconception
+from autograder.grading.program import program, solution_names
+from autograder.grading.report import Entry, ProblemReport, Report, SubmissionStatus, TestReport
+from autograder.grading.session import Program, Session
+from autograder.grading.suite import Suite, TestResult
+from autograder.grading.traces import Traces
+from autograder.grading.verdict import NOT_WRITTEN
 from autograder.lab import Lab
-from autograder.misconception import Extra, Misconception
-from autograder.program import program, solution_names
-from autograder.report import Entry, ProblemReport, Report, SubmissionStatus, TestReport
 from autograder.sandbox import choose
-from autograder.session import Program, Session
-from autograder.suite import Suite, TestResult
-from autograder.traces import Traces
-from autograder.verdict import NOT_WRITTEN
 
 PATIENCE = 20  # a test may take this many times what the reference takes here
 

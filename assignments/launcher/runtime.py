@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from labkit.i18n import pick
-from labkit.workspace import LabError
+from launcher.workspace import LabError
 
 
 def asked() -> Literal["container", "venv"] | None:

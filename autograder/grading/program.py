@@ -9,23 +9,10 @@ import bisect
 import symtable
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal, TypedDict
 
-from autograder.intake import SubmittedCell
-
-
-@dataclass(frozen=True, slots=True)
-class ReleaseCell:
-    """One code cell of the released notebook.
-
-    `source` is what students get. `solution`: the student fills it in. `export`: grading runs it.
-    """
-
-    source: str
-    grade_id: str | None
-    solution: bool
-    export: bool
+from autograder.grading.intake import SubmittedCell
+from autograder.source import ReleaseCell
 
 
 class ProgramCell(TypedDict):

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 
 from autograder.worker import wire
 
-if TYPE_CHECKING:
-    from autograder.session import Session
-
 MAX_MESSAGE = 300  # characters of a student's own message that reach the report
 _DECIMALS = re.compile(r"-?\d+\.\d{3,}(?:e[+-]?\d+)?")  # values of a tensor, say: a test's inputs are no student's
+
+
+class Requests(Protocol):
+    """What carries a request into the sandbox and its reply back: a Session."""
+
+    def request(self, op: str, *args: Any, **kwargs: Any) -> Any:
+        """The reply to one operation, as data and handles."""
+        ...
 
 
 class StudentError(Exception):
@@ -34,7 +39,7 @@ class StudentError(Exception):
 class Handle:
     """An object of the student's that stays in the sandbox. Any attribute is a method to call there."""
 
-    def __init__(self, session: Session | None, number: int, kind: str) -> None:
+    def __init__(self, session: Requests | None, number: int, kind: str) -> None:
         self._session, self._number, self._kind = session, number, kind  # no session: a handle from a recorded trace
 
     @property
@@ -88,7 +93,7 @@ class Student:
     stays in the sandbox and comes back as a Handle, which may be an argument again.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Requests) -> None:
         self._session = session
 
     def __getattr__(self, name: str) -> _Global:
@@ -114,7 +119,7 @@ class Student:
 
 
 class _Global:
-    def __init__(self, session: Session, name: str) -> None:
+    def __init__(self, session: Requests, name: str) -> None:
         self._session, self._name = session, name
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from autograder import processes, source
+from autograder import source
+from autograder.authoring import processes
+from autograder.authoring.mutants import Mutant, mutants
 from autograder.errors import GraderError, UserError
+from autograder.grading.report import Outcome
 from autograder.lab import Equivalent, Lab
-from autograder.mutants import Mutant, mutants
-from autograder.report import Outcome
 from autograder.sandbox import choose
 from autograder.source import source_path
 
 if TYPE_CHECKING:
-    from autograder.suite import TestResult
+    from autograder.grading.suite import TestResult
 
 COUNT = 200
 ENOUGH = 0.95  # of the sample must be killed
@@ -150,7 +151,7 @@ def _cores() -> int:
 
 def _grade(folder: Path, share: Sequence[Mutant], seed: int, sandbox: str) -> Iterator[Verdict]:
     """The verdicts on some mutants, after the reference has passed the same way."""
-    from autograder.grade import Grader  # imports torch, for which the caller has no use
+    from autograder.grading.grader import Grader  # imports torch, for which the caller has no use
 
     lab = Lab.load(folder)
     secret = hashlib.sha256(f"mutate/{lab.id}/{seed}".encode()).digest()

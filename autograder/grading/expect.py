@@ -7,8 +7,8 @@ from typing import Any, NoReturn
 
 import torch
 
-from autograder.message import Message
-from autograder.student import Handle
+from autograder.grading.message import Message
+from autograder.grading.student import Handle
 
 
 class Mismatch(AssertionError):

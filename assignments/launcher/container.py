@@ -20,10 +20,11 @@ from typing import Any
 
 from rich.console import Console
 
-from labkit import i18n, jupyter
-from labkit.engine import Engine, docker, inspect, last_line, registry
+from labkit import i18n
 from labkit.i18n import pick
-from labkit.workspace import Lab, LabError, Workspace
+from launcher import jupyter
+from launcher.engine import Engine, docker, inspect, last_line, registry
+from launcher.workspace import Lab, LabError, Workspace
 
 START_SECONDS = 180
 SERVICES = {  # what each variant can start beside a lab: the profiles of its compose files

@@ -17,11 +17,11 @@ import msgspec
 import torch
 
 from autograder.errors import GraderError
+from autograder.grading.misconception import Misconception
+from autograder.grading.session import Event
+from autograder.grading.student import Handle
+from autograder.grading.suite import TestResult
 from autograder.lab import Lab
-from autograder.misconception import Misconception
-from autograder.session import Event
-from autograder.student import Handle
-from autograder.suite import TestResult
 from autograder.worker import wire
 
 Record = dict[str, list[Event]]  # test -> replies

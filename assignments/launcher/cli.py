@@ -13,11 +13,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from labkit import container, grading, i18n, jupyter, outline, report, runtime
-from labkit.container import Container, Running
-from labkit.engine import Engine, NoContainers
+from labkit import i18n, outline
 from labkit.i18n import pick
-from labkit.workspace import Lab, LabError, Submission, Workspace
+from launcher import container, hand_in, jupyter, runtime, scores
+from launcher.container import Container, Running
+from launcher.engine import Engine, NoContainers
+from launcher.workspace import Lab, LabError, Submission, Workspace
 
 app = typer.Typer(
     help="The labs of LLM101, from the student's side.",
@@ -304,7 +305,7 @@ def _grade(workspace: Workspace, lab: Lab, submission: Submission) -> None:
     done = _grade_in_container(workspace, lab, submission)
     if done is None:
         runtime.set_up_venv(workspace.root, f"lab-{lab.lesson.number}", "grader", "sandbox")
-        done = grading.here(lab, submission)
+        done = hand_in.here(lab, submission)
     if done.returncode:
         raise LabError(
             pick(
@@ -313,7 +314,7 @@ def _grade(workspace: Workspace, lab: Lab, submission: Submission) -> None:
             )
         )
     graded = submission.keep_report(done.stdout)
-    out.print(report.render(graded))
+    out.print(scores.render(graded))
 
 
 def _grade_in_container(
@@ -321,11 +322,11 @@ def _grade_in_container(
 ) -> "subprocess.CompletedProcess[bytes] | None":
     """What the grader's container answers; None when grading is to run in the virtual environment."""
     asked = runtime.asked()
-    sources = grading.sources(workspace) / lab.name
-    if asked == "venv" or not sources.is_dir() or not grading.seccomp_profile(workspace).is_file():
+    sources = hand_in.sources(workspace) / lab.name
+    if asked == "venv" or not sources.is_dir() or not hand_in.seccomp_profile(workspace).is_file():
         return None
     try:
-        return grading.in_container(workspace, lab, submission, Engine.find())
+        return hand_in.in_container(workspace, lab, submission, Engine.find())
     except NoContainers as reason:
         _fall_back(asked, reason)
         return None
@@ -339,7 +340,7 @@ def _status(workspace: Workspace, lab: Lab) -> tuple[str, str, str]:
     if not submissions:
         return state, "", ""
     graded = submissions[-1].report()
-    score = report.points(graded) if graded else pick("not graded", "未评分")
+    score = scores.points(graded) if graded else pick("not graded", "未评分")
     return state, f"{submissions[-1].time:%Y-%m-%d %H:%M}", score
 
 

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from autograder.session import Event
-from autograder.student import Handle
+from autograder.grading.session import Event
+from autograder.grading.student import Handle
 
 Trace = Sequence[Event]
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from autograder.expect import Mismatch
-from autograder.message import Message
-from autograder.report import Outcome
-from autograder.session import MEMORY, Ended
-from autograder.student import StudentError
+from autograder.grading.expect import Mismatch
+from autograder.grading.message import Message
+from autograder.grading.report import Outcome
+from autograder.grading.session import MEMORY, Ended
+from autograder.grading.student import StudentError
 
 NOT_WRITTEN = Message("not written yet", "尚未编写")
 

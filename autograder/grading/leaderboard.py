@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from autograder.errors import GraderError
-from autograder.report import Entry
-from autograder.secret import seed
-from autograder.session import Session
-from autograder.student import Student, StudentError
-from autograder.verdict import verdict
+from autograder.grading.report import Entry
+from autograder.grading.secret import seed
+from autograder.grading.session import Session
+from autograder.grading.student import Student, StudentError
+from autograder.grading.verdict import verdict
 
 DECIMALS = 4  # of a figure: what a sum leaves open in the last bits must not decide who is first
 

@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder import processes, source
-from autograder.grade import Grader, submitted_cells
+from autograder import source
+from autograder.authoring import processes
+from autograder.grading.grader import Grader, submitted_cells
+from autograder.grading.misconception import Extra, Misconception
+from autograder.grading.session import Program
+from autograder.grading.suite import TestResult
 from autograder.lab import Lab
-from autograder.misconception import Extra, Misconception
 from autograder.sandbox import choose
-from autograder.session import Program
-from autograder.suite import TestResult
 
 SEEDS = 2  # secrets that everything is tried under
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.i18n import pick
-from labkit.workspace import LabError
+from launcher.workspace import LabError
 
 ANSWER_SECONDS = 5
 NEEDED_GB = 8  # to pull or build an image with all that is below it

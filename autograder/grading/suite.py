@@ -22,14 +22,14 @@ import pytest
 import torch
 
 from autograder.errors import GraderError, UserError
+from autograder.grading.leaderboard import Leaderboard
+from autograder.grading.message import Message
+from autograder.grading.report import Outcome
+from autograder.grading.secret import seed
+from autograder.grading.session import Event, Session
+from autograder.grading.student import Student
+from autograder.grading.verdict import verdict
 from autograder.lab import Lab
-from autograder.leaderboard import Leaderboard
-from autograder.message import Message
-from autograder.report import Outcome
-from autograder.secret import seed
-from autograder.session import Event, Session
-from autograder.student import Student
-from autograder.verdict import verdict
 
 DEFAULT_TOLERANCE = 1e-5
 UNUSED_PLUGINS = (  # of pytest's own: they cost a third of the time of a short test

@@ -16,9 +16,9 @@ from pathlib import Path
 from rich.console import Console
 
 from labkit import i18n
-from labkit.engine import Engine, registry
 from labkit.i18n import pick
-from labkit.workspace import Lab, Submission, Workspace
+from launcher.engine import Engine, registry
+from launcher.workspace import Lab, Submission, Workspace
 
 GRADER = "1001:1001"  # the user of the grader's image
 PROCESSES = 512
@@ -73,8 +73,6 @@ def _call(lab: Lab, submission: str) -> list[str]:
 @contextmanager
 def _handed_over(solutions: Path, lab: Lab, submission: Submission) -> Iterator[list[str]]:
     """The mounts of one grading. The traces stay, for the next one; all else is copies, and goes."""
-    from autograder.secret import local_secret  # the teacher's package: where there is no grader, nobody comes here
-
     closed = solutions / ".traces"
     closed.mkdir(mode=0o700, exist_ok=True)
     traces = closed / lab.name
@@ -84,7 +82,7 @@ def _handed_over(solutions: Path, lab: Lab, submission: Submission) -> Iterator[
         copies = Path(folder)
         copied = shutil.copytree(solutions / lab.name, copies / "solutions" / lab.name, ignore=_left_behind)
         (copied / ".traces").mkdir()
-        (copies / "solutions" / ".secret").write_bytes(local_secret(solutions))
+        shutil.copy(_secret(solutions), copies / "solutions")
         shutil.copytree(submission.folder, copies / "submission")
         for path in copies.rglob("*"):
             path.chmod(0o755 if path.is_dir() else 0o644)
@@ -93,6 +91,12 @@ def _handed_over(solutions: Path, lab: Lab, submission: Submission) -> Iterator[
             f"{traces}:/grader/solutions/{lab.name}/.traces",
             f"{copies}/submission:/submission:ro",
         ]
+
+
+def _secret(solutions: Path) -> Path:
+    """The file with the checkout's secret. The teacher's package makes it: students' copies of the course lack both."""
+    subprocess.run([sys.executable, "-m", "autograder.grading.secret", solutions], check=True)
+    return solutions / ".secret"
 
 
 _left_behind = shutil.ignore_patterns(".traces", "__pycache__", ".ipynb_checkpoints")

@@ -10,9 +10,9 @@ from typing import Any, Literal, NoReturn
 
 import msgspec
 
-from autograder.message import Message
+from autograder.grading.message import Message
+from autograder.grading.student import Handle, StudentError, shown
 from autograder.sandbox import Child, Sandbox
-from autograder.student import Handle, StudentError, shown
 from autograder.worker import wire
 
 MAX_RECEIVED = 1 << 30  # bytes of all replies of one submission
