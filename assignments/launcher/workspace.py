@@ -16,12 +16,16 @@ from typing import Any
 
 import labkit
 from labkit import i18n, outline
-from labkit.i18n import Lang, pick
+from labkit.i18n import Bilingual, Lang, pick
 from labkit.outline import Lesson
 
 
 class LabError(Exception):
-    """A call that cannot be carried out; the message is one line that says what to do."""
+    """A call that cannot be carried out; `text` is one line that says what to do, and str() is its English."""
+
+    def __init__(self, text: Bilingual | str) -> None:
+        self.text = text if isinstance(text, Bilingual) else Bilingual(text)
+        super().__init__(self.text.en)
 
 
 @dataclass(frozen=True)
@@ -85,8 +89,8 @@ class Workspace:
         if lesson not in built:
             raise LabError(
                 pick(
-                    f"Lab {lesson.number} ({lesson.en}) is not built yet. Labs that are built: {there}.",
-                    f"实验 {lesson.number}（{lesson.zh}）尚未完成。已有的实验：{there}。",
+                    f"Lab {lesson.number} ({lesson.title.en}) is not built yet. Labs that are built: {there}.",
+                    f"实验 {lesson.number}（{lesson.title.zh}）尚未完成。已有的实验：{there}。",
                 )
             )
         return built[lesson]
