@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from labkit.check import case, fail
-from labkit.i18n import pick
+from labkit.i18n import Bilingual
 
 
 def close(actual: Tensor, expected: Tensor, atol: float = 1e-4) -> bool:
@@ -80,26 +80,27 @@ HF_SIZES = {
 }  # fmt: skip
 
 
-def first_of_each(model: nn.Module, theirs: dict[str, Tensor], error: str) -> list[str]:
+def first_of_each(model: nn.Module, theirs: dict[str, Tensor], error: str) -> list[Bilingual]:
     """Why a state dict does not fit: the first name that is left out, and the first that the model does not have."""
     ours, own = model.from_hf(theirs), model.state_dict()
     missing, unexpected = [name for name in own if name not in ours], [name for name in ours if name not in own]
-    told = []
+    told: list[Bilingual] = []
     if missing:
         told.append(
-            pick(
+            Bilingual(
                 f"from_hf leaves out {len(missing)}, the first is {missing[0]}",
                 f"from_hf 漏了 {len(missing)} 个，第一个是 {missing[0]}",
             )
         )
     if unexpected:
         told.append(
-            pick(
+            Bilingual(
                 f"from_hf gives {len(unexpected)} that the model does not have, the first is {unexpected[0]}",
                 f"from_hf 给出了 {len(unexpected)} 个模型里没有的，第一个是 {unexpected[0]}",
             )
         )
-    return told or error.splitlines()[1:2]  # a wrong shape: load_state_dict names them, one in a line
+    # A wrong shape: load_state_dict names them, one in a line.
+    return told or [Bilingual(line.strip(), line.strip()) for line in error.splitlines()[1:2]]
 
 
 def agrees(student: Any, name: str, theirs: nn.Module, **sizes: Any) -> None:
@@ -109,8 +110,9 @@ def agrees(student: Any, name: str, theirs: nn.Module, **sizes: Any) -> None:
     try:
         student.load_hf_state_dict(model, theirs.state_dict())
     except RuntimeError as error:
-        told = " / ".join(line.strip() for line in first_of_each(model, theirs.state_dict(), str(error)))
-        fail(f"The parameters do not fit. {told}", f"参数对不上。{told}")
+        told = first_of_each(model, theirs.state_dict(), str(error))
+        en, zh = " / ".join(line.en for line in told), " / ".join(line.zh for line in told)
+        fail(f"The parameters do not fit. {en}", f"参数对不上。{zh}")
     ids = torch.randint(1, 29, (2, 7))
     with torch.no_grad():
         logits, expected = model(ids), theirs(ids).logits
