@@ -16,6 +16,7 @@ from rich.table import Table
 from autograder.errors import UserError
 from autograder.lab import Lab
 from autograder.sandbox import choose
+from labkit.i18n import parse
 
 COHORTS = Path("cohorts")  # in the folder where the command runs: the repository, or any other
 
@@ -49,7 +50,7 @@ def create(
     """Make a cohort from a roster; again with a longer roster, add the new students."""
     from autograder.gradebook import cohort as cohorts
 
-    cohort, added = cohorts.create(COHORTS / name, roster, lang)
+    cohort, added = cohorts.create(COHORTS / name, roster, parse(lang) if lang else None)
     console.print(f"{cohort.folder}: {len(added)} students added, language {cohort.lang}")
 
 
@@ -134,10 +135,10 @@ def leaderboard(lab: LabName, cohort: CohortName) -> None:
 
     found, opened = Lab.find(lab), Cohort.open(COHORTS / cohort)
     ranked = ranking(opened, found)
-    table = Table(title=f"{found.title[opened.lang]} · {opened.name}")
+    table = Table(title=f"{found.title.text(opened.lang)} · {opened.name}")
     table.add_column("#", justify="right")
     table.add_column("student")
-    table.add_column(ranked[0].entry.unit[opened.lang])
+    table.add_column(ranked[0].entry.unit.text(opened.lang))
     for one in ranked:
         entry = one.entry
         figure = f"{entry.figure:.4f}" if entry.figure is not None else f"[red]{escape(entry.message)}[/]"

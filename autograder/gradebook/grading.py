@@ -21,6 +21,7 @@ from autograder.gradebook.cohort import Cohort, failure
 from autograder.gradebook.submitted import TIMESTAMP, digest, submitted_at
 from autograder.grading.intake import MAX_FILE
 from autograder.grading.report import Report
+from labkit.i18n import Lang
 
 if TYPE_CHECKING:
     from autograder.lab import Lab
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 class Grader(Protocol):
     """What grades a submission: autograder.grading.grader.Grader."""
 
-    def grade(self, submission: Path, lang: str = "en") -> Report:
+    def grade(self, submission: Path, lang: Lang = "en") -> Report:
         """The report on the submission in a folder or file."""
 
 

@@ -17,6 +17,7 @@ from autograder.gradebook.cohort import Cohort
 from autograder.grading.report import ProblemReport, Report, outcome_word
 from autograder.lab import Lab
 from autograder.sandbox import choose
+from labkit.i18n import Lang
 
 Processed = tuple[NotebookNode, dict[str, Any]]
 
@@ -79,7 +80,7 @@ def _report(cohort: Cohort, lab: Lab, student: str) -> Report:
         return grading.make_report(cohort, lab, student, grader)
 
 
-def _lines(problem: ProblemReport, lang: str) -> list[str]:
+def _lines(problem: ProblemReport, lang: Lang) -> list[str]:
     lines = [f"{problem.id}: {problem.score:g} / {problem.max_score:g}"]
     for test in problem.tests:
         lines.append(f"{test.points:g} / {test.max_points:g}  {test.name}: {outcome_word(test.outcome, lang)}")

@@ -5,8 +5,9 @@ from autograder.gradebook import feedback, grading, reports
 from autograder.gradebook import release as releasing
 from autograder.gradebook.ranking import ranking
 from autograder.grading.report import Entry
+from labkit.i18n import Bilingual
 
-UNIT = {"en": "bits per byte", "zh": "每字节比特数"}
+UNIT = Bilingual("bits per byte", "每字节比特数")
 
 
 @pytest.fixture
