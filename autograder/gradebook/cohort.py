@@ -48,7 +48,7 @@ warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader")
 
 
 @dataclass(frozen=True)
-class Student:
+class RosterEntry:
     """One line of a roster."""
 
     id: str
@@ -107,7 +107,7 @@ class Cohort:
         return Path(self.api.coursedir.format_path(step, student, lab_id))
 
 
-def create(folder: Path, roster: Path, lang: Lang | None = None) -> tuple[Cohort, list[Student]]:
+def create(folder: Path, roster: Path, lang: Lang | None = None) -> tuple[Cohort, list[RosterEntry]]:
     """Makes a cohort in `folder`, or adds to an existing one the students it does not have yet.
 
     Args:
@@ -130,7 +130,7 @@ def create(folder: Path, roster: Path, lang: Lang | None = None) -> tuple[Cohort
     return cohort, _add_students(cohort, students)
 
 
-def read_roster(path: Path) -> list[Student]:
+def read_roster(path: Path) -> list[RosterEntry]:
     """The students of a CSV file with the columns id, first_name, last_name and email.
 
     Raises:
@@ -144,7 +144,7 @@ def read_roster(path: Path) -> list[Student]:
                     f"{path}: no column {', '.join(sorted(missing))}; "
                     f"the first line should be {','.join(ROSTER_COLUMNS)}"
                 )
-            students = [_student(path, reader.line_num, row) for row in reader]
+            students = [_roster_entry(path, reader.line_num, row) for row in reader]
     except (FileNotFoundError, IsADirectoryError):
         raise UserError(f"{path}: no such file") from None
     except UnicodeDecodeError:
@@ -168,11 +168,11 @@ def failure(result: Mapping[str, Any]) -> str:
     return (errors or [line for line in lines if line])[0]
 
 
-def _student(path: Path, line: int, row: dict[str, str | None]) -> Student:
+def _roster_entry(path: Path, line: int, row: dict[str, str | None]) -> RosterEntry:
     values = {column: (row[column] or "").strip() for column in ROSTER_COLUMNS}
     if not STUDENT_ID.fullmatch(values["id"]):
         raise UserError(f"{path}, line {line}: an id has letters, digits, '.', '_', '@' and '-', not {values['id']!r}")
-    return Student(**values)
+    return RosterEntry(**values)
 
 
 def _write_folder(folder: Path, lang: Lang) -> None:
@@ -192,7 +192,7 @@ def _write_folder(folder: Path, lang: Lang) -> None:
     (folder / "cohort.toml").write_text(f"name = {json.dumps(folder.name)}\nlang = {json.dumps(lang)}\n")
 
 
-def _add_students(cohort: Cohort, students: Iterable[Student]) -> list[Student]:
+def _add_students(cohort: Cohort, students: Iterable[RosterEntry]) -> list[RosterEntry]:
     with cohort.gradebook() as gradebook:
         known = {student.id for student in gradebook.students}
         added = [student for student in students if student.id not in known]

@@ -88,23 +88,23 @@ def grade_all(
     sandbox: choose.Option = choose.DEFAULT,
 ) -> None:
     """Grade the new submissions of a lab into the gradebook. Exits with 3 when the grader failed on any."""
-    from autograder.gradebook import grading
+    from autograder.gradebook import scoring
     from autograder.gradebook.cohort import Cohort
     from autograder.grading.grader import Grader
 
     found, opened = Lab.find(lab), Cohort.open(COHORTS / cohort)
-    grading.released_points(opened, found)
-    students, strangers = grading.submitted_students(opened, found)
+    scoring.released_points(opened, found)
+    students, strangers = scoring.submitted_students(opened, found)
     for stranger in strangers:
         console.print(f"[yellow]{escape(stranger)} is not on the roster: not graded[/]")
-    todo = students if every else grading.waiting(opened, found, students)
+    todo = students if every else scoring.waiting(opened, found, students)
     if not todo:
         console.print(f"nothing new: {len(students)} submissions, all graded")
         return
     with _progress() as progress, Grader(found, opened.secret, sandbox) as grader:
         results = []
         for student in progress.track(todo, description=f"grading {found.id}"):
-            results.append(grading.grade_student(opened, found, student, grader))
+            results.append(scoring.grade_student(opened, found, student, grader))
             if (result := results[-1]).message:
                 line = f"{result.student}: {result.status}: {result.message}"
                 progress.console.print(f"[yellow]{escape(line)}[/]")

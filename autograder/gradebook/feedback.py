@@ -15,9 +15,9 @@ from markupsafe import Markup, escape
 from nbgrader.api import MissingEntry
 
 from autograder.errors import UserError
-from autograder.gradebook import reports
+from autograder.gradebook import report_store
 from autograder.gradebook.cohort import Cohort, failure
-from autograder.gradebook.grading import submission_digest
+from autograder.gradebook.scoring import submission_digest
 from autograder.gradebook.submitted import SECRET, TIMESTAMP, submission_secret
 from autograder.grading.report import Report, outcome_word
 from labkit.i18n import Bilingual, Lang
@@ -89,7 +89,7 @@ def graded_students(cohort: Cohort, lab: Lab) -> list[str]:
 
 def release_feedback(cohort: Cohort, lab: Lab, student: str) -> Feedback:
     """Writes the student's page into feedback/ and puts it where `nbgrader fetch_feedback` finds it."""
-    report = reports.load_current(cohort, student, lab.id, submission_digest(cohort, lab, student))
+    report = report_store.load_current(cohort, student, lab.id, submission_digest(cohort, lab, student))
     if report is None:
         return Feedback(student, "not released", "the submission changed since it was graded: grade-all first")
     try:

@@ -15,7 +15,7 @@ from autograder import source
 from autograder.grading import diagnosis
 from autograder.grading.intake import SubmittedCell, Unreadable, read_submission
 from autograder.grading.misconception import Extra, Misconception
-from autograder.grading.program import program, solution_names
+from autograder.grading.program import merged_cells, solution_names
 from autograder.grading.report import Entry, ProblemReport, Report, SubmissionStatus, TestReport
 from autograder.grading.session import Program, Session
 from autograder.grading.suite import Suite, TestResult
@@ -72,7 +72,7 @@ class Grader:
     def program(self, notebook: str, cells: Sequence[SubmittedCell]) -> Program:
         """What the sandbox executes of a submission's notebook."""
         release = self._release[notebook]
-        return Program(program(release, cells), solution_names(release), self.lab.before(notebook))
+        return Program(merged_cells(release, cells), solution_names(release), self.lab.before(notebook))
 
     def run(
         self,

@@ -4,7 +4,7 @@ import pytest
 from nbgrader.utils import notebook_hash
 
 from autograder.errors import UserError
-from autograder.gradebook import feedback, grading
+from autograder.gradebook import feedback, scoring
 from autograder.gradebook import release as releasing
 
 
@@ -15,7 +15,7 @@ def graded(released, lab, grader, hand_in):
     grader.unreadable = "bob"
     releasing.collect(released, lab)
     for student in ("ann", "bob"):
-        grading.grade_student(released, lab, student, grader)
+        scoring.grade_student(released, lab, student, grader)
     return released
 
 
