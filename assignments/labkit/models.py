@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 SMOLLM2 = "SmolLM2-135M-Instruct"
-SMOLLM2_FOLDER = f"{SMOLLM2}-2"  # another number for another `_convert`: what an older one made is not taken for it
+SMOLLM2_FOLDER = f"{SMOLLM2}-2"  # a new number for a new `_convert`, so that the result of an older one is not used
 SMOLLM2_VOCAB_SIZE = 49_152
 MINILM = "all-MiniLM-L6-v2"
 
@@ -111,7 +111,7 @@ def _place(name: str) -> Path:
 
 
 def _package(module: str, model: str) -> Path:
-    """The folder of the package that carries a model; not imported, as what else is in there is not wanted."""
+    """The folder of the package that carries a model. It is not imported: nothing else in it is needed."""
     package = importlib.util.find_spec(module)
     if package is None or not package.submodule_search_locations:
         missing = Bilingual(
@@ -123,7 +123,7 @@ def _package(module: str, model: str) -> Path:
 
 
 def _make_once(folder: Path, how_long: Bilingual, make: Callable[[Path], None]) -> None:
-    """`make` a model in `folder`, which appears complete or not at all, also when two try."""
+    """Call `make` for a model's folder. The folder appears complete or not at all, even when two processes try."""
     from filelock import FileLock
     from rich.console import Console
 
@@ -137,7 +137,8 @@ def _make_once(folder: Path, how_long: Bilingual, make: Callable[[Path], None]) 
         unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
             make(unfinished)
-            for path in (unfinished, *unfinished.rglob("*")):  # private so far, but the sandbox is another user
+            # mkdtemp made them private, but the sandbox is another user.
+            for path in (unfinished, *unfinished.rglob("*")):
                 path.chmod(0o755 if path.is_dir() else 0o644)
             unfinished.rename(folder)
         finally:
@@ -145,7 +146,7 @@ def _make_once(folder: Path, how_long: Bilingual, make: Callable[[Path], None]) 
 
 
 def _copy(source: Path, folder: Path) -> None:
-    """Copy a model that is in the Hugging Face layout already, without what only its training needed."""
+    """Copy a model that is in the Hugging Face layout already, without the files that only its training needed."""
     shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*", "data_config.json"))
 
 

@@ -3,8 +3,8 @@
     attention = labkit.notebook("attention")
     layer = attention.MultiHeadAttention(12, 3)
 
-In Jupyter the other notebook is read from its file, and of it runs what grading would run. In grading there is no
-file: the grader has loaded the submission's own notebook before, and left it where `notebook` finds it.
+In Jupyter, `notebook` reads the other notebook's file and runs the part of it that grading would run. In grading there
+is no file: the grader has already loaded the submission's own notebook, and `notebook` finds it in sys.modules.
 """
 
 import sys
@@ -21,8 +21,8 @@ _modules: dict[Path, tuple[int, ModuleType]] = {}  # file -> when it was written
 def notebook(name: str) -> ModuleType:
     """The names that another notebook of this lab defines, as a module: its imports, definitions and solutions.
 
-    It is read from the file beside this notebook as it was last saved, and once only as long as it does not change.
-    What one of its cells raises is printed, and costs the names of that cell only.
+    The file beside this notebook is read as it was last saved, and read again only after it has changed. When a cell
+    of it raises, the error is printed, and only the names of that cell are missing.
 
     Raises:
         FileNotFoundError: there is no `name`.ipynb beside this notebook.

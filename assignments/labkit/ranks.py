@@ -4,7 +4,7 @@
         return group.all_reduce(group.rank * x)
 
     ranks.processes(2, program, torch.ones(3))  # two Python processes: a list of two results
-    ranks.threads(2, program, torch.ones(3))  # the same with two threads, where no network is, or no time
+    ranks.threads(2, program, torch.ones(3))  # the same with two threads, where there is no network or no time
 
 A program gets a group, which knows its rank and the number of ranks, and lets it talk to the others. All ranks must
 call the same operations in the same order, with tensors of the same shape: each waits for the others.
@@ -57,7 +57,7 @@ class Group(Protocol):
         ...
 
     def reduce_scatter(self, x: Tensor) -> Tensor:
-        """(size * n, ...) -> (n, ...): of the sum of all ranks' x, rank r gets the r-th n rows.
+        """(size * n, ...) -> (n, ...): rank r gets the r-th n rows of the sum of all ranks' x.
 
         Raises ValueError when the ranks do not divide the first axis.
         """
@@ -75,7 +75,7 @@ class NoMeeting(RuntimeError):
 
 
 class _Meeting:
-    """Where the threads exchange tensors: nobody leaves before all have come."""
+    """The place where the threads exchange tensors. No thread leaves before all have come."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -123,7 +123,7 @@ class _Meeting:
 
 
 class ThreadGroup:
-    """A Group whose ranks are threads. Sums are taken in the order of the ranks: all get the same bits."""
+    """A Group whose ranks are threads. Sums are taken in the order of the ranks, so that all get the same bits."""
 
     device = torch.device("cpu")
 
@@ -253,7 +253,7 @@ def _collect(pipes: Sequence[Connection]) -> list[Any]:
         waiting = [rank for rank in range(len(pipes)) if rank not in results]
         answers = _answers(pipes, waiting)
         if any(answer.error for answer in answers.values()):
-            # A rank that breaks off is an error of those that wait for it as well, which may have been read first.
+            # When a rank breaks off, the ranks that wait for it fail too, and their errors may have been read first.
             if others := [rank for rank in waiting if rank not in answers]:
                 answers |= _answers(pipes, others, seconds=1)
             raise _first_error(answers)
@@ -262,7 +262,7 @@ def _collect(pipes: Sequence[Connection]) -> list[Any]:
 
 
 def _answers(pipes: Sequence[Connection], ranks: Sequence[int], seconds: float | None = None) -> dict[int, _Answer]:
-    """What has come when the first of these ranks sends something; one that died is an error before all others."""
+    """The answers that are there when the first of these ranks sends something. A rank that died is the first error."""
     answers: dict[int, _Answer] = {}
     for pipe in wait([pipes[rank] for rank in ranks], seconds):
         rank = next(rank for rank in ranks if pipes[rank] is pipe)
@@ -306,7 +306,7 @@ def _run(group: Group, payload: bytes) -> bytes:
 
 @contextmanager
 def _meeting(rank: int, size: int, device: str, meeting: str) -> Iterator[ProcessGroup]:
-    """The processes find each other through a file: no port to choose, none that is taken."""
+    """The processes find each other through a file, so that there is no port to choose and none can be taken."""
     where = torch.device(device, rank) if device == "cuda" else torch.device(device)
     if device == "cuda":
         torch.cuda.set_device(where)
@@ -338,7 +338,7 @@ def _told(sentence: Bilingual) -> str:
 
 @cache
 def _dill() -> Any:
-    """dill, taught to write out a notebook's torch.autograd.Function, which PyTorch ties to itself in a circle."""
+    """dill, extended to write out a notebook's torch.autograd.Function, which refers to itself in a circle."""
     import dill  # type: ignore[import-untyped]
 
     @dill.register(torch.autograd.function.FunctionMeta)
@@ -355,7 +355,7 @@ def _dill() -> Any:
 
 
 def _dump(value: Any) -> bytes:
-    data: bytes = _dill().dumps(value, recurse=True)  # of the notebook's names only those that are used
+    data: bytes = _dill().dumps(value, recurse=True)  # recurse: only the names of the notebook that are used
     return data
 
 

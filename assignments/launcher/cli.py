@@ -85,7 +85,7 @@ def start(
 
 @app.command()
 def serve(number: Number, lang: Language = None) -> None:
-    """What a lab's image runs: JupyterLab in the foreground on port 8888, with the token in JUPYTER_TOKEN."""
+    """Run JupyterLab in the foreground on port 8888, as a lab's image does. The token is in JUPYTER_TOKEN."""
     with _opened(number, lang) as (workspace, lab, spoken):
         folder = workspace.start(lab, spoken)
         jupyter.become_server(
@@ -276,10 +276,10 @@ def _say(lang: Lang, sentence: Bilingual, *rest: str) -> None:
 
 
 def _container(workspace: Workspace, lab: Lab, lang: Lang, services: tuple[str, ...] = ()) -> Container | None:
-    """The lab's container, its images at hand; None when the lab is to run in the virtual environment.
+    """The lab's container, whose images are here; None when the lab is to run in the virtual environment.
 
     Raises:
-        LabError: containers were asked for and cannot be had, or they can and something else is in the way.
+        LabError: containers were asked for and there are none, or there are and this lab cannot run in one.
     """
     asked = runtime.asked()
     if asked == "venv" and services:
@@ -311,7 +311,7 @@ def _find_container(workspace: Workspace, lab: Lab) -> Running | None:
 
 
 def _fall_back(asked: str | None, reason: NoContainers, lang: Lang) -> None:
-    """Go on without containers, in a word where Docker is there; raises `reason` when they were asked for."""
+    """Go on without containers, and say so where Docker is installed. Raises `reason` when they were asked for."""
     if asked == "container":
         raise reason
     if shutil.which("docker"):
@@ -320,7 +320,7 @@ def _fall_back(asked: str | None, reason: NoContainers, lang: Lang) -> None:
 
 
 def _show_running(box: Container, browser: bool) -> bool:
-    """Whether the lab runs already; then it is shown, and whoever started it goes on following it."""
+    """Show the lab if it runs already, and return whether it does. Whoever started it goes on following it."""
     known = box.find()
     if known is None or known.ended:
         return False

@@ -1,7 +1,7 @@
 """A lab in its container: started by docker compose, watched until Ctrl-C, and stopped cleanly.
 
-What the container looks like stands in compose/; the values of the variables there come from here. What runs,
-and under which URL and token, is always asked of the engine.
+The files in compose/ describe the container, and this module gives the variables in them their values. It keeps no
+state of its own: it asks the engine what runs, and under which URL and token.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ SERVICES = {  # what each variant can start beside a lab: the profiles of its co
 
 @dataclass(frozen=True)
 class Running:
-    """A lab's container as the engine sees it; `state` is its word for it: starting, healthy, exited, ..."""
+    """A lab's container as the engine sees it; `state` is the engine's word: starting, healthy, exited, ..."""
 
     id: str
     lab: str
@@ -65,7 +65,7 @@ class Running:
         return self.state in ("created", "exited", "dead")
 
     def last_words(self) -> Bilingual:
-        """The last line of its log, which is in no language of ours; or that there is none."""
+        """The last line of its log, as it is; or a sentence that says that the log is empty."""
         logs = docker("logs", "--tail=20", self.id)
         line = last_line(logs.stdout + logs.stderr)
         return Bilingual(line, line) if line else Bilingual("it said nothing", "没有任何输出")
@@ -88,11 +88,11 @@ class Container:
                 raise _no_such_service(service, self.variant)
 
     def find(self) -> Running | None:
-        """What there is of it: running, ended, or None."""
+        """The container, running or ended; None where there is none."""
         return next((found for found in find_all(self.workspace) if found.lab == self.lab.name), None)
 
     def ensure_images(self) -> None:
-        """See that its images are here; raises as `Engine.ensure_image` does."""
+        """Make sure that its images are here. Raises as `Engine.ensure_image` does."""
         for image in self._compose("config", "--images").stdout.split():
             self.engine.ensure_image(image, self.workspace.root)
 
@@ -132,7 +132,7 @@ class Container:
         self.remove()
 
     def wait_until_up(self) -> Running:
-        """The container, as soon as it answers; LabError when it ends, stays silent or says that it is ill."""
+        """The container, as soon as it answers; LabError when it ends, does not answer or is unhealthy."""
         deadline = time.monotonic() + START_SECONDS
         while True:
             running = self.find()
@@ -143,7 +143,7 @@ class Container:
             time.sleep(0.3)
 
     def remove(self) -> None:
-        """Stop and remove it with all that was started beside it; the student's folder stays. Ctrl-C must wait."""
+        """Stop and remove it with its services; the student's folder stays. Ctrl-C has no effect meanwhile."""
         with _status(Bilingual("Stopping", "正在停止").text(self.lang)), _uninterrupted():
             done = self._compose("down", "--remove-orphans")
         if done.returncode:
@@ -168,7 +168,7 @@ class Container:
         )
 
     def _follow(self, running: Running) -> None:
-        """Return when the container ends; LabError when it was not asked to."""
+        """Return when the container ends. Raises LabError when it ended with an error of its own."""
         waiting = subprocess.Popen(
             ["docker", "wait", running.id],
             stdout=subprocess.PIPE,
@@ -194,7 +194,7 @@ class Container:
         )
 
     def _make_folders(self) -> None:
-        """What is mounted beside the student's folder, theirs as that is; Docker would make it root's."""
+        """Make the folders that are mounted beside the student's, with its owner. Docker would make them root's."""
         owner = self.workspace.folder(self.lab).stat()
         for folder in (".home", ".submissions", f".submissions/{self.lab.name}"):
             path = self.workspace.work / folder
@@ -235,7 +235,7 @@ class Container:
 
 
 def choose_variant() -> str:
-    """VARIANT, else what fits this machine. Raises LabError for one that there is not, or a GPU that there is not."""
+    """VARIANT, else what fits this machine. Raises LabError for an unknown variant, or for cuda without a GPU."""
     asked = os.environ.get("VARIANT")
     if asked and asked not in SERVICES:
         raise LabError(
@@ -273,7 +273,7 @@ def find_all(workspace: Workspace) -> list[Running]:
 
 
 def checkout_id(workspace: Workspace) -> str:
-    """Keeps the containers of different checkouts, and so of different users, apart."""
+    """A short name for this checkout, which keeps the containers of different users apart."""
     return hashlib.sha256(str(workspace.root).encode()).hexdigest()[:8]
 
 
@@ -302,7 +302,7 @@ def _status(text: str) -> Iterator[None]:
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """What stops a container is not itself stopped halfway by a second Ctrl-C."""
+    """Signals have no effect meanwhile, so that a second Ctrl-C does not leave a container half stopped."""
     names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {name: signal.signal(getattr(signal, name), signal.SIG_IGN) for name in names}
     try:

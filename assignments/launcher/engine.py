@@ -18,7 +18,7 @@ NEEDED_GB_CUDA = 30
 
 
 class NoContainers(LabError):
-    """Labs cannot run in containers here: `why` not, and the cure."""
+    """Labs cannot run in containers here. `why` is the reason; the message adds what to do."""
 
     def __init__(self, why: Bilingual, cure: Bilingual) -> None:
         super().__init__(Bilingual(f"{why.en}: {cure.en}", f"{why.zh}：{cure.zh}"))
@@ -29,7 +29,7 @@ class NoContainers(LabError):
 class Engine:
     """A Docker engine that answers on this machine and has the compose plugin."""
 
-    root: Path  # where it keeps its images; on this host, or in a virtual machine of Docker Desktop's
+    root: Path  # where it keeps its images; on this host, or in Docker Desktop's virtual machine
     rootless: bool
 
     @classmethod
@@ -67,7 +67,7 @@ class Engine:
         return cls(Path(info["DockerRootDir"]), "name=rootless" in (info.get("SecurityOptions") or []))
 
     def ensure_image(self, image: str, repository: Path) -> None:
-        """See that `image` is here: pulled where LLM101_REGISTRY names a registry, else built from images/.
+        """Make sure that `image` is here: pulled where LLM101_REGISTRY names a registry, else built from images/.
 
         Raises:
             NoContainers: there is nothing that it could be made from.
@@ -92,7 +92,7 @@ class Engine:
                 ),
             )
         self._ensure_room(image)
-        if subprocess.run(command, cwd=repository).returncode:  # its progress is the user's to see
+        if subprocess.run(command, cwd=repository).returncode:  # the user sees its progress
             raise LabError(
                 Bilingual(
                     f"The image {image} {failed.en}: see above, or use LAB_RUNTIME=venv.",
@@ -101,7 +101,7 @@ class Engine:
             )
 
     def _ensure_room(self, image: str) -> None:
-        """LabError when the engine's disk is too small; what is in a virtual machine cannot be seen from here."""
+        """Raises LabError when the engine's disk is too small. A virtual machine's disk cannot be seen."""
         if not self.root.exists():
             return
         needed = NEEDED_GB_CUDA if image.endswith(":cuda") else NEEDED_GB
@@ -118,7 +118,7 @@ class Engine:
 
 
 def docker(*arguments: str, timeout: float | None = None, **options: Any) -> "subprocess.CompletedProcess[str]":
-    """Run `docker` and keep what it says. In a session of its own: a Ctrl-C is for us, and we tell docker."""
+    """Run `docker` and return its output. It has its own session: a Ctrl-C reaches only us, and we tell docker."""
     return subprocess.run(
         ["docker", *arguments], capture_output=True, text=True, timeout=timeout, start_new_session=True, **options
     )
@@ -128,12 +128,12 @@ def inspect(*labels: str) -> list[dict[str, Any]]:
     """What the engine knows about the containers with all these labels ("key" or "key=value")."""
     found = docker("ps", "--all", "--quiet", "--no-trunc", *(f"--filter=label={label}" for label in labels))
     ids = found.stdout.split()
-    # One that has gone since leaves the others in the answer.
+    # A container that has gone since does not keep the others out of the answer.
     return json.loads(docker("inspect", *ids).stdout) if ids else []
 
 
 def registry() -> str:
-    """What stands before the names of our images: LLM101_REGISTRY with a slash at its end, or nothing."""
+    """The prefix of our images' names: LLM101_REGISTRY with a slash at its end, or nothing."""
     name = os.environ.get("LLM101_REGISTRY", "").rstrip("/")
     return f"{name}/" if name else ""
 

@@ -61,7 +61,7 @@ def in_container(
 
 
 def seccomp_profile(workspace: Workspace) -> Path:
-    """Docker's default profile, but for the namespaces that the sandbox is made of."""
+    """Docker's default profile, which here also allows the namespaces that the sandbox is made of."""
     return workspace.root / "images" / "grader" / "seccomp.json"
 
 
@@ -71,7 +71,7 @@ def _call(lab: Lab, submission: str, lang: Lang) -> list[str]:
 
 @contextmanager
 def _handed_over(solutions: Path, lab: Lab, submission: Submission) -> Iterator[list[str]]:
-    """The mounts of one grading. The traces stay, for the next one; all else is copies, and goes."""
+    """The mounts of one grading. The traces are kept for the next one; everything else is a copy, and is removed."""
     closed = solutions / ".traces"
     closed.mkdir(mode=0o700, exist_ok=True)
     traces = closed / lab.name

@@ -48,7 +48,7 @@ def serve(
     state.mkdir(parents=True, exist_ok=True)
     log = state / "jupyter.log"
     base = f"http://127.0.0.1:{port}"
-    # In a session of its own, so that Ctrl-C reaches only us and Jupyter does not ask whether to stop.
+    # The server has a session of its own, so that Ctrl-C reaches only us and Jupyter does not ask whether to stop.
     with log.open("wb") as output:
         server = subprocess.Popen(
             _command(folder, notebook, "127.0.0.1", port),
@@ -80,9 +80,9 @@ def serve(
 
 
 def become_server(folder: Path, notebook: str, *, lang: Lang, state: Path, announce: Callable[[str], None]) -> NoReturn:
-    """Turn this process into JupyterLab for `folder`, for every address: what a lab's image runs.
+    """Turn this process into JupyterLab for `folder`, listening on every address, as a lab's image does.
 
-    Its log goes to standard output, signals reach it directly. The token is JUPYTER_TOKEN; where there is none,
+    Its log goes to standard output, and signals reach it directly. The token is JUPYTER_TOKEN; where there is none,
     one is made and `announce` is called with the URL.
     """
     state.mkdir(parents=True, exist_ok=True)
@@ -169,7 +169,7 @@ def answers(url: str) -> bool:
 
 
 def interrupt_on_termination() -> None:
-    """Being terminated, or losing the terminal, stops the server like Ctrl-C does."""
+    """Make SIGTERM, and the loss of the terminal, stop the server as Ctrl-C does."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt

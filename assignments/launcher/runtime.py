@@ -11,7 +11,7 @@ from launcher.workspace import LabError
 
 
 def asked() -> Literal["container", "venv"] | None:
-    """What LAB_RUNTIME asks for, or None: then it is containers where they can be had."""
+    """What LAB_RUNTIME asks for. None: labs run in containers where there is an engine for them."""
     match os.environ.get("LAB_RUNTIME", ""):
         case "":
             return None
@@ -29,9 +29,9 @@ def asked() -> Literal["container", "venv"] | None:
 
 
 def set_up_venv(root: Path, *layers: str) -> None:
-    """Install what is missing for running without containers; in a Python of another's making, nothing.
+    """Install what is missing for running without containers. A Python outside this checkout's .venv is left alone.
 
-    Set-up says itself what goes wrong; its exit code becomes ours.
+    Set-up reports its own errors, and its exit code becomes ours.
     """
     script = root / "requirements" / "setup_env.py"
     if Path(sys.prefix).resolve() != (root / ".venv").resolve() or not script.is_file():

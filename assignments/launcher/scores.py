@@ -10,7 +10,7 @@ from labkit.i18n import Bilingual, Lang
 
 
 def render(report: dict[str, Any], lang: Lang) -> RenderableType:
-    """A row per problem with its points and what the lost tests have to say, the total at the foot."""
+    """A table with a row per problem: its points, and what the tests that failed say. The total is at the foot."""
     submission = report["submission"]
     notes = [Text(note, "dim") for note in submission.get("notes", [])]
     if submission["status"] != "ok":
@@ -33,7 +33,7 @@ def points(scored: dict[str, Any]) -> str:
 
 
 def advice(problem: dict[str, Any]) -> Text:
-    """What was wrong and the hint, for each test that did not pass; tests with the same hint speak once."""
+    """What was wrong and the hint, for each test that did not pass; a hint that several tests share appears once."""
     told: dict[str, str] = {}  # hint -> message
     for test in problem["tests"]:
         if test["outcome"] != "passed":

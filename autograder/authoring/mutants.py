@@ -1,15 +1,15 @@
 """Mutants of a solution: its cells with one small change each, of the kind that people make.
 
-They show what a hidden suite does not look at: a mutant that passes every test is a mistake that nobody is told of.
+They show what a hidden suite does not look at: nobody would be told of a mistake whose mutant passes every test.
 
 The operators are our own. cosmic-ray 8.7 and mutmut 3.8 replace names, operators and literals by what else parses (`+`
 by `<<`, any argument by None). On tensors that raises at once, which says nothing about a suite; and they know neither
 axes nor dropped calls nor swapped arguments. Both change files on disk for a test command of their own and bring
-a database and a web client, or a text interface. What their lists have and one forgets is here: boundaries of
+a database and a web client, or a text interface. We took from their lists what is easily forgotten: boundaries of
 comparisons, `continue` for `break`, an operand or a filter left out.
 
-Not mutated: docstrings, annotations, imports, what `raise` and `assert` say, f-strings, and what chooses a device, of
-which grading has one. Nor is what could only be a NameError or a TypeError wherever it is reached.
+Some code is not mutated: docstrings, annotations, imports, the messages of `raise` and `assert`, f-strings, and the
+choice of a device, because grading has only one. Neither is code whose mutants could only raise NameError or TypeError.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ SYMMETRIC = {  # calls whose arguments may stand in any order, or whose order no
     "allclose", "equal", "gcd", "hasattr", "isclose", "isinstance", "issubclass", "max", "maximum", "min", "minimum",
     "swapaxes", "transpose",
 }  # fmt: skip
-# What these give is of another kind than what they are given, so that nothing could run without the call.
+# The results of these are of another kind than their arguments, so that nothing could run without the call.
 MAKERS = {
     "arange", "buffers", "children", "empty", "enumerate", "full", "get_parameter", "get_submodule", "getattr",
     "hasattr", "isinstance", "issubclass", "items", "iter", "len", "linspace", "modules", "named_buffers",
@@ -250,7 +250,7 @@ def _negates_itself(node: ast.AST) -> bool:
 
 
 def _other_values(value: Any) -> list[Any]:
-    """What a constant may be mistaken for; of a large number a neighbour would be lost in the tolerances."""
+    """What a constant may be mistaken for; the neighbour of a large number would be lost in the tolerances."""
     match value:
         case bool():
             return [not value]
@@ -333,7 +333,7 @@ def _root(node: ast.expr) -> str | None:
 
 
 def _bindings(place: _Place, innermost: bool = False) -> Iterator[tuple[str, tuple[int, int]]]:
-    """What the function around a place binds, and where; or the outermost of several. Not itself: that is global."""
+    """The names that the outermost (or innermost) function around a place binds, and where; not its own name."""
     functions = [around.node for around in place.outward() if isinstance(around.node, FUNCTIONS)]
     for node in ast.walk(functions[0 if innermost else -1]) if functions else ():
         match node:

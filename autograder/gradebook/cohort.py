@@ -1,6 +1,6 @@
 """A cohort: an nbgrader course folder with a roster, one gradebook, one exchange and one secret.
 
-cohorts/2026-autumn/            (0700: what is in it is the teacher's)
+cohorts/2026-autumn/            (0700: its contents are for the teacher only)
   cohort.toml                   name and language
   nbgrader_config.py            so that `nbgrader ...` and formgrader work in this folder
   gradebook.db  secret (0600)   the secret seeds the inputs of the hidden tests
@@ -39,7 +39,7 @@ COHORT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 STUDENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")  # safe as a folder, in nbgrader's globs and names
 ROSTER_COLUMNS = ("id", "first_name", "last_name", "email")
 
-# nbgrader's own log lines and tracebacks; what a teacher should know comes back as a result.
+# This logger takes nbgrader's own log lines and tracebacks. What a teacher should know comes back as a result.
 _quiet = logging.getLogger("autograder.nbgrader")
 _quiet.addHandler(logging.NullHandler())
 _quiet.propagate = False
@@ -108,7 +108,7 @@ class Cohort:
 
 
 def create(folder: Path, roster: Path, lang: Lang | None = None) -> tuple[Cohort, list[RosterEntry]]:
-    """Makes a cohort in `folder`, or adds to an existing one the students it does not have yet.
+    """Makes a cohort in `folder`. To an existing cohort it adds the students that are not there yet.
 
     Args:
         lang: language of notebooks and feedback, "en" unless given; an existing cohort keeps its own.
@@ -162,7 +162,7 @@ def read_roster(path: Path) -> list[RosterEntry]:
 
 
 def failure(result: Mapping[str, Any]) -> str:
-    """One line for what NbGraderAPI gave back without success: the exception of its first traceback."""
+    """One line about a failed call of NbGraderAPI: the exception of its first traceback."""
     lines = [line.strip() for line in (result.get("log", "") + result["error"]).splitlines()]
     errors = [line for line in lines if line.split(": ")[0].endswith(("Error", "Exception")) and ": " in line]
     return (errors or [line for line in lines if line])[0]
@@ -180,7 +180,7 @@ def _write_folder(folder: Path, lang: Lang) -> None:
     folder.chmod(0o700)
     for step in ("source", "release", "submitted", "autograded", "feedback", "reports", "exchange"):
         (folder / step).mkdir(exist_ok=True)
-    (folder / "exchange").chmod(0o777)  # what nbgrader asks of an exchange; the folder around it is closed
+    (folder / "exchange").chmod(0o777)  # nbgrader requires this of an exchange; the folder around it is closed
     secret = folder / "secret"
     if not secret.exists():
         secret.touch(mode=0o600)

@@ -84,7 +84,7 @@ def collect(lab: LabName, cohort: CohortName) -> None:
 def grade_all(
     lab: LabName,
     cohort: CohortName,
-    every: Annotated[bool, typer.Option("--all", help="Also what is graded already and did not change.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Also those that are graded and did not change.")] = False,
     sandbox: choose.Option = choose.DEFAULT,
 ) -> None:
     """Grade the new submissions of a lab into the gradebook. Exits with 3 when the grader failed on any."""

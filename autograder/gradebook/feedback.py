@@ -1,6 +1,6 @@
-"""`autograder feedback`: a page per student, made of report and gradebook, never of the notebook.
+"""`autograder feedback`: a page per student, made from the report and the gradebook, never from the notebook.
 
-So nothing that a student wrote runs in a browser, and no hidden test is in it: the report has neither.
+So the page runs nothing that a student wrote, and shows no hidden test: neither is in the report.
 """
 
 from __future__ import annotations
@@ -56,16 +56,16 @@ _environment.filters["hint"] = _hint
 
 @dataclass(frozen=True)
 class Feedback:
-    """How it went for one student."""
+    """The result for one student."""
 
     student: str
-    status: Literal["released", "written", "not released"]  # written: no way to the student through nbgrader
+    status: Literal["released", "written", "not released"]  # written: nbgrader cannot bring it to the student
     message: str = ""
 
 
 @dataclass(frozen=True)
 class Standing:
-    """What the gradebook has of one submission, the teacher's own scores and comments included."""
+    """What the gradebook says about one submission, with the teacher's own scores and comments."""
 
     scores: Mapping[str, float]
     by_hand: frozenset[str]  # problems that a teacher scored
@@ -125,7 +125,7 @@ def render(lab: Lab, report: Report, standing: Standing, lang: Lang) -> str:
 
 
 def standing(cohort: Cohort, lab: Lab, student: str) -> Standing:
-    """What the gradebook has of a submission. Raises nbgrader's MissingEntry when it has none."""
+    """What the gradebook says about a submission. Raises nbgrader's MissingEntry when it has none."""
     with cohort.gradebook() as gradebook:
         submission = gradebook.find_submission(lab.id, student)
         grades: list[Any] = [grade for notebook in submission.notebooks for grade in notebook.grades]

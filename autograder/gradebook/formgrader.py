@@ -16,7 +16,7 @@ from autograder.grading.program import merged_cells
 
 
 def readable(release: NotebookNode, submitted: Path, name: str) -> NotebookNode:
-    """The release filled from `<name>.ipynb` in the folder `submitted`, or with a note why not."""
+    """The release filled from `<name>.ipynb` in the folder `submitted`, or with a note why that cannot be read."""
     submission = read_submission(submitted, [name])
     if isinstance(submission, Unreadable):
         note = nbformat.v4.new_code_cell(f"# The submission cannot be read: {submission.reason}")

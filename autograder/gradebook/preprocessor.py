@@ -1,4 +1,4 @@
-"""Our steps of nbgrader's Autograde: what the notebook is, and what its scores are. Nothing is executed."""
+"""Our two steps of nbgrader's Autograde: one makes the notebook, one sets the scores. Nothing is executed."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class InCohort(NbGraderPreprocessor):
 
 
 class FillRelease(InCohort):
-    """First of the sanitizing steps: the release with the student's code instead of the student's notebook.
+    """The first sanitizing step: it replaces the student's notebook by the release with the student's code in it.
 
-    Students' prose, outputs and metadata end here: formgrader shows markdown unsanitized (nbgrader 0.9.6).
+    It drops students' prose, outputs and metadata, because formgrader shows markdown unsanitized (nbgrader 0.9.6).
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> Processed:
-        """Whatever `nb` is, the notebook that `autograder grade-all` makes of the submission."""
+        """The notebook that `autograder grade-all` makes of the submission, whatever `nb` is."""
         names = resources["nbgrader"]
         cohort = Cohort.open(Path(self.cohort))
         submitted = cohort.path("submitted", names["student"], names["assignment"])
@@ -44,10 +44,10 @@ class FillRelease(InCohort):
 
 
 class SaveReport(InCohort, SaveAutoGrades):
-    """Scores from the grader's report; what the report says is the output of the check cells.
+    """Takes the scores from the grader's report, and shows the report as the output of the check cells.
 
-    The report is the kept one when it is about this very submission, as in `autograder grade-all`. A plain
-    `nbgrader autograde` or the button in formgrader grades here.
+    It uses the kept report if that is about this very submission, as after `autograder grade-all`. Else, after a plain
+    `nbgrader autograde` or the button in formgrader, it grades here.
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> Processed:
@@ -63,7 +63,7 @@ class SaveReport(InCohort, SaveAutoGrades):
         return super().preprocess(nb, resources)
 
     def _add_score(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
-        """nbgrader reads the score from the cell's output here; ours is set, and the output made of it."""
+        """nbgrader would read the score from the cell's output here. Ours is already set."""
         problem = self.problems[cell.metadata.nbgrader.grade_id]
         text = "\n".join(_lines(problem, self.lang)) + "\n"
         cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=text)]

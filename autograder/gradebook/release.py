@@ -45,7 +45,7 @@ def parse_due(text: str) -> datetime:
 
 
 def release(cohort: Cohort, lab: Lab, due: datetime | None = None) -> None:
-    """Puts the lab into the exchange, in the cohort's language; again with changes, as long as cells stay.
+    """Puts the lab into the exchange, in the cohort's language. A second call publishes changes to the same cells.
 
     Args:
         due: naive UTC; None keeps the due date that the gradebook has, if any.

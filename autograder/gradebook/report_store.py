@@ -1,4 +1,4 @@
-"""The grader's reports, one JSON file per submission, each with the digest of what it is about beside it."""
+"""The kept reports of the grader: a JSON file per submission, and beside it the digest of what was graded."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def load_current(cohort: Cohort, student: str, lab_id: str, digest: str) -> Repo
 
 
 def save(cohort: Cohort, student: str, report: Report, digest: str) -> None:
-    """Keeps a report for good; the digest comes last, so that an interrupted save is graded again."""
+    """Keeps a report. The digest is written last, so that after an interruption the submission is graded again."""
     target = path(cohort, student, report.lab)
     target.parent.mkdir(parents=True, exist_ok=True)
     _replace(target, report.to_json())
@@ -41,7 +41,7 @@ def save(cohort: Cohort, student: str, report: Report, digest: str) -> None:
 
 
 def unreadable(lab_id: str, points: Mapping[str, float], reason: str) -> Report:
-    """The report on a submission that the grader is not shown."""
+    """The report on a submission that the grader does not get to see."""
     return Report(
         lab=lab_id,
         score=0.0,

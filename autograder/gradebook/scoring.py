@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Graded:
-    """How it went for one student."""
+    """The result for one student."""
 
     student: str
     status: Literal["graded", "unreadable", "not graded"]
@@ -39,7 +39,7 @@ class Graded:
 
 
 def submitted_students(cohort: Cohort, lab: Lab) -> tuple[list[str], list[str]]:
-    """Students with a collected submission of the lab: those on the roster, and folders of anybody else."""
+    """Who has a collected submission of the lab: students on the roster, and names that are not on it."""
     with cohort.gradebook() as gradebook:
         roster = {student.id for student in gradebook.students}
     folder = cohort.path("submitted", ".", ".")
@@ -48,7 +48,7 @@ def submitted_students(cohort: Cohort, lab: Lab) -> tuple[list[str], list[str]]:
 
 
 def waiting(cohort: Cohort, lab: Lab, students: Sequence[str]) -> list[str]:
-    """Those of the students whose submission changed since it was graded, or was never graded to the end."""
+    """The students whose submission changed since it was graded, or was never graded to the end."""
     finished = cohort.api.get_autograded_students(lab.id)
     return [
         student
@@ -71,10 +71,10 @@ def released_points(cohort: Cohort, lab: Lab) -> dict[str, float]:
 
 
 def grade_student(cohort: Cohort, lab: Lab, student: str, grader: Grader) -> Graded:
-    """Grades one submission into the gradebook. Whatever is wrong with it is in the answer, never raised.
+    """Grades one submission into the gradebook. Errors are in the answer and are never raised.
 
     The report is kept first, then the scores are set, then nbgrader's Autograde makes the notebook that
-    teachers see: an interruption in between is made good by the next call, without a second grade.
+    teachers see. After an interruption, the next call does what is left, without grading again.
     """
     try:
         report = make_report(cohort, lab, student, grader)
@@ -145,18 +145,19 @@ def set_scores(gradebook: Gradebook, name: str, lab_id: str, student: str, score
     """Sets Grade.auto_score of every graded cell of one submitted notebook. A teacher's own score stays."""
     for grade in gradebook.find_submission_notebook(name, lab_id, student).grades:
         grade.auto_score = scores[grade.name]
-        grade.needs_manual_grade = grade.manual_score is not None  # graded by hand before: look again
+        # A teacher who graded it by hand before should look again.
+        grade.needs_manual_grade = grade.manual_score is not None
     gradebook.db.commit()
 
 
 def show_to_teachers(cohort: Cohort, lab: Lab, student: str) -> None:
     """Runs nbgrader's Autograde for one student, so that formgrader has the notebook.
 
-    nbgrader gets the release to begin with, and its FillRelease step takes the student's code in. So nbgrader
-    opens and copies no file of the student's.
+    nbgrader starts from the release, and our step FillRelease puts the student's code into it. So nbgrader itself
+    never opens or copies a file of the student's.
     """
     with tempfile.TemporaryDirectory(dir=cohort.folder, prefix="prepared-") as prepared:
-        step = Path(prepared).name  # stands for submitted/ while nbgrader runs
+        step = Path(prepared).name  # takes the place of submitted/ while nbgrader runs
         folder = cohort.path(step, student, lab.id)
         folder.mkdir(parents=True)
         for name in lab.notebooks:

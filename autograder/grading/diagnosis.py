@@ -32,8 +32,8 @@ def diagnose(
 ) -> str | None:
     """The id of the one misconception whose trace matches the student's where it leaves the reference's.
 
-    The misconceptions are asked for only where the student's reply can tell them apart: to know them may take a run
-    of each. Where several match at that reply, the replies after it decide, and then how much they explain: one that
+    `misconceptions` is called only where the student's reply can tell them apart, because it may have to run each of
+    them. Where several match at that reply, the replies after it decide, and then how much they explain: one that
     fails all the tests of another and more is preferred. If that leaves several, there is no diagnosis.
     """
     pairs = enumerate(zip(student, reference, strict=False))
@@ -69,7 +69,7 @@ def same(a: Event, b: Event, tolerance: float) -> bool:
 def telling(reply: Event, reference: Event) -> bool:
     """Whether a reply identifies a mistake. A bare truth value or None does not: any wrong solution may give it.
 
-    Nor does NotImplementedError, or a name that is not there: that is work not done.
+    Neither does NotImplementedError or a missing name: that work is not done yet.
     """
     if reply.error is not None:
         return reply.error[0] not in ("NotImplementedError", "NotWritten", "OutputLimit", "MemoryError")
@@ -82,7 +82,7 @@ def _same(a: Any, b: Any, tolerance: float) -> bool:
     if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
         return _same_tensors(a, b, tolerance)
     if isinstance(a, Handle) and isinstance(b, Handle):
-        return True  # what an object is shows in what it does
+        return True  # an object is judged by what its methods return
     if type(a) is not type(b):
         return False
     if isinstance(a, float):

@@ -20,17 +20,17 @@ from autograder.grading.verdict import verdict
 from labkit.i18n import Bilingual, Lang
 
 NOT_FINITE = Bilingual("the figure is not finite", "数值不是有限的")
-DECIMALS = 4  # of a figure: what a sum leaves open in the last bits must not decide who is first
+DECIMALS = 4  # of a figure: rounding in the last bits must not decide who is first
 
 
 @dataclass(frozen=True)
 class Leaderboard:
     """What a module of a lab's hidden suite calls LEADERBOARD."""
 
-    notebook: str  # has the cell that competes, after its last check cell: no test needs it
+    notebook: str  # its cell that competes comes after its last check cell, and no test needs it
     unit: Bilingual  # of the figure
     lowest_first: bool
-    seconds: float  # that the sandbox may work
+    seconds: float  # how long the sandbox may work
     measure: Callable[[Student, np.random.Generator], float]  # the figure; refuses by `expect`, as a test does
 
     def enter(self, session: Session, secret: bytes, lab_id: str, lang: Lang) -> Entry | None:

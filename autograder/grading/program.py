@@ -28,7 +28,7 @@ def merged_cells(release: Sequence[ReleaseCell], submission: Sequence[SubmittedC
 
     - The release's export cells come from the release, whatever the submission made of them.
     - A solution cell is every cell of the submission with its grade id, in the submission's order, so that
-      the last definition wins as in Jupyter. Where there is none, the release's text does not stand in.
+      the last definition wins as in Jupyter. Where there is none, the release's text is not used instead.
     - Any other cell of the submission counts as added, unless it is a release cell unchanged. An added cell
       stays before the release cell that it stands before; cells that were moved do not count as landmarks.
       Which statements of an added cell run, if any, is decided in the sandbox (worker/slicing.py).
@@ -91,7 +91,7 @@ def _match(release: Sequence[ReleaseCell], submission: Sequence[SubmittedCell]) 
 
 
 def _text(source: str) -> str:
-    """What counts when cells are compared: editors change line ends and blank space at the end of a cell."""
+    """The text by which cells are compared: editors change line ends and blank space at the end of a cell."""
     return source.replace("\r\n", "\n").rstrip()
 
 

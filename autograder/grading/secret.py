@@ -1,4 +1,4 @@
-"""What seeds grading. Standard library only: `lab submit` has the secret made before a grader is installed.
+"""The secret that seeds grading. The module needs no package: `lab submit` runs it before a grader is installed.
 
 python -m autograder.grading.secret SOLUTIONS     makes SOLUTIONS/.secret where there is none
 """

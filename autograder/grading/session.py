@@ -57,8 +57,8 @@ class Session:
         self.programs = programs
         self.load_seconds = load_seconds
         self.total = total
-        self.budget = 0.0  # what is left of it
-        self.used = 0.0  # seconds of the last test's, without those of loading
+        self.budget = 0.0  # seconds that are left for the test
+        self.used = 0.0  # seconds that the last test has used, without loading
         self.seed = 0
         self.trace: list[Event] = []
         self.load_times: dict[str, float] = {}
@@ -159,7 +159,7 @@ class Session:
         self._loaded.add(notebook)
 
     def _end_worker(self) -> None:
-        """Ends the worker of the problem before, if one runs. What it left running dies with it."""
+        """Ends the worker of the previous problem, if one runs, with everything that it started."""
         if self._open is None or self._child is None:
             self._open = None
             return
@@ -209,13 +209,13 @@ class Session:
         self.total -= seconds
 
     def _count(self, reply: wire.Reply, blob: bytearray) -> None:
-        """Bounds what all replies take here, where the diagnosis needs them. A value takes more than its bytes."""
+        """Bounds the memory of all replies, which the diagnosis needs. A value takes more than its bytes."""
         self._received += len(blob) + 16 * len(memoryview(reply.value))
         if self._received > MAX_RECEIVED:
             raise wire.FrameTooLarge(f"{MAX_RECEIVED >> 20:,} MiB in all")
 
     def _accept(self, op: str, request_id: int, reply: wire.Reply) -> bool:
-        """Whether this is the reply that is awaited. A forged one gains nothing: replies are claims anyway."""
+        """Whether this is the expected reply. A forged one gains nothing: replies are claims anyway."""
         if reply.exited is not None and reply.id == 0:
             if op == "end":
                 return True

@@ -1,4 +1,4 @@
-"""The submission as a hidden test sees it: names to call, whose work is done in the sandbox (session.py)."""
+"""The submission as a hidden test sees it: names to call. The calls run in the sandbox (session.py)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import torch
 from autograder.worker import wire
 
 MAX_MESSAGE = 300  # characters of a student's own message that reach the report
-_DECIMALS = re.compile(r"-?\d+\.\d{3,}(?:e[+-]?\d+)?")  # values of a tensor, say: a test's inputs are no student's
+# Decimals may be values of a test's input, which are not for the student.
+_DECIMALS = re.compile(r"-?\d+\.\d{3,}(?:e[+-]?\d+)?")
 
 
 class Requests(Protocol):

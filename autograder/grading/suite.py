@@ -32,7 +32,7 @@ from autograder.lab import Lab
 from labkit.i18n import Bilingual
 
 DEFAULT_TOLERANCE = 1e-5
-UNUSED_PLUGINS = (  # of pytest's own: they cost a third of the time of a short test
+UNUSED_PLUGINS = (  # plugins of pytest itself, which cost a third of the time of a short test
     "cacheprovider", "terminal", "faulthandler", "logging", "warnings", "unraisableexception", "threadexception",
 )  # fmt: skip
 
@@ -109,9 +109,9 @@ class Suite:
         done: Callable[[TestResult], None] = lambda result: None,
         stop: Callable[[TestResult], bool] = lambda result: False,
     ) -> list[TestResult]:
-        """Runs the tests on a submission, or those named in `only`, in its order but those of a problem together.
+        """Runs all tests on a submission, or those that `only` names, in its order but each problem's together.
 
-        `done` is told each result as it comes; after one for which `stop` holds no other test is run.
+        `done` is called with each result as it comes. After a result for which `stop` is true, no other test runs.
         """
         run = Pass(session, secret, budgets, only, done, stop)
         self._passes.put(run)
@@ -121,7 +121,7 @@ class Suite:
 
     def _serve(self) -> None:
         plugin = _Loop(self)
-        # Of this thread: small tensors are slower on many threads, and bits would depend on the machine.
+        # For this thread only. Small tensors are slower on many threads, and bits would depend on the machine.
         torch.set_num_threads(1)
         arguments = [
             str(self.lab.hidden), "-c", os.devnull, "--rootdir", str(self.lab.hidden), "--noconftest", "--assert=plain",
@@ -137,7 +137,7 @@ class Suite:
 
 
 class _Over(Exception):
-    """No other test is to be run in this pass."""
+    """No other test runs in this pass."""
 
 
 class _Loop:
@@ -147,7 +147,7 @@ class _Loop:
         self.suite = suite
         self.error: Exception | None = None
         self.run: Pass | None = None
-        self.fault: GraderError | None = None  # the sandbox's own, in this run: no verdict on anybody
+        self.fault: GraderError | None = None  # the sandbox's own, in this run: no verdict on the submission
         self.over = False  # the run ends early
         self.result: TestResult | None = None
 
@@ -194,7 +194,7 @@ class _Loop:
         for item, following in zip(items, [*items[1:], None], strict=True):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if self.over and following is not None:
-                # Once more, with none to follow: it is refused, and what the tests have in common is torn down.
+                # Run it once more, with no test to follow: it is refused, and pytest tears the shared fixtures down.
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
                 break
         self.run = None
@@ -217,7 +217,7 @@ class _Loop:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport:
-        """Takes down the verdict; without pytest's own traceback, which costs time and would show the hidden test."""
+        """Records the verdict, without pytest's traceback, which costs time and would show the hidden test."""
         assert self.run is not None
         when = cast('Literal["setup", "call", "teardown"]', call.when)
         if call.excinfo and isinstance(call.excinfo.value, _Over):
@@ -253,7 +253,7 @@ class _Loop:
 
 
 def _by_problem(items: Sequence[pytest.Item], marks: dict[str, Mark]) -> list[pytest.Item]:
-    """The tests, those of one problem together; the problems in the order of their first tests."""
+    """The tests grouped by problem; the problems come in the order of their first tests."""
     order = list(dict.fromkeys(marks[item.name].problem for item in items))
     return sorted(items, key=lambda item: order.index(marks[item.name].problem))
 

@@ -30,7 +30,7 @@ class Cgroup:
 
     @staticmethod
     def sweep() -> None:
-        """Removes the groups that processes which were killed have left beside ours."""
+        """Removes the groups that killed processes have left beside ours."""
         with contextlib.suppress(OSError):
             leftovers.sweep(_parents().values())
 

@@ -1,4 +1,4 @@
-"""The seccomp filter of student code: everything is allowed but what reaches the kernel without need.
+"""The seccomp filter of student code: it allows all system calls but those that reach the kernel without need.
 
 The namespaces already take away files, processes and the network. The filter takes away what namespaces do not cover
 (bpf, io_uring, perf, keyrings, vsock), what would make new ones, and memory that outlives a process or that no

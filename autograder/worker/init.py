@@ -2,8 +2,8 @@
 
     grader ── attach stream ──> pid 1, here ── socket pair ──> keeper (child.py) ── fork ──> workers
 
-It imports the libraries, forks the keeper and never reads a line of student code, to which the kernel gives no way to
-kill, stop or look into it. So the container ends when the grader has gone, when nobody is left on the other end of
+It imports the libraries, forks the keeper and never reads a line of student code. The kernel gives student code no way
+to kill, stop or inspect it. So the container ends when the grader has gone, when nobody is left on the other end of
 the channel, and when its time is up, whatever student code does.
 """
 
@@ -28,7 +28,7 @@ class Arguments(msgspec.Struct, frozen=True):
 
     preload: list[str]
     limits: child.ProcessLimits
-    seconds: float  # that the container may live
+    seconds: float  # how long the container may live
 
 
 def main(argument: str) -> None:
@@ -37,7 +37,7 @@ def main(argument: str) -> None:
     end = time.monotonic() + arguments.seconds
     libraries.preload(arguments.preload)
     ours, theirs = socket.socketpair()
-    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)  # closes /proc/1 to the student's processes, which are the same user's
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)  # closes /proc/1 to the student's processes, which run as the same user
     if os.fork() == 0:
         _become_keeper(theirs, arguments.limits)
     theirs.close()
@@ -50,8 +50,9 @@ def main(argument: str) -> None:
 def _become_keeper(channel: socket.socket, limits: child.ProcessLimits) -> None:
     try:
         kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
-        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)  # orphans are the keeper's to end, as if it were pid 1
-        child.main(channel.fileno(), limits, isolate=lambda limits: None)  # the engine has seen to that
+        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)  # the keeper ends orphans, as if it were pid 1
+        # Nothing to isolate here: the engine has done that.
+        child.main(channel.fileno(), limits, isolate=lambda limits: None)
     except BaseException:
         traceback.print_exc()
     finally:

@@ -153,7 +153,7 @@ def _max_body(message: type[Request] | type[Reply]) -> int:
 
 
 def pack(value: Any, refer: Callable[[Any], dict[str, Any]]) -> tuple[msgspec.Raw, bytes]:
-    """A value as (MessagePack tree, safetensors blob). `refer` gives the tag of an object that is no data.
+    """A value as (MessagePack tree, safetensors blob). `refer` gives the tag of an object that is not data.
 
     Raises ProtocolError for what cannot cross: nesting deeper than MAX_DEPTH, a tensor without storage (meta, sparse).
     """
