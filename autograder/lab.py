@@ -39,7 +39,7 @@ class Lab(msgspec.Struct, forbid_unknown_fields=True, dict=True):
     uses: dict[str, list[str]] = msgspec.field(default_factory=dict)  # notebook -> those whose names it builds on
     limits: Limits = Limits()
     equivalent: list[Equivalent] = msgspec.field(default_factory=list)
-    # What the sandbox imports once, ahead of every submission: modules, or module:function to call.
+    # What the sandbox imports once, before all submissions: modules, or module:function to call.
     preload: list[str] = msgspec.field(default_factory=lambda: ["torch"])
 
     folder = Path()  # set by `load`

@@ -54,7 +54,7 @@ def publish(image: str, registry: str) -> None:
 
 def do(*command: str) -> None:
     if subprocess.run(command).returncode:
-        raise Stop(f"`{' '.join(command)}` failed: the reason stands above. Did you `docker login`?")
+        raise Stop(f"`{' '.join(command)}` failed: see above. Did you `docker login`?")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ class Bilingual:
         return self.zh if lang == "zh" and self.zh else self.en
 
     def in_both(self) -> "Bilingual":
-        """Itself where both are written, else ValueError: what a lab tells its students is in both languages."""
+        """Itself. Raises ValueError unless both are written: what a lab tells its students is in both languages."""
         if not (self.en and self.zh):
             raise ValueError(f"needs both en and zh, not {self}")
         return self

@@ -39,7 +39,7 @@ COMPARISONS: dict[type, tuple[type, ...]] = {  # the boundary, and the negation
     ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,), ast.Is: (ast.IsNot,), ast.IsNot: (ast.Is,),
     ast.In: (ast.NotIn,), ast.NotIn: (ast.In,),
 }  # fmt: skip
-EITHER_SIDE = ast.Add, ast.Mult, ast.BitAnd, ast.BitOr  # whose operands can both stand alone
+EITHER_SIDE = ast.Add, ast.Mult, ast.BitAnd, ast.BitOr  # each operand makes sense alone
 ORDERED = ast.Sub, ast.Div, ast.MatMult
 TEXT = ast.List, ast.JoinedStr  # + joins them, * repeats them, / makes a path: no other operator does anything
 SYMMETRIC = {  # calls whose arguments may stand in any order, or whose order nobody mistakes
@@ -63,7 +63,7 @@ SIMPLE = ast.Expr, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Raise, ast.Asse
 
 
 class Mutant(msgspec.Struct, frozen=True):
-    """One solution cell with one change. The id holds while the function that it is in stays as it is."""
+    """One solution cell with one change. The id stays valid as long as its function does not change."""
 
     id: str  # notebook:function:before -> after, with #2 where that occurs a second time
     notebook: str
@@ -348,7 +348,7 @@ def _places_on_device(node: ast.Call) -> bool:
 
 
 def _only_places_on_device(node: ast.stmt) -> bool:
-    """Whether a statement may be there for the device alone: the other things that it does are changed one by one."""
+    """Whether a statement may be there only for the device. What else it does is changed by other mutants."""
     return any(isinstance(inner, ast.Call) and _places_on_device(inner) for inner in ast.walk(node))
 
 
@@ -362,7 +362,7 @@ def _swapped(items: Sequence[ast.expr], alike: bool = False) -> Iterator[list[as
 
 
 def _is_set_of_choices(place: _Place) -> bool:
-    """Whether a tuple stands where order hardly matters: what is looped over or looked up in, and types."""
+    """Whether the order of a tuple hardly matters: it is looped over, looked up in, or a set of types."""
     if isinstance(place.parent, ast.Call):
         return _last_name(place.parent.func) == "isinstance"
     return place.field == "iter" or isinstance(place.parent, ast.Compare)
@@ -420,7 +420,7 @@ def _function(place: _Place) -> str:
 
 
 def _shown(place: _Place, new: ast.AST | None = None) -> str:
-    """The least code around a place that says where one is; with `new` if that has just been put there."""
+    """The least code around a place that shows where it is; with `new` if that has just been put there."""
     node = place.node if new is None else new
     for around in place.outward():
         bare = isinstance(around.node, (ast.Slice, ast.Tuple, ast.Name)) or _is_number(around.node)
@@ -431,7 +431,7 @@ def _shown(place: _Place, new: ast.AST | None = None) -> str:
 
 
 def _label(before: str, after: str, new: ast.AST) -> str:
-    """What changes, with a little of what is around it."""
+    """The change, with a little of the code around it."""
     if isinstance(new, (ast.Pass, ast.If)):  # a statement, or a `with`
         return f"drop {before[:LONGEST]}{'…' if len(before) > LONGEST else ''}"
     head = _common(before, after)

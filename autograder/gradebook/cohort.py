@@ -154,7 +154,7 @@ def read_roster(path: Path) -> list[RosterEntry]:
     seen: set[str] = set()
     for student in students:
         if student.id in seen:
-            raise UserError(f"{path}: the id {student.id} stands twice")
+            raise UserError(f"{path}: the id {student.id} occurs twice")
         seen.add(student.id)
     if not students:
         raise UserError(f"{path}: no students in it")

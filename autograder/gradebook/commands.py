@@ -156,7 +156,7 @@ def export(
     from autograder.gradebook.export import ProblemsCsv
 
     if not to.parent.is_dir():
-        raise UserError(f"{to.parent} is no folder")
+        raise UserError(f"{to.parent} is not a folder")
     opened = Cohort.open(COHORTS / cohort)
     plugin = ProblemsCsv(parent=opened.api, to=str(to), assignment=[Lab.find(lab).id] if lab else [])
     with opened.gradebook() as gradebook:

@@ -1,4 +1,4 @@
-"""nbgrader's collect for hostile submissions: no link is followed, no forged name ends the batch."""
+"""nbgrader's collect for hostile submissions: it follows no link, and no forged name ends the batch."""
 
 from __future__ import annotations
 

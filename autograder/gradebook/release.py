@@ -1,4 +1,4 @@
-"""`autograder release` and `autograder collect`: a lab out to the exchange, submissions in from it."""
+"""`autograder release` and `autograder collect`: a lab goes to the exchange, submissions come from it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Collected:
-    """What the exchange had of one student."""
+    """What the exchange held for one student."""
 
     student: str
     status: Literal["new", "unchanged", "none", "refused"]

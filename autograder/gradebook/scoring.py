@@ -117,7 +117,7 @@ def make_report(cohort: Cohort, lab: Lab, student: str, grader: Grader) -> Repor
 
 
 def submission_digest(cohort: Cohort, lab: Lab, student: str) -> str:
-    """Changes when the student's submission of the lab does."""
+    """A digest that changes when the student's submission of the lab does."""
     return digest(cohort.path("submitted", student, lab.id), lab.notebooks, MAX_FILE)
 
 

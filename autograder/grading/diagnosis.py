@@ -1,8 +1,8 @@
-"""Diagnosis by trace: which misconception gives the very replies that a student gave?
+"""Diagnosis by trace: which misconception gives the same replies as the student?
 
 For a test that the student fails, the student's replies are compared with the reference's up to the first that
 differs. A misconception whose trace has the same reply there (and the same before) is the diagnosis, provided that the
-student fails every test that it fails. Nothing is guessed: no match, or a match by several, is no diagnosis.
+student fails every test that it fails. Nothing is guessed: without a match, or with several, there is no diagnosis.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ MAX_CONSTANTS = 10_000  # NaN and Infinity, which JSON does not have
 REOPEN = "open the notebook in Jupyter, save it and submit it again"
 OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC  # a FIFO must not block us
 
-# UTF-32 stands before UTF-16, whose byte order mark is the beginning of its own.
+# UTF-32 comes first: its byte order mark begins with that of UTF-16.
 BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),

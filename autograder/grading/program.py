@@ -30,14 +30,14 @@ def merged_cells(release: Sequence[ReleaseCell], submission: Sequence[SubmittedC
     - A solution cell is every cell of the submission with its grade id, in the submission's order, so that
       the last definition wins as in Jupyter. Where there is none, the release's text is not used instead.
     - Any other cell of the submission counts as added, unless it is a release cell unchanged. An added cell
-      stays before the release cell that it stands before; cells that were moved do not count as landmarks.
+      keeps its place before the release cell that follows it; moved cells do not count as landmarks.
       Which statements of an added cell run, if any, is decided in the sandbox (worker/slicing.py).
     """
     matches = _match(release, submission)
     landmarks = _longest_rising([match for match in matches if match is not None])
     entries: list[tuple[tuple[int, float], ProgramCell]] = []
     names: dict[int, str] = {}
-    following = len(release)  # the release cell that added cells stand before, seen from the end
+    following = len(release)  # the release cell that follows the added cells, going backwards
     for cell, match in zip(reversed(submission), reversed(matches), strict=True):
         name = f"cell {cell.position}"
         if match is None:
@@ -72,7 +72,7 @@ def solution_names(release: Sequence[ReleaseCell]) -> dict[str, str]:
 
 
 def _match(release: Sequence[ReleaseCell], submission: Sequence[SubmittedCell]) -> list[int | None]:
-    """For each submitted cell the release cell that it is: the same solution cell, or another, unchanged."""
+    """The release cell that each submitted cell is, if any: the same solution cell, or another cell unchanged."""
     solutions = {cell.grade_id: index for index, cell in enumerate(release) if cell.solution}
     unchanged: dict[str, list[int]] = defaultdict(list)
     for index in reversed(range(len(release))):

@@ -87,7 +87,7 @@ class Report(msgspec.Struct, omit_defaults=True):
     leaderboard: Entry | None = None  # None: the lab has no leaderboard, or the student does not compete
 
     def to_json(self) -> bytes:
-        """As JSON; equal to the bit on a regrade but for the `seconds`."""
+        """As JSON. On a regrade it is equal to the bit, except for the `seconds`."""
         return msgspec.json.encode(self)
 
     @classmethod

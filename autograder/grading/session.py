@@ -71,7 +71,7 @@ class Session:
         self._left_out: dict[str, dict[str, str]] = {}  # notebook -> cell index -> why it is not loaded
 
     def start_test(self, notebook: str, problem: str, seed: int, budget: float) -> None:
-        """Makes the worker of the problem ready: a new one for a new problem, or where the last one has died."""
+        """Makes the problem's worker ready. A new problem gets a new worker, and so does one whose worker has died."""
         self.trace = []
         self.seed = seed
         self.budget, self.used = budget, 0.0
@@ -196,7 +196,10 @@ class Session:
             )
         except wire.ProtocolError as error:
             self._fail(
-                "crashed", Bilingual(f"the sandbox sent what is no reply ({error})", f"沙箱发来的不是应答（{error}）")
+                "crashed",
+                Bilingual(
+                    f"the sandbox sent something that is not a reply ({error})", f"沙箱发来的不是应答（{error}）"
+                ),
             )
         except (wire.Closed, OSError):
             self._fail("crashed", Bilingual("the process ended", "进程结束了"))

@@ -28,7 +28,7 @@ def verdict(error: BaseException) -> tuple[Outcome, Bilingual]:
             return "error", Bilingual(str(error))
         case AssertionError():
             return "failed", Bilingual()
-        case _:  # the test stumbled over a result of an unexpected kind
+        case _:  # the test failed on a result of an unexpected kind
             return "failed", Bilingual(
                 "the result is not of the kind that the task asks for", "结果不是题目要求的那种东西"
             )

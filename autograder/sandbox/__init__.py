@@ -35,7 +35,7 @@ class Child(Protocol):
 
 
 class Sandbox(Protocol):
-    """A maker of children that share nothing with each other. A context manager, or call `close`."""
+    """Makes children that share nothing with each other. Use as a context manager, or call `close`."""
 
     name: str
 

@@ -31,7 +31,7 @@ from autograder.worker.child import INODE, SCRATCH
 
 PYTHON = "/opt/llm101/bin/python"  # of the images' virtual environment
 BOOT_SECONDS = 180.0
-LIFETIME = 3600.0  # seconds; pid 1 ends its container then, whatever became of the grader
+LIFETIME = 3600.0  # seconds; then pid 1 ends its container, even if the grader was killed
 MAX_AGE = LIFETIME / 2  # of a container that a submission gets
 REAP_SECONDS = 60.0  # so long after its deadline a container belongs to nobody
 OOM_SECONDS = 0.3  # that the engine's news of a death by memory may take

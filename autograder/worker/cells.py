@@ -106,7 +106,7 @@ def load(
     """Runs a program (autograder/grading/program.py) in a new module, which becomes `__main__`.
 
     Release and solution cells run whole, added cells as far as they are needed (slicing.py). A cell stops at
-    what it raises, be it SystemExit; the next one runs.
+    what it raises, SystemExit too; the next one runs.
 
     Args:
         cells: dicts of `source`, `role` and `name`, in order.
