@@ -44,7 +44,7 @@ def of_locale() -> Lang:
 
 
 def of_folder(folder: Path) -> Lang:
-    """The language of the release that lies in `folder`: what a notebook there speaks. English where none lies there."""
+    """The language of the release that lies in `folder`, so of a notebook there; English where there is none."""
     try:
         return parse(tomllib.loads((folder / "lab.toml").read_text(encoding="utf-8"))["lang"])
     except (OSError, tomllib.TOMLDecodeError, KeyError, UnknownLanguage):

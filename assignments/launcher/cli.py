@@ -18,7 +18,7 @@ from labkit.i18n import pick
 from launcher import container, hand_in, jupyter, runtime, scores
 from launcher.container import Container, Running
 from launcher.engine import Engine, NoContainers
-from launcher.workspace import Lab, LabError, Submission, Workspace
+from launcher.workspace import HandIn, LabError, Release, Workspace
 
 app = typer.Typer(
     help="The labs of LLM101, from the student's side.",
@@ -167,7 +167,7 @@ def check(number: Number, lang: Language = None) -> None:
 def submit(number: Number, lang: Language = None) -> None:
     """Save a copy of your work and grade it: a score for each problem, and hints."""
     workspace, lab = _open(number, lang)
-    submission = workspace.save_submission(lab)
+    submission = workspace.hand_in(lab)
     out.print(pick("Saved as", "已保存到"), workspace.shown(submission.folder))
     if importlib.util.find_spec("autograder") is None:
         out.print(
@@ -230,7 +230,7 @@ def main() -> NoReturn:
     sys.exit(0)
 
 
-def _open(number: str, lang: LangOption | None) -> tuple[Workspace, Lab]:
+def _open(number: str, lang: LangOption | None) -> tuple[Workspace, Release]:
     """The workspace and the lab, with the language of --lang, or else of the student's folder, in force."""
     if lang:
         i18n.language(lang)
@@ -240,7 +240,7 @@ def _open(number: str, lang: LangOption | None) -> tuple[Workspace, Lab]:
     return workspace, lab
 
 
-def _container(workspace: Workspace, lab: Lab, services: tuple[str, ...]) -> Container | None:
+def _container(workspace: Workspace, lab: Release, services: tuple[str, ...]) -> Container | None:
     """The lab's container, its images at hand; None when the lab is to run in the virtual environment.
 
     Raises:
@@ -264,7 +264,7 @@ def _container(workspace: Workspace, lab: Lab, services: tuple[str, ...]) -> Con
     return box
 
 
-def _find_container(workspace: Workspace, lab: Lab) -> Running | None:
+def _find_container(workspace: Workspace, lab: Release) -> Running | None:
     """The lab's container, running or ended; None where there is none, or no engine."""
     try:
         Engine.find()
@@ -300,7 +300,7 @@ def _announce(urls: dict[str, str]) -> None:
     out.print(pick("Ctrl-C here stops it; your work is kept.", "在此按 Ctrl-C 停止；作业会保留。"))
 
 
-def _grade(workspace: Workspace, lab: Lab, submission: Submission) -> None:
+def _grade(workspace: Workspace, lab: Release, submission: HandIn) -> None:
     """Have the autograder grade the saved copy, keep its report beside it, and show it."""
     done = _grade_in_container(workspace, lab, submission)
     if done is None:
@@ -318,7 +318,7 @@ def _grade(workspace: Workspace, lab: Lab, submission: Submission) -> None:
 
 
 def _grade_in_container(
-    workspace: Workspace, lab: Lab, submission: Submission
+    workspace: Workspace, lab: Release, submission: HandIn
 ) -> "subprocess.CompletedProcess[bytes] | None":
     """What the grader's container answers; None when grading is to run in the virtual environment."""
     asked = runtime.asked()
@@ -332,11 +332,11 @@ def _grade_in_container(
         return None
 
 
-def _status(workspace: Workspace, lab: Lab) -> tuple[str, str, str]:
+def _status(workspace: Workspace, lab: Release) -> tuple[str, str, str]:
     """State, time of the last submission and its score."""
     started = workspace.folder(lab).is_dir()
     state = pick("[green]started[/]", "[green]已开始[/]") if started else pick("ready", "可开始")
-    submissions = workspace.submissions(lab)
+    submissions = workspace.hand_ins(lab)
     if not submissions:
         return state, "", ""
     graded = submissions[-1].report()

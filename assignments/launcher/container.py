@@ -24,7 +24,7 @@ from labkit import i18n
 from labkit.i18n import pick
 from launcher import jupyter
 from launcher.engine import Engine, docker, inspect, last_line, registry
-from launcher.workspace import Lab, LabError, Workspace
+from launcher.workspace import LabError, Release, Workspace
 
 START_SECONDS = 180
 SERVICES = {  # what each variant can start beside a lab: the profiles of its compose files
@@ -76,7 +76,7 @@ class Container:
     """The container of one lab of this checkout, running or not."""
 
     workspace: Workspace
-    lab: Lab
+    lab: Release
     engine: Engine
     variant: str
     services: tuple[str, ...] = ()
@@ -224,7 +224,7 @@ class Container:
             "LESSON": self.lab.lesson.number,
             "LAB": self.lab.name,
             "VARIANT": self.variant,
-            "NOTEBOOK": min(self.workspace.release(self.lab, "en").glob("*.ipynb")).name,
+            "NOTEBOOK": f"{self.lab.notebooks[0]}.ipynb",
             "WORK": str(self.workspace.work),
             "OWNER": f"{owner.st_uid}:{owner.st_gid}" if owner else "0:0",  # a rootless engine's root is the user
             "PORT": "0",
