@@ -53,6 +53,11 @@ grade-%: FORCE ## grade-NN SUBMISSION=path: grade one submission
 	@$(BIN)/autograder grade $* "$(SUBMISSION)" $(ARGS)
 
 ##@ Course author
+new-%: FORCE ## new-NN NAME=evaluation: begin a lab, small and complete
+	@$(if $(NAME),,echo "Say what to call it: make new-$* NAME=evaluation" >&2; exit 2)
+	$(SETUP) grader
+	@$(BIN)/autograder new $* $(NAME)
+
 build: ## build: generate the released notebooks from solutions/
 	$(SETUP) grader
 	@$(BIN)/autograder build $(ARGS)
