@@ -87,9 +87,7 @@ def new(
     lesson = Lab.load(folder).lesson
     console.print(f"{folder} is there, small and complete. What works now:", soft_wrap=True)
     console.print(f"  make build; make lab-{lesson}", f"  make validate-{lesson}; make mutate-{lesson}", sep="\n")
-    console.print(
-        "Then write your own notebook, tests, public cases and misconceptions in place of what is there."
-    )
+    console.print("Then write your own notebook, tests, public cases and misconceptions in place of what is there.")
 
 
 @app.command()

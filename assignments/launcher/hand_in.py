@@ -15,8 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from labkit import i18n
-from labkit.i18n import pick
+from labkit.i18n import Bilingual, Lang
 from launcher.engine import Engine, registry
 from launcher.workspace import HandIn, Release, Workspace
 
@@ -29,14 +28,14 @@ def sources(workspace: Workspace) -> Path:
     return Path(os.environ.get("LLM101_SOLUTIONS") or workspace.root / "solutions").expanduser()
 
 
-def here(lab: Release, submission: HandIn) -> "subprocess.CompletedProcess[bytes]":
+def here(lab: Release, submission: HandIn, lang: Lang) -> "subprocess.CompletedProcess[bytes]":
     """Grade by the autograder that is installed beside this Python; its JSON is on standard output."""
     grader = Path(sys.executable).with_name("autograder")
-    return subprocess.run([grader, *_call(lab, str(submission.folder))], stdout=subprocess.PIPE)
+    return subprocess.run([grader, *_call(lab, str(submission.folder), lang)], stdout=subprocess.PIPE)
 
 
 def in_container(
-    workspace: Workspace, lab: Release, submission: HandIn, engine: Engine
+    workspace: Workspace, lab: Release, submission: HandIn, engine: Engine, lang: Lang
 ) -> "subprocess.CompletedProcess[bytes]":
     """Grade in a container of its own, without network, capabilities or the engine's socket.
 
@@ -46,7 +45,7 @@ def in_container(
     """
     image = f"{registry()}llm101/grader:cpu"
     engine.ensure_image(image, workspace.root)
-    status = pick("Grading in a container", "正在容器中评分")
+    status = Bilingual("Grading in a container", "正在容器中评分").text(lang)
     with _handed_over(sources(workspace), lab, submission) as mounts, Console(stderr=True).status(status):
         return subprocess.run(
             [
@@ -55,7 +54,7 @@ def in_container(
                 f"--security-opt=seccomp={seccomp_profile(workspace)}",
                 *(f"--pids-limit={PROCESSES}", "--tmpfs=/tmp:mode=1777", "--tmpfs=/home/grader:mode=1777"),
                 *(f"--volume={mount}" for mount in mounts),
-                *(image, *_call(lab, "/submission")),
+                *(image, *_call(lab, "/submission", lang)),
             ],
             stdout=subprocess.PIPE,
         )
@@ -66,8 +65,8 @@ def seccomp_profile(workspace: Workspace) -> Path:
     return workspace.root / "images" / "grader" / "seccomp.json"
 
 
-def _call(lab: Release, submission: str) -> list[str]:
-    return ["grade", lab.lesson.number, submission, "--lang", i18n.current(), "--json"]
+def _call(lab: Release, submission: str, lang: Lang) -> list[str]:
+    return ["grade", lab.lesson.number, submission, "--lang", lang, "--json"]
 
 
 @contextmanager

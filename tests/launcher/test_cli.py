@@ -1,6 +1,7 @@
 """The `lab` command, from the student's seat; the grader is a double that answers as DESIGN.md says."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -119,9 +120,28 @@ def test_a_call_that_cannot_work_exits_with_2_and_one_line(lab, call, line):
     assert lab(*call) == (2, "", line)
 
 
+def test_an_error_is_told_in_the_language_that_is_asked_for(lab, workspace, monkeypatch):
+    line = (2, "", "--with 需要容器：请去掉 LAB_RUNTIME=venv。\n")
+    assert lab("start", "05", "--lang", "zh", "--with", "ollama") == line
+    monkeypatch.setenv("LLM101_LANG", "zh")
+    assert lab("start", "05", "--with", "ollama") == line
+
+
+def test_a_call_speaks_the_language_of_the_students_folder_and_keeps_it_to_itself(lab, workspace, monkeypatch):
+    monkeypatch.delenv("LLM101_LANG")
+    monkeypatch.setenv("LC_ALL", "en_GB.UTF-8")
+    workspace.start(workspace.find("05"), "zh")
+    before = dict(os.environ)
+    assert lab("start", "05", "--with", "ollama")[2].startswith("--with 需要容器")
+    assert "尚未完成" not in lab("status")[1]
+    assert "尚未完成" in lab("status", "--lang", "zh")[1]
+    assert os.environ == before
+
+
 def test_a_language_that_the_course_is_not_in_exits_with_2(lab, monkeypatch):
     monkeypatch.setenv("LLM101_LANG", "fr")
-    assert lab("status") == (2, "", "unknown language 'fr': choose en or zh\n")
+    for call in (("status",), ("ps",), ("start", "05"), ("reset", "05")):
+        assert lab(*call) == (2, "", "unknown language 'fr': choose en or zh\n")
 
 
 def test_check_runs_the_notebook_in_a_process_of_its_own_and_passes_on_how_it_went(lab, workspace, monkeypatch):

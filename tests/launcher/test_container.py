@@ -66,7 +66,7 @@ def box(docker: Double, workspace: Workspace) -> Container:
     """Lab 05 of the small course, started, in the CPU variant."""
     lab = workspace.find("05")
     workspace.start(lab, "en")
-    return Container(workspace, lab, Engine.find(), "cpu")
+    return Container(workspace, lab, Engine.find(), "cpu", "en")
 
 
 # ---- is there an engine? --------------------------------------------------------------------------------
@@ -75,7 +75,7 @@ def box(docker: Double, workspace: Workspace) -> Container:
 def test_without_docker_a_lab_runs_in_the_virtual_environment_and_nothing_is_said(workspace, monkeypatch, capsys):
     monkeypatch.delenv("LAB_RUNTIME")
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    assert cli._container(workspace, workspace.find("05"), ()) is None
+    assert cli._container(workspace, workspace.find("05"), "en") is None
     assert capsys.readouterr() == ("", "")
 
 
@@ -92,11 +92,11 @@ def test_an_engine_that_is_no_use_is_told_in_a_line_with_its_cure_or_gone_withou
     docker, workspace, monkeypatch, capsys, command, trouble, line
 ):
     docker.does(command, trouble)
-    assert cli._container(workspace, workspace.find("05"), ()) is None
+    assert cli._container(workspace, workspace.find("05"), "en") is None
     assert capsys.readouterr().out.startswith(f"{line}")
     monkeypatch.setenv("LAB_RUNTIME", "container")
     with pytest.raises(LabError, match=rf"^{line}.*: .*LAB_RUNTIME=venv\.$"):
-        cli._container(workspace, workspace.find("05"), ())
+        cli._container(workspace, workspace.find("05"), "en")
 
 
 def test_an_engine_that_hangs_costs_seconds(docker, monkeypatch):
@@ -150,12 +150,12 @@ def test_variant_overrides_the_choice_but_not_the_facts(docker, monkeypatch):
 )
 def test_a_service_that_the_variant_does_not_have_is_refused(box, variant, service, line):
     with pytest.raises(LabError, match=line):
-        Container(box.workspace, box.lab, box.engine, variant, (service,))
+        Container(box.workspace, box.lab, box.engine, variant, "en", (service,))
 
 
 def test_services_need_containers(workspace):
     with pytest.raises(LabError, match="--with needs containers"):
-        cli._container(workspace, workspace.find("05"), ("tensorboard",))
+        cli._container(workspace, workspace.find("05"), "en", ("tensorboard",))
 
 
 # ---- the image ------------------------------------------------------------------------------------------
@@ -216,7 +216,7 @@ def test_a_disk_that_is_too_small_is_noticed_before_a_pull(absent, workspace, tm
 
 
 def test_a_copy_of_the_course_without_images_runs_in_the_virtual_environment_and_says_so(absent, box, capsys):
-    assert cli._container(box.workspace, box.lab, ()) is None
+    assert cli._container(box.workspace, box.lab, "en") is None
     assert capsys.readouterr().out == f"The image {IMAGE} is not here: using the virtual environment.\n"
 
 
@@ -249,7 +249,7 @@ def test_the_container_runs_as_the_owner_of_the_folder_unless_the_engine_is_root
         os.chown(folder, 1234, 1235)
     owner = folder.stat()
     assert box._variables()["OWNER"] == f"{owner.st_uid}:{owner.st_gid}"
-    rootless = Container(box.workspace, box.lab, Engine(Path("/nowhere"), rootless=True), "cpu")
+    rootless = Container(box.workspace, box.lab, Engine(Path("/nowhere"), rootless=True), "cpu", "en")
     assert rootless._variables()["OWNER"] == "0:0"
 
 
@@ -302,7 +302,7 @@ def test_the_grader_is_given_closed_copies_and_the_checkouts_secret(box, docker,
         "echo '{\"score\": 1}'",
     )
     submission = box.workspace.hand_in(box.lab)
-    done = hand_in.in_container(box.workspace, box.lab, submission, box.engine)
+    done = hand_in.in_container(box.workspace, box.lab, submission, box.engine, "en")
     assert json.loads(done.stdout) == {"score": 1}
     seen = tmp_path / "seen"
     assert (seen / "solutions" / ".secret").read_bytes() == b"s" * 32
@@ -315,7 +315,7 @@ def test_the_grader_is_given_closed_copies_and_the_checkouts_secret(box, docker,
 def test_the_grader_has_no_network_no_capabilities_and_its_own_seccomp_profile(box, docker, tmp_path, monkeypatch):
     monkeypatch.setenv("LLM101_SOLUTIONS", str(tmp_path / "private"))
     (tmp_path / "private" / "lab-05-lora").mkdir(parents=True)
-    hand_in.in_container(box.workspace, box.lab, box.workspace.hand_in(box.lab), box.engine)
+    hand_in.in_container(box.workspace, box.lab, box.workspace.hand_in(box.lab), box.engine, "en")
     (call,) = docker.calls("run")
     for word in ("--network=none", "--read-only", "--cap-drop=ALL", "no-new-privileges", "--user=1001:1001"):
         assert word in call
@@ -326,7 +326,7 @@ def test_the_grader_has_no_network_no_capabilities_and_its_own_seccomp_profile(b
 
 def test_without_sources_or_profile_nothing_is_graded_in_a_container(box, docker):
     submission = box.workspace.hand_in(box.lab)
-    assert cli._grade_in_container(box.workspace, box.lab, submission) is None
+    assert cli._grade_in_container(box.workspace, box.lab, submission, "en") is None
     assert docker.calls("run") == []
 
 
@@ -337,10 +337,10 @@ def test_a_grader_that_was_asked_for_in_a_container_is_not_replaced_by_another(b
     profile.write_text("{}")
     (box.workspace.root / "solutions" / "lab-05-lora").mkdir(parents=True)
     submission = box.workspace.hand_in(box.lab)
-    assert cli._grade_in_container(box.workspace, box.lab, submission) is None
+    assert cli._grade_in_container(box.workspace, box.lab, submission, "en") is None
     monkeypatch.setenv("LAB_RUNTIME", "container")
     with pytest.raises(NoContainers, match="llm101/grader:cpu is not here"):
-        cli._grade_in_container(box.workspace, box.lab, submission)
+        cli._grade_in_container(box.workspace, box.lab, submission, "en")
 
 
 def test_secrets_are_made_once(tmp_path):

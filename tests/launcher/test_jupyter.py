@@ -1,6 +1,5 @@
 """JupyterLab is really started, asked for its page, and stopped."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -22,13 +21,12 @@ def read(url: str) -> str:
 def test_the_token_opens_the_lab_and_an_interrupt_stops_it(tmp_path: Path):
     (tmp_path / "lora.ipynb").write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
     code = (
-        "from pathlib import Path; from labkit import jupyter; here = Path('.').resolve();"
-        "jupyter.serve(here, 'lora.ipynb', state=here / 'state', browser=False,"
+        "from pathlib import Path; from launcher import jupyter; here = Path('.').resolve();"
+        "jupyter.serve(here, 'lora.ipynb', lang='zh', state=here / 'state', browser=False,"
         " announce=lambda url: print(url, flush=True))"
     )
-    environment = {**os.environ, "LLM101_LANG": "zh"}
     command = [sys.executable, "-c", code]
-    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as lab:
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as lab:
         assert lab.stdout is not None
         url = lab.stdout.readline().strip()
         try:
@@ -51,4 +49,4 @@ def test_a_taken_port_is_told_in_one_line(tmp_path: Path):
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(LabError, match=f"Port {port} cannot be used"):
-            jupyter.serve(tmp_path, "x.ipynb", state=tmp_path, port=port, announce=print)
+            jupyter.serve(tmp_path, "x.ipynb", lang="en", state=tmp_path, port=port, announce=print)

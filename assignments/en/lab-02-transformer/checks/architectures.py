@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from labkit.check import case, fail
-from labkit.i18n import LANGS, Bilingual
+from labkit.i18n import Bilingual
 
 
 def close(actual: Tensor, expected: Tensor, atol: float = 1e-4) -> bool:
@@ -84,7 +84,7 @@ def first_of_each(model: nn.Module, theirs: dict[str, Tensor], error: str) -> li
     """Why a state dict does not fit: the first name that is left out, and the first that the model does not have."""
     ours, own = model.from_hf(theirs), model.state_dict()
     missing, unexpected = [name for name in own if name not in ours], [name for name in ours if name not in own]
-    told = []
+    told: list[Bilingual] = []
     if missing:
         told.append(
             Bilingual(
@@ -99,9 +99,8 @@ def first_of_each(model: nn.Module, theirs: dict[str, Tensor], error: str) -> li
                 f"from_hf 给出了 {len(unexpected)} 个模型里没有的，第一个是 {unexpected[0]}",
             )
         )
-    return told or [
-        Bilingual(line.strip()) for line in error.splitlines()[1:2]
-    ]  # a wrong shape: load_state_dict names them, one in a line
+    # A wrong shape: load_state_dict names them, one in a line.
+    return told or [Bilingual(line.strip(), line.strip()) for line in error.splitlines()[1:2]]
 
 
 def agrees(student: Any, name: str, theirs: nn.Module, **sizes: Any) -> None:
@@ -112,8 +111,8 @@ def agrees(student: Any, name: str, theirs: nn.Module, **sizes: Any) -> None:
         student.load_hf_state_dict(model, theirs.state_dict())
     except RuntimeError as error:
         told = first_of_each(model, theirs.state_dict(), str(error))
-        english, chinese = (" / ".join(line.text(lang) for line in told) for lang in LANGS)
-        fail(f"The parameters do not fit. {english}", f"参数对不上。{chinese}")
+        en, zh = " / ".join(line.en for line in told), " / ".join(line.zh for line in told)
+        fail(f"The parameters do not fit. {en}", f"参数对不上。{zh}")
     ids = torch.randint(1, 29, (2, 7))
     with torch.no_grad():
         logits, expected = model(ids), theirs(ids).logits
