@@ -8,7 +8,7 @@ SETUP := @$(PYTHON) -I -S requirements/setup_env.py
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup status ps stop build images publish test test-slow test-containers bench lint format lock FORCE
+.PHONY: help setup status ps stop build images publish test test-slow test-containers bench lint docs format lock FORCE
 
 ##@ Student
 lab-%: FORCE ## lab-NN: open a lab in JupyterLab
@@ -101,13 +101,17 @@ lint: ## lint: ruff, format, types
 	$(SETUP) dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
+docs: ## docs: build the documentation site into build/site
+	$(SETUP) docs
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict $(ARGS)
+
 format: ## format: lay the code out
 	$(SETUP) dev
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 lock: ## lock: pin requirements/*.in to requirements/*.txt
 	$(SETUP) dev
-	@cd requirements && export UV_CUSTOM_COMPILE_COMMAND="make lock" && for layer in lab start models framework grader dev; do \
+	@cd requirements && export UV_CUSTOM_COMPILE_COMMAND="make lock" && for layer in lab start models framework grader dev docs; do \
 	  ../$(BIN)/uv pip compile --quiet --config-file uv.toml --universal \
 	    --python-version 3.11 --generate-hashes --no-emit-package torch $$layer.in -o $$layer.txt || exit; done && \
 	for layer in framework-cuda vllm unsloth; do \

@@ -4,6 +4,7 @@
     python3 requirements/setup_env.py lab-05 lab       labs without containers: torch, the lab layer, labkit, the models
     python3 requirements/setup_env.py grader sandbox   the same, the grader's layer, and bubblewrap
     python3 requirements/setup_env.py dev              as grader, and what working on the project needs
+    python3 requirements/setup_env.py docs                what builds the documentation site, and nothing else
 
 Standard library only, and quick when nothing is to be done: a stamp for each step holds the hash of its
 inputs, and what only the slow paths import stands inside them. An interrupted installation is repaired by the
@@ -33,12 +34,14 @@ TORCH = "torch==2.13.0"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 INDEX_PROBE_SECONDS = 4
 
-ORDER = ("start", "framework", "lab", "models", "grader", "dev", "packages", "weights", "corpora")  # of installation
+# In the order of installation.
+ORDER = ("start", "framework", "lab", "models", "grader", "dev", "docs", "packages", "weights", "corpora")
 STEPS = {  # what a layer consists of
     "start": ("start", "packages"),
     "lab": ("framework", "lab", "models", "packages", "weights", "corpora"),
     "grader": ("framework", "lab", "models", "grader", "packages", "weights"),
     "dev": ("framework", "lab", "models", "grader", "dev", "packages", "weights", "corpora"),
+    "docs": ("docs",),
     "sandbox": ("sandbox",),
 }
 
