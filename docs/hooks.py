@@ -209,33 +209,47 @@ def lab_title(root: Path, lab: str, lang: Lang) -> str:
 # ---- Markdown ------------------------------------------------------------------------------------------
 
 FENCE = re.compile(r" *(`{3,}|~{3,})")
-ITEM = re.compile(r" *([-*+]|\d+\.) +\S")
+ITEM = re.compile(r" *(?:[-*+]|\d+\.) +(?=\S)")
 CJK = "\u3000-\u303f\u3400-\u9fff\uff00-\uffef"  # punctuation, characters, full-width forms
 
 
 def readable(text: str) -> str:
-    """Markdown as forges and Jupyter read it, for Python-Markdown, which wants an empty line before a list.
+    """Markdown as forges and Jupyter read it, for Python-Markdown.
 
-    Lines of Chinese are joined, for a line break between two characters would show as a space.
+    That wants an empty line before a list, four spaces before what belongs to an item, and no backslash before a `|` in
+    the code of a table. Lines of Chinese are joined, for a line break between two characters would show as a space.
     """
     lines: list[str] = []
     fence = ""
-    in_list = False
+    items: list[int] = []  # the open list items: where the text of each begins in its line ...
+    gaps: list[bool] = []  # ... and whether it has an empty line
     for line in text.splitlines():
         mark = FENCE.match(line)
+        item = None if fence else ITEM.match(line)
+        indent = len(line) - len(line.lstrip())
+        before = lines[-1] if lines else ""
         if fence:
             fence = "" if mark and mark[1].startswith(fence) else fence
-        elif mark:
-            fence = mark[1]
-        elif ITEM.match(line):
-            if not in_list and lines and lines[-1]:
+        elif line and (item or mark or not before):  # else it goes on with the paragraph above
+            apart = not items
+            while items and indent < items[-1]:
+                items.pop()
+                apart |= gaps.pop()
+            fence = mark[1] if mark else ""
+            if item and before and apart:
                 lines.append("")
-            in_list = True
-        elif not line:
-            in_list = False
-        elif lines and re.search(f"[{CJK}]$", lines[-1]) and re.match(f" *[{CJK}]", line):
+        elif re.search(f"[{CJK}]$", before) and re.match(f" *[{CJK}]", line):
             lines[-1] += line.lstrip()
             continue
+        if not fence and line.startswith("|"):
+            line = re.sub(r"`[^`]+`", lambda code: code[0].replace(r"\|", "|"), line)
+        if line and items and indent >= items[-1]:
+            line = " " * (4 * len(items) + indent - items[-1]) + line.lstrip()
+        if item:
+            items.append(item.end())
+            gaps.append(False)
+        elif not line and items:
+            gaps[-1] = True
         lines.append(line)
     return "\n".join(lines) + "\n"
 

@@ -122,5 +122,16 @@ def test_what_looks_like_a_list_in_code_stays_as_it_is(hooks):
     assert hooks.readable(code) == code
 
 
+def test_what_belongs_to_an_item_has_four_spaces(hooks):
+    text = "Text\n1. one:\n\n   ```\n   code\n   ```\n   - inner\n     more\n2. two\n\n   of two\n\nText\n"
+    want = "Text\n\n1. one:\n\n    ```\n    code\n    ```\n    - inner\n        more\n\n2. two\n\n    of two\n\nText\n"
+    assert hooks.readable(text) == want
+
+
+def test_a_bar_in_the_code_of_a_table_has_no_backslash(hooks):
+    table = "| part | a \\| b |\n|---|---|\n| `<\\|end\\|>` | no |\n"
+    assert hooks.readable(table) == "| part | a \\| b |\n|---|---|\n| `<|end|>` | no |\n"
+
+
 def test_lines_of_chinese_are_joined(hooks):
     assert hooks.readable("第一行，\n第二行 A\nB\n\n- 项\n  目\n") == "第一行，第二行 A\nB\n\n- 项目\n"
