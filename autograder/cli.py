@@ -19,6 +19,7 @@ from autograder.gradebook import commands
 from autograder.grading.secret import local_secret
 from autograder.lab import REPOSITORY, Lab, solutions_folder
 from autograder.sandbox import choose
+from labkit.i18n import UnknownLanguage, parse
 
 if TYPE_CHECKING:
     from autograder.authoring.mutate import Verdict
@@ -44,7 +45,7 @@ def main() -> None:
     except GraderError as error:
         log.print(f"[bold red]autograder:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(3)
-    except UserError as error:
+    except (UserError, UnknownLanguage) as error:
         log.print(f"[bold red]autograder:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(2)
 
@@ -101,8 +102,7 @@ def grade(
     sandbox: choose.Option = choose.DEFAULT,
 ) -> None:
     """Grade one submission. Exits 0 when grading worked, whatever the score."""
-    if lang not in ("en", "zh"):
-        raise UserError(f"--lang takes en or zh, not {lang!r}")
+    spoken = parse(lang)
     if not os.path.lexists(submission):
         raise UserError(f"{submission} does not exist: give the path of a notebook, or of the folder that holds it")
     known = Lab.find(lab)
@@ -119,11 +119,11 @@ def grade(
                 name = result.name.removeprefix("test_").replace("_", " ")
                 progress.update(task, description=name, total=len(grader.suite.marks), advance=1)
 
-            report = grader.grade(submission, lang, done)
+            report = grader.grade(submission, spoken, done)
     if json:
         sys.stdout.write(report.to_json().decode() + "\n")
     else:
-        console.print(table(report, known.title[lang], lang))
+        console.print(table(report, known.title.text(spoken), spoken))
 
 
 @app.command()

@@ -11,6 +11,7 @@ import msgspec
 from autograder.errors import UserError
 from autograder.sandbox import Limits
 from labkit import outline
+from labkit.i18n import Bilingual
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -34,7 +35,7 @@ class Lab(msgspec.Struct, forbid_unknown_fields=True, dict=True):
     lesson: str
     notebooks: list[str]
     requirements: str
-    title: dict[str, str]
+    title: Bilingual
     uses: dict[str, list[str]] = msgspec.field(default_factory=dict)  # notebook -> those whose names it builds on
     limits: Limits = Limits()
     equivalent: list[Equivalent] = msgspec.field(default_factory=list)
@@ -42,6 +43,9 @@ class Lab(msgspec.Struct, forbid_unknown_fields=True, dict=True):
     preload: list[str] = msgspec.field(default_factory=lambda: ["torch"])
 
     folder = Path()  # set by `load`
+
+    def __post_init__(self) -> None:
+        self.title.in_both()
 
     @classmethod
     def load(cls, folder: Path) -> Lab:

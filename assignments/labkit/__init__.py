@@ -4,6 +4,6 @@ Importing it is cheap: torch and transformers are loaded by what needs them.
 """
 
 from labkit.check import check
-from labkit.notebooks import notebook
+from labkit.other_notebooks import notebook
 
 __all__ = ["check", "notebook"]

@@ -29,6 +29,12 @@ class Bilingual:
         """The sentence in the reader's language."""
         return self.zh if lang == "zh" and self.zh else self.en
 
+    def in_both(self) -> "Bilingual":
+        """Itself where both are written, else ValueError: what a lab tells its students is in both languages."""
+        if not (self.en and self.zh):
+            raise ValueError(f"needs both en and zh, not {self}")
+        return self
+
 
 def parse(code: str) -> Lang:
     """`code` as a language of the course; UnknownLanguage when it is none."""

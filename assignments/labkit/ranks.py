@@ -64,7 +64,7 @@ class Group(Protocol):
         ...
 
 
-Program = Callable[..., Any]  # (group, *args) -> any result
+RankProgram = Callable[..., Any]  # (group, *args) -> any result
 
 
 # ---- threads --------------------------------------------------------------------------------------------
@@ -145,7 +145,7 @@ class ThreadGroup:
         return torch.stack([other.chunk(self.size)[self.rank] for other in everybody]).sum(0)
 
 
-def threads(size: int, program: Program, *args: Any) -> list[Any]:
+def threads(size: int, program: RankProgram, *args: Any) -> list[Any]:
     """The results of program(group, *args) on `size` ranks, each a thread of this process.
 
     The arguments are shared, not copied. Raises what the first rank that failed has raised.
@@ -202,7 +202,7 @@ class ProcessGroup:
         return result
 
 
-def processes(size: int, program: Program, *args: Any, device: str = "cpu") -> list[Any]:
+def processes(size: int, program: RankProgram, *args: Any, device: str = "cpu") -> list[Any]:
     """The results of program(group, *args) on `size` ranks, each a Python process of its own.
 
     Each gets a copy of the program and of the arguments; what they return is copied back.

@@ -18,6 +18,7 @@ from nbformat import NotebookNode
 
 from autograder import source
 from autograder.errors import UserError
+from labkit.i18n import LANGS
 
 if TYPE_CHECKING:
     from autograder.lab import Lab
@@ -74,7 +75,7 @@ def _manifest(lab: Lab, lang: str) -> str:
         "id": lab.id, "lesson": lab.lesson, "lang": lang, "requirements": lab.requirements, "notebooks": lab.notebooks
     }  # fmt: skip
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in entries.items()]
-    titles = [f"{code} = {json.dumps(lab.title[code], ensure_ascii=False)}" for code in source.LANGUAGES]
+    titles = [f"{code} = {json.dumps(lab.title.text(code), ensure_ascii=False)}" for code in LANGS]
     return "\n".join([f"# {MADE_BY}", *lines, "", "[title]", *titles, ""])
 
 

@@ -12,11 +12,12 @@ from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 from traitlets import Unicode
 
-from autograder.gradebook import grading, notebook, reports
+from autograder.gradebook import formgrader, report_store, scoring
 from autograder.gradebook.cohort import Cohort
 from autograder.grading.report import ProblemReport, Report, outcome_word
 from autograder.lab import Lab
 from autograder.sandbox import choose
+from labkit.i18n import Lang
 
 Processed = tuple[NotebookNode, dict[str, Any]]
 
@@ -39,7 +40,7 @@ class FillRelease(InCohort):
         cohort = Cohort.open(Path(self.cohort))
         submitted = cohort.path("submitted", names["student"], names["assignment"])
         release = cohort.path("release", ".", names["assignment"]) / f"{names['notebook']}.ipynb"
-        return notebook.readable(nbformat.read(release, as_version=4), submitted, names["notebook"]), resources
+        return formgrader.readable(nbformat.read(release, as_version=4), submitted, names["notebook"]), resources
 
 
 class SaveReport(InCohort, SaveAutoGrades):
@@ -58,7 +59,7 @@ class SaveReport(InCohort, SaveAutoGrades):
         self.lang = cohort.lang
         scores = {problem.id: problem.score for problem in report.problems}
         with Gradebook(names["db_url"]) as gradebook:
-            grading.set_scores(gradebook, names["notebook"], names["assignment"], names["student"], scores)
+            scoring.set_scores(gradebook, names["notebook"], names["assignment"], names["student"], scores)
         return super().preprocess(nb, resources)
 
     def _add_score(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
@@ -69,17 +70,17 @@ class SaveReport(InCohort, SaveAutoGrades):
 
 
 def _report(cohort: Cohort, lab: Lab, student: str) -> Report:
-    state = grading.submission_digest(cohort, lab, student)
-    if kept := reports.load_current(cohort, student, lab.id, state):
+    state = scoring.submission_digest(cohort, lab, student)
+    if kept := report_store.load_current(cohort, student, lab.id, state):
         return kept
     from autograder.grading.grader import Grader  # starts a sandbox: only when there is something to grade
 
     # nbgrader and formgrader pass no option on.
     with Grader(lab, cohort.secret, os.environ.get(choose.VARIABLE, choose.DEFAULT)) as grader:
-        return grading.make_report(cohort, lab, student, grader)
+        return scoring.make_report(cohort, lab, student, grader)
 
 
-def _lines(problem: ProblemReport, lang: str) -> list[str]:
+def _lines(problem: ProblemReport, lang: Lang) -> list[str]:
     lines = [f"{problem.id}: {problem.score:g} / {problem.max_score:g}"]
     for test in problem.tests:
         lines.append(f"{test.points:g} / {test.max_points:g}  {test.name}: {outcome_word(test.outcome, lang)}")

@@ -7,8 +7,8 @@ from typing import Any, NoReturn
 
 import torch
 
-from autograder.grading.message import Message
 from autograder.grading.student import Handle
+from labkit.i18n import Bilingual
 
 
 class Mismatch(AssertionError):
@@ -16,7 +16,7 @@ class Mismatch(AssertionError):
 
     def __init__(self, en: str, zh: str = "") -> None:
         super().__init__(en)
-        self.message = Message(en, zh)
+        self.message = Bilingual(en, zh)
 
 
 def that(condition: bool, message: str) -> None:

@@ -15,7 +15,7 @@ from autograder import source
 from autograder.grading import diagnosis
 from autograder.grading.intake import SubmittedCell, Unreadable, read_submission
 from autograder.grading.misconception import Extra, Misconception
-from autograder.grading.program import program, solution_names
+from autograder.grading.program import merged_cells, solution_names
 from autograder.grading.report import Entry, ProblemReport, Report, SubmissionStatus, TestReport
 from autograder.grading.session import Program, Session
 from autograder.grading.suite import Suite, TestResult
@@ -23,6 +23,7 @@ from autograder.grading.traces import Traces
 from autograder.grading.verdict import NOT_WRITTEN
 from autograder.lab import Lab
 from autograder.sandbox import choose
+from labkit.i18n import Lang
 
 PATIENCE = 20  # a test may take this many times what the reference takes here
 
@@ -53,7 +54,7 @@ class Grader:
         self._stack.close()
 
     def grade(
-        self, submission: Path, lang: str = "en", done: Callable[[TestResult], None] = lambda result: None
+        self, submission: Path, lang: Lang = "en", done: Callable[[TestResult], None] = lambda result: None
     ) -> Report:
         """Grades a notebook, or a folder with the lab's notebooks. `done` is told each test's result as it comes."""
         started = time.monotonic()
@@ -64,14 +65,14 @@ class Grader:
         programs = {name: self.program(name, cells) for name, cells in intake.cells.items()}
         self.traces  # noqa: B018  recorded before the clock of the first submission runs
         results, notes = self.run(programs, done=done)
-        entry = self.enter(programs)
+        entry = self.enter(programs, lang)
         status = SubmissionStatus("ok", notes=[*intake.notes, *notes])
         return self._report(results, status, lang, started, entry)
 
     def program(self, notebook: str, cells: Sequence[SubmittedCell]) -> Program:
         """What the sandbox executes of a submission's notebook."""
         release = self._release[notebook]
-        return Program(program(release, cells), solution_names(release), self.lab.before(notebook))
+        return Program(merged_cells(release, cells), solution_names(release), self.lab.before(notebook))
 
     def run(
         self,
@@ -92,14 +93,14 @@ class Grader:
             session.close()
         return results, [note for notes in session.notes.values() for note in notes]
 
-    def enter(self, programs: dict[str, Program]) -> Entry | None:
+    def enter(self, programs: dict[str, Program], lang: Lang = "en") -> Entry | None:
         """The submission's entry on the leaderboard. It has processes and time of its own: no test feels it."""
         board = self.suite.leaderboard
         if board is None or board.notebook not in programs:
             return None
         session = self._session(programs, board.seconds)
         try:
-            return board.enter(session, self.secret, self.lab.id)
+            return board.enter(session, self.secret, self.lab.id, lang)
         finally:
             session.close()
 
@@ -194,7 +195,12 @@ class Grader:
         }
 
     def _report(
-        self, results: list[TestResult], status: SubmissionStatus, lang: str, started: float, entry: Entry | None = None
+        self,
+        results: list[TestResult],
+        status: SubmissionStatus,
+        lang: Lang,
+        started: float,
+        entry: Entry | None = None,
     ) -> Report:
         problems: dict[str, ProblemReport] = {}
         for mark in self.suite.marks.values():
@@ -216,10 +222,10 @@ class Grader:
             leaderboard=entry,
         )
 
-    def _test_report(self, result: TestResult, found: str | None, lang: str) -> TestReport:
+    def _test_report(self, result: TestResult, found: str | None, lang: Lang) -> TestReport:
         passed = result.outcome == "passed"
         hints = self.misconceptions[found].hint if found else result.mark.hint
-        hint = "" if passed or result.message == NOT_WRITTEN else hints[lang]
+        hint = "" if passed or result.message == NOT_WRITTEN else hints.text(lang)
         return TestReport(
             name=result.name,
             outcome=result.outcome,

@@ -17,7 +17,9 @@ from autograder.grading.secret import seed
 from autograder.grading.session import Session
 from autograder.grading.student import Student, StudentError
 from autograder.grading.verdict import verdict
+from labkit.i18n import Bilingual, Lang
 
+NOT_FINITE = Bilingual("the figure is not finite", "数值不是有限的")
 DECIMALS = 4  # of a figure: what a sum leaves open in the last bits must not decide who is first
 
 
@@ -26,12 +28,12 @@ class Leaderboard:
     """What a module of a lab's hidden suite calls LEADERBOARD."""
 
     notebook: str  # has the cell that competes, after its last check cell: no test needs it
-    unit: dict[str, str]  # of the figure, by language
+    unit: Bilingual  # of the figure
     lowest_first: bool
     seconds: float  # that the sandbox may work
     measure: Callable[[Student, np.random.Generator], float]  # the figure; refuses by `expect`, as a test does
 
-    def enter(self, session: Session, secret: bytes, lab_id: str) -> Entry | None:
+    def enter(self, session: Session, secret: bytes, lab_id: str, lang: Lang) -> Entry | None:
         """The submission's figure; the entry has none where it was refused. None where the cell is not written."""
         try:
             session.start_test(
@@ -45,7 +47,7 @@ class Leaderboard:
             if isinstance(error, StudentError) and error.type in ("NotImplementedError", "NotWritten"):
                 return None
             _, message = verdict(error)
-            return Entry(None, self.unit, self.lowest_first, message.en)
+            return Entry(None, self.unit, self.lowest_first, message.text(lang))
         if not math.isfinite(figure):
-            return Entry(None, self.unit, self.lowest_first, "the figure is not finite")
+            return Entry(None, self.unit, self.lowest_first, NOT_FINITE.text(lang))
         return Entry(figure, self.unit, self.lowest_first)

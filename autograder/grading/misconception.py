@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from autograder.errors import UserError
+from labkit.i18n import Bilingual
 
 HEAD = ("NOTEBOOK", "HINT", "FAILS")
 
@@ -42,7 +43,7 @@ class Misconception(Extra, frozen=True):
 
     id: str
     title: str
-    hint: dict[str, str]
+    hint: Bilingual
     fails: list[str]
     defines: frozenset[str]
 
@@ -53,7 +54,8 @@ class Misconception(Extra, frozen=True):
         try:
             tree = ast.parse(text, filename=str(path))
             head = _head(tree)
-            hint, fails = msgspec.convert(head["HINT"], dict[str, str]), msgspec.convert(head["FAILS"], list[str])
+            hint = msgspec.convert(head["HINT"], Bilingual).in_both()
+            fails = msgspec.convert(head["FAILS"], list[str])
         except (SyntaxError, ValueError, KeyError, msgspec.ValidationError) as error:
             raise UserError(f"{path}: HINT and FAILS must be literals at the top level: {error!r}") from None
         return cls(

@@ -23,8 +23,8 @@ class ProgramCell(TypedDict):
     name: str  # the grade id, or "cell 17" for the 17th cell of the notebook
 
 
-def program(release: Sequence[ReleaseCell], submission: Sequence[SubmittedCell]) -> list[ProgramCell]:
-    """Merges one notebook's release with a submission of it.
+def merged_cells(release: Sequence[ReleaseCell], submission: Sequence[SubmittedCell]) -> list[ProgramCell]:
+    """One notebook's release merged with a submission of it.
 
     - The release's export cells come from the release, whatever the submission made of them.
     - A solution cell is every cell of the submission with its grade id, in the submission's order, so that

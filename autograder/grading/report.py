@@ -9,33 +9,26 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from labkit.i18n import Bilingual, Lang
+
 Outcome = Literal["passed", "failed", "error", "timeout", "memory", "crashed", "output_limit"]
 
-_WORDS = {
-    "en": {
-        "problem": "Problem",
-        "points": "Points",
-        "outcome": "Outcome",
-        "hint": "Hint",
-        "total": "Total",
-        "leaderboard": "Leaderboard",
-    },
-    "zh": {
-        "problem": "题目",
-        "points": "得分",
-        "outcome": "结果",
-        "hint": "提示",
-        "total": "总分",
-        "leaderboard": "排行榜",
-    },
+PROBLEM = Bilingual("Problem", "题目")
+POINTS = Bilingual("Points", "得分")
+OUTCOME = Bilingual("Outcome", "结果")
+HINT = Bilingual("Hint", "提示")
+TOTAL = Bilingual("Total", "总分")
+LEADERBOARD = Bilingual("Leaderboard", "排行榜")
+UNREADABLE = Bilingual("unreadable", "无法读取")
+_OUTCOMES: dict[Outcome, Bilingual] = {
+    "passed": Bilingual("passed", "通过"),
+    "failed": Bilingual("failed", "未通过"),
+    "error": Bilingual("error", "出错"),
+    "timeout": Bilingual("timeout", "超时"),
+    "memory": Bilingual("memory", "内存超限"),
+    "crashed": Bilingual("crashed", "崩溃"),
+    "output_limit": Bilingual("output limit", "输出超限"),
 }
-_OUTCOMES = {
-    "en": {"output_limit": "output limit"},
-    "zh": {
-        "passed": "通过", "failed": "未通过", "error": "出错", "timeout": "超时",
-        "memory": "内存超限", "crashed": "崩溃", "output_limit": "输出超限",
-    },
-}  # fmt: skip
 
 
 class TestReport(msgspec.Struct):
@@ -64,13 +57,13 @@ class Entry(msgspec.Struct):
     """A submission on the lab's leaderboard (leaderboard.py). Without a figure, `message` tells why it was refused."""
 
     figure: float | None
-    unit: dict[str, str]
+    unit: Bilingual
     lowest_first: bool
     message: str = ""
 
-    def text(self, lang: str) -> str:
+    def text(self, lang: Lang) -> str:
         """The entry in words."""
-        return self.message if self.figure is None else f"{self.figure:.4f} {self.unit[lang]}"
+        return self.message if self.figure is None else f"{self.figure:.4f} {self.unit.text(lang)}"
 
 
 class SubmissionStatus(msgspec.Struct, omit_defaults=True):
@@ -103,21 +96,20 @@ class Report(msgspec.Struct, omit_defaults=True):
         return msgspec.json.decode(data, type=cls)
 
 
-def outcome_word(outcome: Outcome, lang: str) -> str:
+def outcome_word(outcome: Outcome, lang: Lang) -> str:
     """An outcome in the reader's language."""
-    return _OUTCOMES[lang].get(outcome, outcome)
+    return _OUTCOMES[outcome].text(lang)
 
 
-def table(report: Report, title: str, lang: str) -> RenderableType:
+def table(report: Report, title: str, lang: Lang) -> RenderableType:
     """The report for a terminal: a row per test that did not pass, a line per problem, the total."""
     if report.submission.status == "unreadable":
-        return Text.assemble(("unreadable", "bold red"), f": {report.submission.message}")
-    words = _WORDS[lang]
+        return Text.assemble((UNREADABLE.text(lang), "bold red"), f": {report.submission.message}")
     grid = Table(title=title, expand=False, show_lines=False, footer_style="bold", show_footer=True)
-    grid.add_column(words["problem"], words["total"], overflow="fold")
-    grid.add_column(words["points"], f"{report.score:g} / {report.max_score:g}", justify="right", no_wrap=True)
-    grid.add_column(words["outcome"], no_wrap=True)
-    grid.add_column(words["hint"], overflow="fold")
+    grid.add_column(PROBLEM.text(lang), TOTAL.text(lang), overflow="fold")
+    grid.add_column(POINTS.text(lang), f"{report.score:g} / {report.max_score:g}", justify="right", no_wrap=True)
+    grid.add_column(OUTCOME.text(lang), no_wrap=True)
+    grid.add_column(HINT.text(lang), overflow="fold")
     for problem in report.problems:
         style = "green" if problem.score == problem.max_score else "bold"
         solved = outcome_word("passed", lang) if problem.score == problem.max_score else ""
@@ -133,5 +125,5 @@ def table(report: Report, title: str, lang: str) -> RenderableType:
                 grid.add_row(f"  {label}", score, Text(outcome_word(test.outcome, lang), "red"), text)
     notes = [Text(note, "dim") for note in report.submission.notes]
     if report.leaderboard:
-        notes.append(Text(f"{words['leaderboard']}: {report.leaderboard.text(lang)}"))
+        notes.append(Text(f"{LEADERBOARD.text(lang)}: {report.leaderboard.text(lang)}"))
     return Group(grid, *notes)

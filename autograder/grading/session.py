@@ -10,21 +10,21 @@ from typing import Any, Literal, NoReturn
 
 import msgspec
 
-from autograder.grading.message import Message
 from autograder.grading.student import Handle, StudentError, shown
 from autograder.sandbox import Child, Sandbox
 from autograder.worker import wire
+from labkit.i18n import Bilingual
 
 MAX_RECEIVED = 1 << 30  # bytes of all replies of one submission
 LOAD_ATTEMPTS = 4  # a cell that ends the process while loading is left out in the next attempt
-GONE = Message("the process had ended before", "进程此前已经结束")
-MEMORY = Message("the memory limit was reached", "达到了内存上限")
+GONE = Bilingual("the process had ended before", "进程此前已经结束")
+MEMORY = Bilingual("the memory limit was reached", "达到了内存上限")
 
 
 class Ended(Exception):
     """The sandbox had to be ended in the middle of a test."""
 
-    def __init__(self, outcome: Literal["timeout", "memory", "crashed", "output_limit"], message: Message) -> None:
+    def __init__(self, outcome: Literal["timeout", "memory", "crashed", "output_limit"], message: Bilingual) -> None:
         super().__init__(message.en)
         self.outcome = outcome
         self.message = message
@@ -100,7 +100,10 @@ class Session:
         try:
             value = wire.unpack(reply.value, answer, self._handle)
         except wire.ProtocolError as error:
-            self._fail("crashed", Message(f"the sandbox sent a reply that cannot be read ({error})"))
+            garbled = Bilingual(
+                f"the sandbox sent a reply that cannot be read ({error})", f"沙箱发来的应答无法读取（{error}）"
+            )
+            self._fail("crashed", garbled)
         finally:
             self._spend(time.monotonic() - started)
         self.trace.append(Event(op, value=value))
@@ -183,17 +186,20 @@ class Session:
                     return reply, answer
         except TimeoutError:
             spent_all = self.total <= self.budget
-            used_up = Message("the submission's time is used up", "整份提交的时间已经用完")
-            late = Message(f"no result after {self.budget:.0f} s", f"{self.budget:.0f} 秒之内没有结果")
+            used_up = Bilingual("the submission's time is used up", "整份提交的时间已经用完")
+            late = Bilingual(f"no result after {self.budget:.0f} s", f"{self.budget:.0f} 秒之内没有结果")
             self._fail("timeout", used_up if spent_all else late)
         except wire.FrameTooLarge as error:
             self._fail(
-                "output_limit", Message(f"the result is too large to grade ({error})", f"结果太大，无法评分（{error}）")
+                "output_limit",
+                Bilingual(f"the result is too large to grade ({error})", f"结果太大，无法评分（{error}）"),
             )
         except wire.ProtocolError as error:
-            self._fail("crashed", Message(f"the sandbox sent what is no reply ({error})"))
+            self._fail(
+                "crashed", Bilingual(f"the sandbox sent what is no reply ({error})", f"沙箱发来的不是应答（{error}）")
+            )
         except (wire.Closed, OSError):
-            self._fail("crashed", Message("the process ended", "进程结束了"))
+            self._fail("crashed", Bilingual("the process ended", "进程结束了"))
         finally:
             self._spend(time.monotonic() - started)
 
@@ -215,7 +221,8 @@ class Session:
                 return True
             self._worker_died(reply.exited)
         if reply.id != request_id or op == "end":
-            self._fail("crashed", Message("the sandbox sent a reply to a question that was not asked"))
+            unasked = Bilingual("the sandbox sent a reply to a question that was not asked", "沙箱回答了没有提出的问题")
+            self._fail("crashed", unasked)
         if reply.progress is not None and op == "load":
             self._loading = reply.progress
             return False
@@ -225,11 +232,11 @@ class Session:
         """The worker has ended, or somebody in the sandbox says so: the next test starts from a new process tree."""
         signal = status & 0x7F
         if signal == 25:  # SIGXFSZ
-            self._fail("output_limit", Message("a file grew beyond the limit", "有文件超过了大小上限"))
+            self._fail("output_limit", Bilingual("a file grew beyond the limit", "有文件超过了大小上限"))
         how = f"signal {signal}" if signal else f"exit code {status >> 8 & 0xFF}"
-        self._fail("crashed", Message(f"the process ended ({how})", f"进程结束了（{how}）"))
+        self._fail("crashed", Bilingual(f"the process ended ({how})", f"进程结束了（{how}）"))
 
-    def _fail(self, outcome: Literal["timeout", "memory", "crashed", "output_limit"], message: Message) -> NoReturn:
+    def _fail(self, outcome: Literal["timeout", "memory", "crashed", "output_limit"], message: Bilingual) -> NoReturn:
         if self._child is not None and outcome == "crashed" and self._child.out_of_memory():
             outcome, message = "memory", MEMORY
         self.close()

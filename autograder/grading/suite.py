@@ -23,13 +23,13 @@ import torch
 
 from autograder.errors import GraderError, UserError
 from autograder.grading.leaderboard import Leaderboard
-from autograder.grading.message import Message
 from autograder.grading.report import Outcome
 from autograder.grading.secret import seed
 from autograder.grading.session import Event, Session
 from autograder.grading.student import Student
 from autograder.grading.verdict import verdict
 from autograder.lab import Lab
+from labkit.i18n import Bilingual
 
 DEFAULT_TOLERANCE = 1e-5
 UNUSED_PLUGINS = (  # of pytest's own: they cost a third of the time of a short test
@@ -42,8 +42,11 @@ class Mark(msgspec.Struct, frozen=True):
 
     problem: str
     points: float
-    hint: dict[str, str]
+    hint: Bilingual
     tolerance: float = DEFAULT_TOLERANCE
+
+    def __post_init__(self) -> None:
+        self.hint.in_both()
 
 
 @dataclass
@@ -53,7 +56,7 @@ class TestResult:
     name: str
     mark: Mark
     outcome: Outcome = "passed"
-    message: Message = field(default_factory=Message)
+    message: Bilingual = field(default_factory=Bilingual)
     seconds: float = 0.0
     used: float = 0.0  # seconds of its budget; unlike `seconds` without the start of the sandbox
     trace: list[Event] = field(default_factory=list)

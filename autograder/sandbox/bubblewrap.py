@@ -178,7 +178,7 @@ class _Spawning:
         self.channel, theirs = socket.socketpair()
         self.channel.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         address_space = 0 if self.cgroup else limits.memory_mb * interior.MEBIBYTE
-        order = {"op": "spawn", "limits": interior.child_limits(limits, address_space, limits.processes)}
+        order = {"op": "spawn", "limits": interior.process_limits(limits, address_space, limits.processes)}
         self.answer = sandbox._order(order, [theirs.fileno()])
         theirs.close()
         self.pid: int | None = None

@@ -1,6 +1,6 @@
 """The docker sandbox: a container per submission, out of a few that have imported the libraries already.
 
-grader ── channel ──> pump ── attach stream of the engine ──> pid 1 of a container (worker/container.py)
+grader ── channel ──> pump ── attach stream of the engine ──> pid 1 of a container (worker/init.py)
 
 For a machine whose engine may be used, but that has no user namespaces, or that has a runtime with a kernel of its own
 (gVisor, Kata). A container is made in the background while another one is graded; it is used once.
@@ -56,9 +56,9 @@ class Docker:
     ) -> None:
         self._image, self._runtime = image, runtime
         self._limits = limits
-        self._plan = msgspec.json.encode(
+        self._arguments = msgspec.json.encode(
             # Processes are the engine's to count: the kernel would count all of this user's in all containers.
-            {"preload": preload, "limits": interior.child_limits(limits, 0, 0), "seconds": LIFETIME}
+            {"preload": preload, "limits": interior.process_limits(limits, 0, 0), "seconds": LIFETIME}
         ).decode()
         with _engine_errors():
             self._client = docker.from_env()
@@ -141,7 +141,7 @@ class Docker:
         )
         memory = (limits.memory_mb + LIBRARIES_MB) * interior.MEBIBYTE
         return self._client.containers.create(
-            self._image, [self._plan], entrypoint=[PYTHON, *interior.python_options("container")],
+            self._image, [self._arguments], entrypoint=[PYTHON, *interior.python_options("init")],
             environment=interior.ENVIRONMENT, user=f"{interior.USER_ID}:{interior.USER_ID}", hostname="sandbox",
             working_dir="/", labels={OWNER: _owner(os.getpid()), DEADLINE: str(int(time.time() + LIFETIME))},
             mounts=[Mount(inside, folder, "bind", read_only=True) for folder, inside in interior.packages().items()],

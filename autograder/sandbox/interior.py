@@ -34,13 +34,13 @@ def python_options(module: str) -> list[str]:
     return ["-s", "-P", "-B", "-c", start]
 
 
-def child_limits(limits: Limits, address_space: int, processes: int) -> dict[str, Any]:
-    """`worker.child.Limits` for a submission. Raises GraderError where libseccomp is absent."""
+def process_limits(limits: Limits, address_space: int, processes: int) -> dict[str, Any]:
+    """`worker.child.ProcessLimits` for a submission. Raises GraderError where libseccomp is absent."""
     return {
         "address_space": address_space,
         "processes": processes,
         "cpu_seconds": CPU_SECONDS,
         "scratch": limits.scratch_mb * MEBIBYTE,
         "file_size": FILE_SIZE,
-        "filter": seccomp.program(),
+        "filter": seccomp.compiled_filter(),
     }

@@ -33,7 +33,7 @@ _SOCKET_FAMILIES = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6: all inside the chil
 
 
 @cache
-def program() -> bytes:
+def compiled_filter() -> bytes:
     """The filter compiled to BPF for this machine. Raises GraderError where libseccomp is absent."""
     try:
         import pyseccomp as seccomp

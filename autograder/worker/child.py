@@ -1,6 +1,6 @@
 """One submission's process: it shuts itself in, loads the student's cells, and forks a worker per problem.
 
-    template.py or container.py ── fork ──> keeper (loads the cells once)
+    template.py or init.py ── fork ──> keeper (loads the cells once)
                                                └── fork ──> worker of problem 1 (objects.py), then of problem 2, ...
 
 Every step of shutting it in happens before the first byte of the submission is read.
@@ -28,7 +28,7 @@ SCRATCH = (Path("/tmp"), HOME, Path("/dev/shm"))
 INODE = 4096  # bytes of a scratch folder for each file in it
 
 
-class Limits(msgspec.Struct, frozen=True):
+class ProcessLimits(msgspec.Struct, frozen=True):
     """What one submission may use."""
 
     address_space: int  # bytes that a process may map beyond what the template has; 0: no limit, a cgroup counts
@@ -39,7 +39,7 @@ class Limits(msgspec.Struct, frozen=True):
     filter: bytes  # compiled seccomp program
 
 
-def main(channel: int, limits: Limits, isolate: Callable[[Limits], None]) -> None:
+def main(channel: int, limits: ProcessLimits, isolate: Callable[[ProcessLimits], None]) -> None:
     """The life of one submission's process. Does not return.
 
     `isolate` takes away what the sandbox at hand has left of the world outside; what follows is alike in all.
@@ -62,7 +62,7 @@ def main(channel: int, limits: Limits, isolate: Callable[[Limits], None]) -> Non
     os._exit(0)
 
 
-def _set_limits(limits: Limits) -> None:
+def _set_limits(limits: ProcessLimits) -> None:
     bounds = {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_NOFILE: 256,

@@ -60,7 +60,7 @@ def _receive(control: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
 def _obey(control: socket.socket, message: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
     match message["op"]:
         case "spawn":
-            return _spawn(control, descriptors[0], msgspec.convert(message["limits"], child.Limits))
+            return _spawn(control, descriptors[0], msgspec.convert(message["limits"], child.ProcessLimits))
         case "kill":
             with contextlib.suppress(ProcessLookupError):
                 os.kill(message["pid"], signal.SIGKILL)
@@ -69,7 +69,7 @@ def _obey(control: socket.socket, message: dict[str, Any], descriptors: list[int
             return {"error": f"unknown order {op!r}"}
 
 
-def _spawn(control: socket.socket, channel: int, limits: child.Limits) -> dict[str, Any]:
+def _spawn(control: socket.socket, channel: int, limits: child.ProcessLimits) -> dict[str, Any]:
     """Forks twice: the first fork enters the new namespaces, the second is pid 1 of the new PID namespace."""
     read_end, write_end = os.pipe()
     outer = os.fork()
@@ -111,7 +111,7 @@ def _enter_namespaces() -> None:
             file.write(content)
 
 
-def _isolate(limits: child.Limits) -> None:
+def _isolate(limits: child.ProcessLimits) -> None:
     """Gives a child, in its new namespaces, files, devices and a /proc of its own, and takes its capabilities."""
     kernel.mount("", "/", flags=kernel.MS_REC | kernel.MS_PRIVATE)
     options = f"size={limits.scratch},nr_inodes={limits.scratch // child.INODE},mode=0700"

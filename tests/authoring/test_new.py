@@ -18,7 +18,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
 
 def test_it_has_the_names_that_were_asked_for(lab):
     assert (lab.id, lab.lesson, lab.notebooks) == ("lab-09-model-evaluation", "09", ["model_evaluation"])
-    assert lab.title["en"] == "Evaluation"
+    assert lab.title.en == "Evaluation"
     texts = [path.read_text(encoding="utf-8") for path in lab.folder.rglob("*") if path.is_file()]
     assert not [text for text in texts if "TITLE-" in text or "lab-00" in text]
 

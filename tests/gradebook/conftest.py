@@ -12,6 +12,7 @@ from autograder.gradebook import release as releasing
 from autograder.gradebook.cohort import Cohort
 from autograder.grading.report import ProblemReport, Report, SubmissionStatus, TestReport
 from autograder.lab import Lab
+from labkit.i18n import Lang
 
 SAMPLE = Path(__file__).parent.parent / "notebooks" / "lab-99-double"
 HOSTILE_MESSAGE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -26,7 +27,7 @@ class GraderDouble:
     fails_on: str = ""  # student for whom the grader itself fails
     unreadable: str = ""  # student whose submission it cannot read
 
-    def grade(self, submission: Path, lang: str = "en") -> Report:
+    def grade(self, submission: Path, lang: Lang = "en") -> Report:
         student = submission.parent.name
         self.graded.append(submission)
         if student == self.fails_on:

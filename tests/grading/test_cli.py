@@ -40,7 +40,8 @@ def test_grade_prints_a_table_with_hints_in_chinese(hand_in):
         (["grade", "nonsense", "x.ipynb"], "There is no lab 'nonsense'"),
         (["grade", "90", "absent.ipynb"], "absent.ipynb does not exist"),
         (["grade", "91", "x.ipynb"], "lab-91-pair has 2 notebooks: give the folder that holds them"),
-        (["grade", "90", ".", "--lang", "fr"], "--lang takes en or zh"),
+        (["grade", "90", ".", "--lang", "fr"], "unknown language 'fr': choose en or zh"),
+        (["cohort", "create", "autumn", "--roster", "r.csv", "--lang", "fr"], "unknown language 'fr': choose en or zh"),
         (["grade", "90", ".", "--sandbox", "vm"], "takes bubblewrap, docker or docker:RUNTIME, not 'vm'"),
     ],
 )

@@ -51,7 +51,7 @@ def test_a_misconception_is_read_without_running_it(tmp_path: Path):
     assert known.defines == {"f", "C"}
 
 
-@pytest.mark.parametrize("head", ["", 'HINT = {"en": "e"}', 'HINT = dict(en="e")\nFAILS = []', "FAILS = ["])
+@pytest.mark.parametrize("head", ["", 'HINT = {"en": "e"}\nFAILS = []', 'HINT = dict(en="e")\nFAILS = []', "FAILS = ["])
 def test_a_bad_head_of_a_misconception_names_the_file(tmp_path: Path, head: str):
     path = tmp_path / "bad.py"
     path.write_text(head)

@@ -33,6 +33,7 @@ def test_marks_are_collected(tmp_path: Path):
         ("def test_a():\n    pass\n", "test_a: mark it with"),
         (MARK.replace("softmax", "other") + "def test_a():\n    pass\n", "no notebook has a check cell 'other'"),
         (MARK.replace("points=2, ", "") + "def test_a():\n    pass\n", "test_a: malformed"),
+        (MARK.replace(', "zh": "z"', "") + "def test_a():\n    pass\n", "malformed.*needs both en and zh"),
         ("import nothing_of_this_name\n", "the hidden tests cannot be imported"),
         ("x = 1\n", "no hidden tests were collected"),
         (

@@ -9,14 +9,14 @@ from types import ModuleType
 import pytest
 
 import labkit
-from labkit import notebooks
+from labkit import other_notebooks
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A lab's folder, which is where a notebook runs."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(notebooks, "_modules", {})
+    monkeypatch.setattr(other_notebooks, "_modules", {})
     return tmp_path
 
 

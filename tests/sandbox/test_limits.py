@@ -100,7 +100,7 @@ def test_the_group_bounds_processes(group, start):
 
 
 def test_the_filter_is_a_program_for_the_kernel():
-    program = seccomp.program()
+    program = seccomp.compiled_filter()
     assert len(program) % 8 == 0
     assert 8 <= len(program) <= 4096 * 8
 

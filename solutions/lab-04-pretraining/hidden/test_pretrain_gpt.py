@@ -21,6 +21,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from autograder.grading import expect
 from autograder.grading.leaderboard import Leaderboard
 from autograder.grading.student import Handle, Student, StudentError
+from labkit.i18n import Bilingual
 
 Rng = np.random.Generator
 State = dict[str, Tensor]
@@ -643,7 +644,7 @@ def bits_of_an_entry(student: Student, rng: Rng) -> float:
 # The notebook promises a minute; a grader may be half as fast as the student's machine.
 LEADERBOARD = Leaderboard(
     "pretrain_gpt",
-    {"en": "bits per byte", "zh": "每字节比特数"},
+    Bilingual("bits per byte", "每字节比特数"),
     lowest_first=True,
     seconds=120,
     measure=bits_of_an_entry,

@@ -24,7 +24,7 @@ from autograder.grading.student import Handle, Student, StudentError
 from labkit.models import load_tokenizer, tiny_llama
 
 Rng = np.random.Generator
-Message = dict[str, str]
+ChatMessage = dict[str, str]
 Example = tuple[list[int], list[int]]
 Batch = dict[str, Tensor]
 
@@ -59,7 +59,7 @@ def sentence(rng: Rng) -> str:
     return " ".join(rng.choice(WORDS, size=rng.integers(3, 9)))
 
 
-def conversation(rng: Rng, roles: str) -> list[Message]:
+def conversation(rng: Rng, roles: str) -> list[ChatMessage]:
     """A turn per letter of `roles`: s(ystem), u(ser), a(ssistant)."""
     names = {"s": "system", "u": "user", "a": "assistant"}
     return [{"role": names[letter], "content": sentence(rng)} for letter in roles]
@@ -70,7 +70,7 @@ def tokenizer() -> Any:
     return load_tokenizer()
 
 
-def rendered(messages: Sequence[Message]) -> tuple[list[int], list[str]]:
+def rendered(messages: Sequence[ChatMessage]) -> tuple[list[int], list[str]]:
     """The ids of a conversation, and what each of them is: prompt, header, answer, end or newline.
 
     The turns are written out one by one in SmolLM2's format, and the tokenizer's offsets say which piece of the text
@@ -92,7 +92,7 @@ def rendered(messages: Sequence[Message]) -> tuple[list[int], list[str]]:
     return encoded["input_ids"], [kind_of_character[start] for start, _ in encoded["offset_mapping"]]
 
 
-def labels_of(student: Student, messages: Sequence[Message], chat_tokenizer: Handle) -> tuple[list[int], list[int]]:
+def labels_of(student: Student, messages: Sequence[ChatMessage], chat_tokenizer: Handle) -> tuple[list[int], list[int]]:
     """The student's ids and labels, of the right types."""
     result = student.build_labels(list(messages), chat_tokenizer)
     expect.that(isinstance(result, tuple) and len(result) == 2, "build_labels should return a pair (ids, labels)")
@@ -103,7 +103,9 @@ def labels_of(student: Student, messages: Sequence[Message], chat_tokenizer: Han
     return result
 
 
-def check_labels(student: Student, messages: Sequence[Message], chat_tokenizer: Handle, kinds: str, what: str) -> None:
+def check_labels(
+    student: Student, messages: Sequence[ChatMessage], chat_tokenizer: Handle, kinds: str, what: str
+) -> None:
     """The labels must be right on all tokens of these kinds: trained on answer and end, ignored elsewhere."""
     ids, kind_of = rendered(messages)
     _, labels = labels_of(student, messages, chat_tokenizer)

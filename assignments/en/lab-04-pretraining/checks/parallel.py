@@ -12,7 +12,7 @@ from labkit.check import case, fail
 from labkit.ranks import Group, NoMeeting
 
 
-def on_two_ranks(program: ranks.Program) -> list[Any]:
+def on_two_ranks(program: ranks.RankProgram) -> list[Any]:
     """The program's results on ranks 0 and 1; fails where the ranks wait for each other in vain."""
     try:
         return ranks.threads(2, program)

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 import nbformat
 from nbgrader.api import Gradebook, MissingEntry
@@ -16,21 +16,15 @@ from nbgrader.preprocessors import AssignLatePenalties
 from nbgrader.utils import temp_attrs
 
 from autograder.errors import UserError
-from autograder.gradebook import reports
+from autograder.gradebook import report_store
 from autograder.gradebook.cohort import Cohort, failure
 from autograder.gradebook.submitted import TIMESTAMP, digest, submitted_at
 from autograder.grading.intake import MAX_FILE
 from autograder.grading.report import Report
 
 if TYPE_CHECKING:
+    from autograder.grading.grader import Grader  # imports torch, which feedback and ranking do without
     from autograder.lab import Lab
-
-
-class Grader(Protocol):
-    """What grades a submission: autograder.grading.grader.Grader."""
-
-    def grade(self, submission: Path, lang: str = "en") -> Report:
-        """The report on the submission in a folder or file."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +54,7 @@ def waiting(cohort: Cohort, lab: Lab, students: Sequence[str]) -> list[str]:
         student
         for student in students
         if student not in finished
-        or reports.load_current(cohort, student, lab.id, submission_digest(cohort, lab, student)) is None
+        or report_store.load_current(cohort, student, lab.id, submission_digest(cohort, lab, student)) is None
     ]
 
 
@@ -110,7 +104,7 @@ def make_report(cohort: Cohort, lab: Lab, student: str, grader: Grader) -> Repor
     state = submission_digest(cohort, lab, student)
     folder = cohort.path("submitted", student, lab.id)
     if folder.is_symlink() or folder.parent.is_symlink() or not folder.is_dir():
-        report = reports.unreadable(lab.id, points, "the submission is not a folder")
+        report = report_store.unreadable(lab.id, points, "the submission is not a folder")
     else:
         report = grader.grade(folder, cohort.lang)
     if {problem.id: problem.max_score for problem in report.problems} != points:
@@ -118,7 +112,7 @@ def make_report(cohort: Cohort, lab: Lab, student: str, grader: Grader) -> Repor
             f"{lab.id} has other points than its release to {cohort.name}: "
             f"`autograder release {lab.lesson} --cohort {cohort.name}` again"
         )
-    reports.save(cohort, student, report, state)
+    report_store.save(cohort, student, report, state)
     return report
 
 

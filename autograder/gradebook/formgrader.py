@@ -12,7 +12,7 @@ from nbformat import NotebookNode
 
 from autograder import source
 from autograder.grading.intake import SubmittedCell, Unreadable, read_submission
-from autograder.grading.program import program
+from autograder.grading.program import merged_cells
 
 
 def readable(release: NotebookNode, submitted: Path, name: str) -> NotebookNode:
@@ -36,7 +36,7 @@ def filled(release: NotebookNode, submission: Sequence[SubmittedCell]) -> Notebo
     others = iter([index for index in given if not _solution(result, index)])
     cells: list[NotebookNode] = []
     following = 0  # the release cell that comes next
-    for cell in program([replace(cell, export=True) for cell in source.code_cells(release)], submission):
+    for cell in merged_cells([replace(cell, export=True) for cell in source.code_cells(release)], submission):
         if cell["role"] == "release":
             index = next(others)
         elif cell["name"] in solutions and cell["role"] == "solution":

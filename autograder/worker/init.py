@@ -23,23 +23,23 @@ PIECE = 1 << 16  # bytes in flight in each direction, at most
 GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
 
 
-class Plan(msgspec.Struct, frozen=True):
-    """What the grader wants; the one argument on the command line, as JSON."""
+class Arguments(msgspec.Struct, frozen=True):
+    """What the grader wants of this process: the one argument on its command line, as JSON."""
 
     preload: list[str]
-    limits: child.Limits
+    limits: child.ProcessLimits
     seconds: float  # that the container may live
 
 
-def main(plan: str) -> None:
+def main(argument: str) -> None:
     """The life of a container. Does not return."""
-    order = msgspec.json.decode(plan, type=Plan)
-    end = time.monotonic() + order.seconds
-    libraries.preload(order.preload)
+    arguments = msgspec.json.decode(argument, type=Arguments)
+    end = time.monotonic() + arguments.seconds
+    libraries.preload(arguments.preload)
     ours, theirs = socket.socketpair()
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)  # closes /proc/1 to the student's processes, which are the same user's
     if os.fork() == 0:
-        _become_keeper(theirs, order.limits)
+        _become_keeper(theirs, arguments.limits)
     theirs.close()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # signals without a handler do not reach pid 1 from inside
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for orphans of a keeper that was killed
@@ -47,7 +47,7 @@ def main(plan: str) -> None:
     os._exit(0)
 
 
-def _become_keeper(channel: socket.socket, limits: child.Limits) -> None:
+def _become_keeper(channel: socket.socket, limits: child.ProcessLimits) -> None:
     try:
         kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)  # orphans are the keeper's to end, as if it were pid 1
