@@ -62,7 +62,7 @@ def start(
     if box is not None and _show_running(box, browser):
         return
     if box is None:
-        runtime.set_up_venv(workspace.root, f"lab-{lab.lesson.number}", "lab")
+        runtime.set_up_venv(workspace.root, lab.lesson.number, "lab")
     fresh = not workspace.folder(lab).is_dir()
     folder = workspace.start(lab, i18n.current())
     out.print(pick("Starting" if fresh else "Opening", "正在打开"), workspace.shown(folder))
@@ -144,8 +144,13 @@ def logs(number: Number) -> None:
 def check(number: Number, lang: Language = None) -> None:
     """Run the public checks on your work. Exits 1 while some fail."""
     workspace, lab = _open(number, lang)
+    notebooks = workspace.notebooks(lab)
+    box = _container(workspace, lab, ())
+    if box is not None:
+        raise typer.Exit(_checked_in(box))
+    runtime.set_up_venv(workspace.root, lab.lesson.number, "lab")
     results = []
-    for notebook in workspace.notebooks(lab):
+    for notebook in notebooks:
         release = workspace.release(lab, "en") / notebook.name
         done = subprocess.run(
             [sys.executable, "-m", "labkit.rehearsal", notebook, release],
@@ -191,7 +196,8 @@ def status(lang: Language = None) -> None:
     unbuilt = (pick("[dim]not built yet[/]", "[dim]尚未完成[/]"), "", "")
     for lesson in outline.LESSONS:
         row = _status(workspace, built[lesson]) if lesson in built else unbuilt
-        table.add_row(lesson.number, pick(lesson.en, lesson.zh), *row)
+        title = workspace.facts(built[lesson])["title"] if lesson in built else {"en": lesson.en, "zh": lesson.zh}
+        table.add_row(lesson.number, pick(**title), *row)
     out.print(table)
 
 
@@ -294,6 +300,19 @@ def _show_running(box: Container, browser: bool) -> bool:
     return True
 
 
+def _checked_in(box: Container) -> int:
+    """The exit status of the public checks in the lab's container; LabError when they did not come to an end."""
+    status = box.check()
+    if status not in (0, 1, 2):
+        raise LabError(
+            pick(
+                f"The container that ran the checks ended (exit status {status}).",
+                f"运行检查的容器异常退出（退出码 {status}）。",
+            )
+        )
+    return status
+
+
 def _announce(urls: dict[str, str]) -> None:
     for name, url in urls.items():
         out.print(f"{name}: {url}", soft_wrap=True)
@@ -304,7 +323,7 @@ def _grade(workspace: Workspace, lab: Lab, submission: Submission) -> None:
     """Have the autograder grade the saved copy, keep its report beside it, and show it."""
     done = _grade_in_container(workspace, lab, submission)
     if done is None:
-        runtime.set_up_venv(workspace.root, f"lab-{lab.lesson.number}", "grader", "sandbox")
+        runtime.set_up_venv(workspace.root, lab.lesson.number, "grader", "sandbox")
         done = hand_in.here(lab, submission)
     if done.returncode:
         raise LabError(

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from labkit import i18n
+from labkit import i18n, registry
 from labkit.i18n import pick
-from launcher.engine import Engine, registry
+from launcher.engine import Engine
 from launcher.workspace import Lab, Submission, Workspace
 
 GRADER = "1001:1001"  # the user of the grader's image
@@ -44,7 +44,7 @@ def in_container(
         NoContainers: the grader's image is not here and cannot be made.
         LabError: it could not be pulled or built.
     """
-    image = f"{registry()}llm101/grader:cpu"
+    image = f"{registry.prefix()}llm101/grader:cpu"
     engine.ensure_image(image, workspace.root)
     status = pick("Grading in a container", "正在容器中评分")
     with _handed_over(sources(workspace), lab, submission) as mounts, Console(stderr=True).status(status):

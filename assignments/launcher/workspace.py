@@ -1,13 +1,14 @@
 """Where things lie on the student's machine: releases, the student's work, and what was submitted.
 
-assignments/<lang>/lab-05-lora/              the release, never changed
-work/lab-05-lora/                            the student's work, never overwritten
-work/.submissions/lab-05-lora/<stamp>/       a copy of each submission, with report.json beside the notebooks
+assignments/<lang>/lab-NN-slug/              the release, never changed
+work/lab-NN-slug/                            the student's work, never overwritten
+work/.submissions/lab-NN-slug/<stamp>/       a copy of each submission, with report.json beside the notebooks
 """
 
 import json
 import shutil
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +27,7 @@ class LabError(Exception):
 
 @dataclass(frozen=True)
 class Lab:
-    """A lesson whose lab is built: `name` is "lab-05-lora"."""
+    """A lesson whose lab is built: `name` is "lab-NN-slug"."""
 
     lesson: Lesson
     name: str
@@ -95,6 +96,10 @@ class Workspace:
         """The released folder of `lab`, in English where there is no translation."""
         folder = self.root / "assignments" / lang / lab.name
         return folder if folder.is_dir() else self.root / "assignments" / "en" / lab.name
+
+    def facts(self, lab: Lab) -> dict[str, Any]:
+        """What the release's lab.toml says: title, notebooks in their order, ..."""
+        return tomllib.loads((self.release(lab, "en") / "lab.toml").read_text(encoding="utf-8"))
 
     # ---- the student's work ----------------------------------------------------------------------------
 

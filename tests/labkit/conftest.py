@@ -52,7 +52,13 @@ def workspace(tmp_path: Path) -> Workspace:
     """A course with lab 05 released in both languages, and nothing begun."""
     for lang in ("en", "zh"):
         cells = [code(f"# {lang}"), IMPORTS, UNWRITTEN, CHECK]
-        write_notebook(tmp_path / "assignments" / lang / "lab-05-lora" / "lora.ipynb", cells)
+        folder = tmp_path / "assignments" / lang / "lab-05-lora"
+        write_notebook(folder / "lora.ipynb", cells)
+        (folder / "lab.toml").write_text(
+            f'id = "lab-05-lora"\nlesson = "05"\nlang = "{lang}"\nrequirements = "lab"\nnotebooks = ["lora"]\n'
+            '[title]\nen = "Fine-tuning by hand"\nzh = "动手微调"\n',
+            encoding="utf-8",
+        )
     return Workspace(tmp_path)
 
 

@@ -29,7 +29,7 @@ def test_a_start_that_was_killed_is_made_good(workspace: Workspace):
     half.mkdir(parents=True)
     (half / "half").write_text("")
     folder = workspace.start(workspace.find("05"), "en")
-    assert sorted(file.name for file in folder.iterdir()) == [".language", "lora.ipynb"]
+    assert sorted(file.name for file in folder.iterdir()) == [".language", "lab.toml", "lora.ipynb"]
 
 
 def test_a_folder_that_was_mounted_empty_is_filled_in_its_place(workspace: Workspace):
@@ -38,7 +38,7 @@ def test_a_folder_that_was_mounted_empty_is_filled_in_its_place(workspace: Works
     place = folder.stat().st_ino
     workspace.start(workspace.find("05"), "zh")
     assert folder.stat().st_ino == place
-    assert sorted(file.name for file in folder.iterdir()) == [".language", "lora.ipynb"]
+    assert sorted(file.name for file in folder.iterdir()) == [".language", "lab.toml", "lora.ipynb"]
 
 
 def test_reset_moves_the_work_aside_every_time(workspace: Workspace):
