@@ -150,6 +150,18 @@ def test_all_locks_that_share_the_virtual_environment_have_the_same_versions(set
     assert {package: those for package, those in versions.items() if len(those) > 1} == {}
 
 
+def test_one_file_pins_torch():
+    tracked = subprocess.run(["git", "ls-files"], cwd=SCRIPT.parents[1], capture_output=True, text=True, check=True)
+    files = [
+        SCRIPT.parents[1] / name
+        for name in tracked.stdout.split()
+        if not name.startswith(("assignments/", "solutions/"))
+    ]
+    texts = {file: file.read_text() for file in files if file.suffix in ("", ".in", ".txt", ".toml", ".py", ".hcl")}
+    pins = [file.name for file, text in texts.items() if re.search(r"torch==\d", text) and "tests" not in file.parts]
+    assert pins == ["torch.txt"]
+
+
 def test_a_layer_is_installed_again_when_its_lock_changes(setup_env, venv):
     setup_env.main(["grader"])
     before = len(calls(venv))
