@@ -8,7 +8,7 @@ SETUP := @$(PYTHON) -I -S requirements/setup_env.py
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup status ps stop build images publish test test-slow test-containers bench lint format lock FORCE
+.PHONY: help setup status ps stop build images publish test test-slow test-containers bench lint docs format lock FORCE
 
 ##@ Student
 lab-%: FORCE ## lab-NN: open a lab in JupyterLab
@@ -53,6 +53,11 @@ grade-%: FORCE ## grade-NN SUBMISSION=path: grade one submission
 	@$(BIN)/autograder grade $* "$(SUBMISSION)" $(ARGS)
 
 ##@ Course author
+new-%: FORCE ## new-NN NAME=evaluation: begin a lab, small and complete
+	@$(if $(NAME),,echo "Say what to call it: make new-$* NAME=evaluation" >&2; exit 2)
+	$(SETUP) grader
+	@$(BIN)/autograder new $* $(NAME)
+
 build: ## build: generate the released notebooks from solutions/
 	$(SETUP) grader
 	@$(BIN)/autograder build $(ARGS)
@@ -95,6 +100,10 @@ bench: ## bench: grading speed, against peers
 lint: ## lint: ruff, format, types
 	$(SETUP) dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+docs: ## docs: build the documentation site into build/site
+	$(SETUP) docs
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict $(ARGS)
 
 format: ## format: lay the code out
 	$(SETUP) dev

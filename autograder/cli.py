@@ -78,6 +78,21 @@ def build(
 
 
 @app.command()
+def new(
+    number: Annotated[str, typer.Argument(metavar="NN", help="The lesson's number in the outline, e.g. 09.")],
+    slug: Annotated[str, typer.Argument(metavar="SLUG", help="The lab's name, e.g. evaluation.")],
+) -> None:
+    """Make a new lab: a small one that builds, validates and opens, to be filled."""
+    from autograder.authoring.new import new as make
+
+    folder = make(solutions_folder(), number, slug)
+    lesson = Lab.load(folder).lesson
+    console.print(f"{folder} is there, small and complete. What works now:", soft_wrap=True)
+    console.print(f"  make build; make lab-{lesson}", f"  make validate-{lesson}; make mutate-{lesson}", sep="\n")
+    console.print("Then write your own notebook, tests, public cases and misconceptions in place of what is there.")
+
+
+@app.command()
 def grade(
     lab: LabName,
     submission: Annotated[

@@ -4,6 +4,7 @@
     python3 requirements/setup_env.py NN lab           lab NN without containers: torch, its layer, labkit, the models
     python3 requirements/setup_env.py grader sandbox   the same for all labs, the grader's layer, and bubblewrap
     python3 requirements/setup_env.py dev              as grader, and what working on the project needs
+    python3 requirements/setup_env.py docs              what builds the documentation site, and nothing else
 
 Which layer a lab needs stands in its released lab.toml, what a layer stands on in its .in file (layers.py).
 
@@ -37,12 +38,13 @@ INDEX_PROBE_SECONDS = 4
 
 # What is installed for whom, in the order of installation. OWN stands for the layers that labs have of their own.
 OWN = "own"
-ORDER = ("start", "framework", "lab", OWN, "models", "grader", "dev", "packages", "weights", "corpora")
+ORDER = ("start", "framework", "lab", OWN, "models", "grader", "dev", "docs", "packages", "weights", "corpora")
 STEPS = {
     "start": ("start", "packages"),
     "lab": ("framework", "lab", OWN, "models", "packages", "weights", "corpora"),
     "grader": ("framework", "lab", OWN, "models", "grader", "packages", "weights"),
     "dev": ("framework", "lab", OWN, "models", "grader", "dev", "packages", "weights", "corpora"),
+    "docs": ("docs",),
     "sandbox": ("sandbox",),
 }
 

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from labkit import roff
+from labkit.i18n import Bilingual, of_folder
 
 LANGUAGES = ("en", "zh", "code")
 LONGEST = 4_000  # characters: longer texts are cut into several documents
@@ -35,6 +36,10 @@ ROOTS = (Path(sys.prefix) / "share" / "llm101" / "corpora", Path("/"))
 STANDARD_LIBRARY = Path(sysconfig.get_paths()["stdlib"])
 NOT_SOURCE = {"test", "tests", "idle_test", "site-packages", "pydoc_data", "__pycache__"}
 ASSIGNMENTS = Path(__file__).resolve().parent.parent
+SMALL = Bilingual(
+    "[small: the Debian packages of the labs' texts are missing, see requirements/corpora.sh]",
+    "[语料较小：缺少实验所用文本的 Debian 软件包，见 requirements/corpora.sh]",
+)
 
 
 def load(lang: str, max_bytes: int | None = None) -> list[str]:
@@ -50,7 +55,7 @@ def load(lang: str, max_bytes: int | None = None) -> list[str]:
     Raises:
         ValueError: for another language.
     """
-    documents, _ = _corpus(lang)
+    documents, _, _ = _corpus(lang)
     if max_bytes is None:
         return list(documents)
     sizes = itertools.accumulate(len(document.encode()) for document in documents)
@@ -59,12 +64,13 @@ def load(lang: str, max_bytes: int | None = None) -> list[str]:
 
 def sources(lang: str) -> str:
     """One line: where the documents of `load(lang)` come from, and under which licences."""
-    return _corpus(lang)[1]
+    _, line, complete = _corpus(lang)
+    return line if complete else f"{line} {SMALL.text(of_folder(Path.cwd()))}"
 
 
 @cache
-def _corpus(lang: str) -> tuple[tuple[str, ...], str]:
-    """All documents of a language in their fixed order, and the line about them."""
+def _corpus(lang: str) -> tuple[tuple[str, ...], str, bool]:
+    """All documents of a language in their fixed order, the line about them, and whether the packages are there."""
     if lang not in LANGUAGES:
         raise ValueError(f"lang must be one of {', '.join(LANGUAGES)}, not {lang!r}")
     there = [(source, files) for source in SOURCES[lang] if (files := source.files())]
@@ -72,10 +78,9 @@ def _corpus(lang: str) -> tuple[tuple[str, ...], str]:
     line = "; ".join(f"{source.name} ({source.licence})" for source, _ in there)
     if not there:
         texts, line = FALLBACKS[lang]()
-        line += " [small: the Debian packages of the labs' texts are missing, see requirements/corpora.sh]"
     documents = [piece for text in texts for piece in _pieces(text)]
     random.Random(SEED).shuffle(documents)
-    return tuple(documents), line
+    return tuple(documents), line, bool(there)
 
 
 def _pieces(text: str) -> Iterator[str]:

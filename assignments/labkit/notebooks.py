@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from labkit.i18n import pick
+from labkit.i18n import Bilingual, of_folder
 
 LOADED = "notebook:"  # sys.modules[LOADED + name]: where the grader's worker (autograder/worker/child.py) leaves it
 
@@ -31,9 +31,8 @@ def notebook(name: str) -> ModuleType:
         return loaded
     file = Path(f"{name}.ipynb").resolve()
     if not file.is_file():
-        raise FileNotFoundError(
-            pick(f"there is no {name}.ipynb beside this notebook", f"同一文件夹里没有 {name}.ipynb")
-        )
+        missing = Bilingual(f"there is no {name}.ipynb beside this notebook", f"同一文件夹里没有 {name}.ipynb")
+        raise FileNotFoundError(missing.text(of_folder(Path.cwd())))
     written = file.stat().st_mtime_ns
     if file not in _modules or _modules[file][0] != written:
         module = ModuleType(name)

@@ -32,6 +32,8 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from labkit.i18n import Bilingual, of_folder
+
 PATIENCE = 180  # seconds that a rank waits for the others
 
 
@@ -93,7 +95,11 @@ class _Meeting:
                 self._conclude()
             self.changed.wait_for(lambda: self.round > mine or self.ended)
             if self.round == mine:
-                raise NoMeeting(f"rank {rank} waits in {call}, but another rank has ended without it")
+                alone = Bilingual(
+                    f"rank {rank} waits in {call}, but another rank has ended without it",
+                    f"rank {rank} 在 {call} 中等待，但另一个 rank 没有调用它就结束了",
+                )
+                raise NoMeeting(_told(alone))
             if isinstance(self.outcome, NoMeeting):
                 raise self.outcome
             return self.outcome
@@ -103,8 +109,9 @@ class _Meeting:
         if len(set(calls)) == 1:
             self.outcome = [self.offers[rank][1] for rank in range(self.size)]
         else:
-            told = ", ".join(f"rank {rank} calls {call}" for rank, call in enumerate(calls))
-            self.outcome = NoMeeting(f"the ranks do not meet: {told}")
+            en = ", ".join(f"rank {rank} calls {call}" for rank, call in enumerate(calls))
+            zh = "，".join(f"rank {rank} 调用 {call}" for rank, call in enumerate(calls))
+            self.outcome = NoMeeting(_told(Bilingual(f"the ranks do not meet: {en}", f"各个 rank 的调用不一致：{zh}")))
         self.offers, self.round = {}, self.round + 1
         self.changed.notify_all()
 
@@ -262,7 +269,8 @@ def _answers(pipes: Sequence[Connection], ranks: Sequence[int], seconds: float |
         try:
             answers[rank] = _load(pipes[rank].recv_bytes())
         except EOFError:
-            answers[rank] = _Answer(error=RuntimeError(f"the process of rank {rank} died"))
+            died = Bilingual(f"the process of rank {rank} died", f"rank {rank} 的进程已终止")
+            answers[rank] = _Answer(error=RuntimeError(_told(died)))
     return answers
 
 
@@ -314,7 +322,15 @@ def _meeting(rank: int, size: int, device: str, meeting: str) -> Iterator[Proces
 
 def _check_rows(x: Tensor, size: int) -> None:
     if x.shape[0] % size:
-        raise ValueError(f"{size} ranks do not divide {x.shape[0]} rows")
+        rows = x.shape[0]
+        raise ValueError(
+            _told(Bilingual(f"{size} ranks do not divide {rows} rows", f"{size} 个 rank 不能均分 {rows} 行"))
+        )
+
+
+def _told(sentence: Bilingual) -> str:
+    """In the language of the notebook, which runs in its lab's folder."""
+    return sentence.text(of_folder(Path.cwd()))
 
 
 # ---- what travels between the processes --------------------------------------------------------------------

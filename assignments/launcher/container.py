@@ -21,11 +21,11 @@ from typing import Any
 
 from rich.console import Console
 
-from labkit import i18n, registry
-from labkit.i18n import pick
+from labkit import registry
+from labkit.i18n import Bilingual, Lang
 from launcher import jupyter
 from launcher.engine import Engine, docker, inspect, last_line
-from launcher.workspace import Lab, LabError, Workspace
+from launcher.workspace import LabError, Release, Workspace
 
 START_SECONDS = 180
 SERVICES = {  # what each variant can start beside a lab: the profiles of its compose files
@@ -66,20 +66,22 @@ class Running:
         """Whether nothing runs in it (any more); the next start replaces it."""
         return self.state in ("created", "exited", "dead")
 
-    def last_words(self) -> str:
-        """The last line of its log."""
+    def last_words(self) -> Bilingual:
+        """The last line of its log, which is in no language of ours; or that there is none."""
         logs = docker("logs", "--tail=20", self.id)
-        return last_line(logs.stdout + logs.stderr) or pick("it said nothing", "没有任何输出")
+        line = last_line(logs.stdout + logs.stderr)
+        return Bilingual(line, line) if line else Bilingual("it said nothing", "没有任何输出")
 
 
 @dataclass(frozen=True)
 class Container:
-    """The container of one lab of this checkout, running or not."""
+    """The container of one lab of this checkout, running or not. It speaks `lang`, to the terminal and inside."""
 
     workspace: Workspace
-    lab: Lab
+    lab: Release
     engine: Engine
     variant: str
+    lang: Lang
     services: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -114,7 +116,7 @@ class Container:
         self._make_folders()
         jupyter.interrupt_on_termination()
         try:
-            with _status(pick("Starting the container", "正在启动容器")):
+            with _status(Bilingual("Starting the container", "正在启动容器").text(self.lang)):
                 self._up(values)
                 running = self.wait_until_up()
             urls = {"JupyterLab": str(running.url)}
@@ -134,7 +136,7 @@ class Container:
     def check(self) -> int:
         """Run the public checks in it while it runs, else in one of their own; their exit status."""
         number, running = self.lab.lesson.number, self.find()
-        call = ["lab", "check", number, "--lang", i18n.current()]
+        call = ["lab", "check", number, "--lang", self.lang]
         terminal = ["--interactive", "--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else []
         if running is not None and not running.ended:
             return subprocess.run(["docker", "exec", *terminal, running.id, *call]).returncode
@@ -162,10 +164,10 @@ class Container:
 
     def remove(self) -> None:
         """Stop and remove it with all that was started beside it; the student's folder stays. Ctrl-C must wait."""
-        with _status(pick("Stopping", "正在停止")), _uninterrupted():
+        with _status(Bilingual("Stopping", "正在停止").text(self.lang)), _uninterrupted():
             done = self._compose("down", "--remove-orphans")
         if done.returncode:
-            raise LabError(last_line(done.stderr))
+            raise LabError(Bilingual(last_line(done.stderr)))
 
     def _up(self, values: dict[str, str]) -> None:
         done = self._compose("up", "--detach", "--no-build", **values)
@@ -173,13 +175,13 @@ class Container:
             return
         if "could not select device driver" in done.stderr or "nvidia" in last_line(done.stderr).lower():
             raise LabError(
-                pick(
+                Bilingual(
                     "Docker cannot reach the GPU: install the NVIDIA Container Toolkit, or use VARIANT=cpu.",
                     "Docker 无法使用 GPU：请安装 NVIDIA Container Toolkit，或使用 VARIANT=cpu。",
                 )
             )
         raise LabError(
-            pick(
+            Bilingual(
                 f"The container could not be started: {last_line(done.stderr)}",
                 f"容器无法启动：{last_line(done.stderr)}",
             )
@@ -203,11 +205,11 @@ class Container:
 
     def _broken(self, running: Running | None) -> LabError:
         number = self.lab.lesson.number
-        words = running.last_words() if running else pick("it was removed", "容器已被删除")
+        words = running.last_words() if running else Bilingual("it was removed", "容器已被删除")
         return LabError(
-            pick(
-                f"Lab {number} does not run: {words} (`make logs-{number}` shows all)",
-                f"实验 {number} 没有运行起来：{words}（`make logs-{number}` 显示全部日志）",
+            Bilingual(
+                f"Lab {number} does not run: {words.en} (`make logs-{number}` shows all)",
+                f"实验 {number} 没有运行起来：{words.zh}（`make logs-{number}` 显示全部日志）",
             )
         )
 
@@ -239,11 +241,11 @@ class Container:
         owner = folder.stat() if folder.is_dir() and not self.engine.rootless else None
         return {
             "LLM101_REGISTRY": registry.prefix(),
-            "LLM101_LANG": i18n.current(),
+            "LLM101_LANG": self.lang,
             "LESSON": self.lab.lesson.number,
             "LAB": self.lab.name,
             "VARIANT": self.variant,
-            "NOTEBOOK": f"{self.workspace.facts(self.lab)['notebooks'][0]}.ipynb",
+            "NOTEBOOK": f"{self.lab.notebooks[0]}.ipynb",
             "WORK": str(self.workspace.work),
             "OWNER": f"{owner.st_uid}:{owner.st_gid}" if owner else "0:0",  # a rootless engine's root is the user
             "PORT": "0",
@@ -257,14 +259,14 @@ def choose_variant() -> str:
     asked = os.environ.get("VARIANT")
     if asked and asked not in SERVICES:
         raise LabError(
-            pick(
+            Bilingual(
                 f"VARIANT takes {', '.join(SERVICES)}, not {asked!r}.",
                 f"VARIANT 只能是 {'、'.join(SERVICES)}，不能是 {asked!r}。",
             )
         )
     if asked == "cuda" and not has_nvidia_gpu():
         raise LabError(
-            pick(
+            Bilingual(
                 "VARIANT=cuda, and no NVIDIA GPU is visible: see what `nvidia-smi` says, or use VARIANT=cpu.",
                 "VARIANT=cuda，但看不到 NVIDIA GPU：请查看 `nvidia-smi` 的输出，或使用 VARIANT=cpu。",
             )
@@ -298,14 +300,14 @@ def checkout_id(workspace: Workspace) -> str:
 def _no_such_service(service: str, variant: str) -> LabError:
     if service == "ollama":
         return LabError(
-            pick(
+            Bilingual(
                 "ollama runs on the Mac itself, where it has the GPU: install it from ollama.com; the lab finds it.",
                 "ollama 直接在 Mac 上运行才能使用 GPU：请从 ollama.com 安装，实验会自动连接。",
             )
         )
     there = [name for name in SERVICES if service in SERVICES[name]]
     return LabError(
-        pick(
+        Bilingual(
             f"--with {service} needs VARIANT={there[0]}; this is VARIANT={variant}.",
             f"--with {service} 需要 VARIANT={there[0]}；当前是 VARIANT={variant}。",
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit import registry
-from labkit.i18n import pick
+from labkit.i18n import Bilingual
 from launcher.workspace import LabError
 
 ANSWER_SECONDS = 5
@@ -20,8 +20,8 @@ NEEDED_GB_CUDA = 30
 class NoContainers(LabError):
     """Labs cannot run in containers here: `why` not, and the cure."""
 
-    def __init__(self, why: str, cure: str) -> None:
-        super().__init__(f"{why}: {cure}")
+    def __init__(self, why: Bilingual, cure: Bilingual) -> None:
+        super().__init__(Bilingual(f"{why.en}: {cure.en}", f"{why.zh}：{cure.zh}"))
         self.why = why
 
 
@@ -37,8 +37,8 @@ class Engine:
         """The engine that the `docker` command talks to; NoContainers, within seconds, where labs cannot use one."""
         if shutil.which("docker") is None:
             raise NoContainers(
-                pick("Docker is not installed", "没有安装 Docker"),
-                pick("install it, or use LAB_RUNTIME=venv.", "请先安装，或使用 LAB_RUNTIME=venv。"),
+                Bilingual("Docker is not installed", "没有安装 Docker"),
+                Bilingual("install it, or use LAB_RUNTIME=venv.", "请先安装，或使用 LAB_RUNTIME=venv。"),
             )
         try:
             done = docker("info", "--format", "{{json .}}", timeout=ANSWER_SECONDS)
@@ -50,16 +50,16 @@ class Engine:
             raise _forbidden() if "permission denied" in done.stderr + str(info.get("ServerErrors")) else _silent()
         if endpoint.stdout.startswith(("tcp:", "ssh:")):
             raise NoContainers(
-                pick("The Docker engine is on another machine", "Docker 引擎在另一台机器上"),
-                pick(
+                Bilingual("The Docker engine is on another machine", "Docker 引擎在另一台机器上"),
+                Bilingual(
                     "your folder cannot be mounted there. Unset DOCKER_HOST, or use LAB_RUNTIME=venv.",
                     "无法挂载你的文件夹。请取消 DOCKER_HOST，或使用 LAB_RUNTIME=venv。",
                 ),
             )
         if "compose" not in [plugin["Name"] for plugin in info["ClientInfo"].get("Plugins") or []]:
             raise NoContainers(
-                pick("Docker lacks its compose plugin", "Docker 缺少 compose 插件"),
-                pick(
+                Bilingual("Docker lacks its compose plugin", "Docker 缺少 compose 插件"),
+                Bilingual(
                     "install docker-compose-plugin (or docker-compose-v2), or use LAB_RUNTIME=venv.",
                     "请安装 docker-compose-plugin（或 docker-compose-v2），或使用 LAB_RUNTIME=venv。",
                 ),
@@ -79,14 +79,14 @@ class Engine:
         name, _, tag = image.rpartition("/")[2].partition(":")
         if registry.prefix() or "llm101/" not in image:
             command = ["docker", "pull", image]
-            failed = pick("could not be pulled", "拉取失败")
+            failed = Bilingual("could not be pulled", "拉取失败")
         elif build.is_file():
             command = [sys.executable, str(build), name.removeprefix("lab-"), "--variant", tag]
-            failed = pick("could not be built", "构建失败")
+            failed = Bilingual("could not be built", "构建失败")
         else:
             raise NoContainers(
-                pick(f"The image {image} is not here", f"这里没有镜像 {image}"),
-                pick(
+                Bilingual(f"The image {image} is not here", f"这里没有镜像 {image}"),
+                Bilingual(
                     "set LLM101_REGISTRY to the registry that has it, or use LAB_RUNTIME=venv.",
                     "请用 LLM101_REGISTRY 指定镜像仓库，或使用 LAB_RUNTIME=venv。",
                 ),
@@ -94,9 +94,9 @@ class Engine:
         self._ensure_room(image)
         if subprocess.run(command, cwd=repository).returncode:  # its progress is the user's to see
             raise LabError(
-                pick(
-                    f"The image {image} {failed}: see above, or use LAB_RUNTIME=venv.",
-                    f"镜像 {image} {failed}：请看上面的输出，或使用 LAB_RUNTIME=venv。",
+                Bilingual(
+                    f"The image {image} {failed.en}: see above, or use LAB_RUNTIME=venv.",
+                    f"镜像 {image} {failed.zh}：请看上面的输出，或使用 LAB_RUNTIME=venv。",
                 )
             )
 
@@ -108,7 +108,7 @@ class Engine:
         free = shutil.disk_usage(self.root).free // 10**9
         if free < needed:
             raise LabError(
-                pick(
+                Bilingual(
                     f"{image} needs {needed} GB and {self.root} has {free} GB free: make room "
                     "(`docker system prune` removes what nothing uses), or use LAB_RUNTIME=venv.",
                     f"{image} 需要 {needed} GB，而 {self.root} 只剩 {free} GB：请腾出空间"
@@ -146,8 +146,8 @@ def _json(text: str) -> dict[str, Any]:
 
 def _silent() -> NoContainers:
     return NoContainers(
-        pick("No Docker engine answers", "没有正在运行的 Docker 引擎"),
-        pick(
+        Bilingual("No Docker engine answers", "没有正在运行的 Docker 引擎"),
+        Bilingual(
             "start Docker Desktop, or `sudo systemctl start docker`, or use LAB_RUNTIME=venv.",
             "请启动 Docker Desktop，或运行 `sudo systemctl start docker`，或使用 LAB_RUNTIME=venv。",
         ),
@@ -156,8 +156,8 @@ def _silent() -> NoContainers:
 
 def _forbidden() -> NoContainers:
     return NoContainers(
-        pick("You may not use the Docker engine", "你没有使用 Docker 引擎的权限"),
-        pick(
+        Bilingual("You may not use the Docker engine", "你没有使用 Docker 引擎的权限"),
+        Bilingual(
             "`sudo usermod -aG docker $USER` and log in again, or use LAB_RUNTIME=venv.",
             "请运行 `sudo usermod -aG docker $USER` 后重新登录，或使用 LAB_RUNTIME=venv。",
         ),

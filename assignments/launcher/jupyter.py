@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from labkit import i18n
+from labkit.i18n import Bilingual, Lang
 from launcher.workspace import LabError
 
 START_SECONDS = 60
@@ -26,6 +26,7 @@ def serve(
     folder: Path,
     notebook: str,
     *,
+    lang: Lang,
     state: Path,
     port: int | None = None,
     browser: bool = True,
@@ -34,6 +35,7 @@ def serve(
     """Serve `folder` on this machine until Ctrl-C, opened at `notebook`.
 
     Args:
+        lang: the language of JupyterLab's menus.
         state: where the server's log and settings go; the student's own Jupyter settings still win.
         port: the port to listen on; a free one when None.
         announce: called once with the URL (token included) when the server answers.
@@ -50,7 +52,7 @@ def serve(
     with log.open("wb") as output:
         server = subprocess.Popen(
             _command(folder, notebook, "127.0.0.1", port),
-            env=_environment(token, state),
+            env=_environment(token, state, lang),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -64,14 +66,20 @@ def serve(
         if browser:
             webbrowser.open(url)
         if server.wait():
-            raise LabError(f"JupyterLab ended unexpectedly: {_last_line(log)} (the log is {log})")
+            words = _last_line(log)
+            raise LabError(
+                Bilingual(
+                    f"JupyterLab ended unexpectedly: {words.en} (the log is {log})",
+                    f"JupyterLab 意外结束：{words.zh}（日志：{log}）",
+                )
+            )
     except KeyboardInterrupt:
         pass
     finally:
         _stop(server)
 
 
-def become_server(folder: Path, notebook: str, *, state: Path, announce: Callable[[str], None]) -> NoReturn:
+def become_server(folder: Path, notebook: str, *, lang: Lang, state: Path, announce: Callable[[str], None]) -> NoReturn:
     """Turn this process into JupyterLab for `folder`, for every address: what a lab's image runs.
 
     Its log goes to standard output, signals reach it directly. The token is JUPYTER_TOKEN; where there is none,
@@ -84,7 +92,7 @@ def become_server(folder: Path, notebook: str, *, state: Path, announce: Callabl
         announce(f"http://127.0.0.1:{IMAGE_PORT}/lab/tree/{notebook}?token={token}")
     command = [*_command(folder, notebook, "0.0.0.0", IMAGE_PORT), "--ServerApp.answer_yes=True"]  # Ctrl-C just stops
     os.dup2(1, 2)  # JupyterLab logs to standard error
-    os.execve(command[0], command, _environment(token, state))
+    os.execve(command[0], command, _environment(token, state, lang))
 
 
 def _command(folder: Path, notebook: str, address: str, port: int) -> list[str]:
@@ -101,12 +109,12 @@ def _command(folder: Path, notebook: str, address: str, port: int) -> list[str]:
     return [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in settings.items())]
 
 
-def _environment(token: str, state: Path) -> dict[str, str]:
-    """What the server and its kernels see: language, token (hidden from `ps`), and our default settings."""
+def _environment(token: str, state: Path, lang: Lang) -> dict[str, str]:
+    """What the server and its kernels see: the token (hidden from `ps`), and our default settings, in `lang`."""
     defaults: dict[str, dict[str, str]] = {
         "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": "false"}
     }
-    if i18n.current() == "zh":
+    if lang == "zh":
         defaults["@jupyterlab/translation-extension:plugin"] = {"locale": "zh_CN"}
     folder = state / "labconfig"
     folder.mkdir(exist_ok=True)
@@ -126,7 +134,12 @@ def free_port(wanted: int | None) -> int:
         try:
             probe.bind(("127.0.0.1", wanted or 0))
         except OSError as error:
-            raise LabError(f"Port {wanted} cannot be used ({error.strerror}): choose another with --port.") from None
+            raise LabError(
+                Bilingual(
+                    f"Port {wanted} cannot be used ({error.strerror}): choose another with --port.",
+                    f"无法使用端口 {wanted}（{error.strerror}）：请用 --port 另选一个。",
+                )
+            ) from None
         return int(probe.getsockname()[1])
 
 
@@ -136,7 +149,13 @@ def _wait_until_up(server: subprocess.Popen[bytes], url: str, log: Path) -> None
         if answers(url):
             return
         time.sleep(0.1)
-    raise LabError(f"JupyterLab did not start: {_last_line(log)} (the log is {log})")
+    words = _last_line(log)
+    raise LabError(
+        Bilingual(
+            f"JupyterLab did not start: {words.en} (the log is {log})",
+            f"JupyterLab 未能启动：{words.zh}（日志：{log}）",
+        )
+    )
 
 
 def answers(url: str) -> bool:
@@ -170,6 +189,6 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
         server.wait()
 
 
-def _last_line(log: Path) -> str:
+def _last_line(log: Path) -> Bilingual:
     lines = log.read_text(errors="replace").strip().splitlines()
-    return lines[-1].strip() if lines else "it said nothing"
+    return Bilingual(lines[-1].strip(), lines[-1].strip()) if lines else Bilingual("it said nothing", "没有任何输出")

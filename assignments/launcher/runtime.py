@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from labkit.i18n import pick
+from labkit.i18n import Bilingual
 from launcher.workspace import LabError
 
 
@@ -21,7 +21,7 @@ def asked() -> Literal["container", "venv"] | None:
             return "venv"
         case other:
             raise LabError(
-                pick(
+                Bilingual(
                     f"LAB_RUNTIME takes container or venv, not {other!r}.",
                     f"LAB_RUNTIME 只能是 container 或 venv，不能是 {other!r}。",
                 )

@@ -6,20 +6,20 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from labkit.i18n import pick
+from labkit.i18n import Bilingual, Lang
 
 
-def render(report: dict[str, Any]) -> RenderableType:
+def render(report: dict[str, Any], lang: Lang) -> RenderableType:
     """A row per problem with its points and what the lost tests have to say, the total at the foot."""
     submission = report["submission"]
     notes = [Text(note, "dim") for note in submission.get("notes", [])]
     if submission["status"] != "ok":
-        unreadable = pick("The notebook could not be read", "无法读取笔记本")
+        unreadable = Bilingual("The notebook could not be read", "无法读取笔记本").text(lang)
         notes.insert(0, Text(f"{unreadable}: {submission.get('message', '')}", "red"))
     table = Table(show_footer=True, show_lines=True)
-    table.add_column(pick("Problem", "题目"), footer=pick("Total", "总分"))
-    table.add_column(pick("Points", "得分"), footer=points(report), justify="right", no_wrap=True)
-    table.add_column(pick("What to look at", "提示"), overflow="fold")
+    table.add_column(Bilingual("Problem", "题目").text(lang), footer=Bilingual("Total", "总分").text(lang))
+    table.add_column(Bilingual("Points", "得分").text(lang), footer=points(report), justify="right", no_wrap=True)
+    table.add_column(Bilingual("What to look at", "提示").text(lang), overflow="fold")
     for problem in report["problems"]:
         full = problem["score"] >= problem["max_score"]
         style = "green" if full else "red" if problem["score"] == 0 else "yellow"

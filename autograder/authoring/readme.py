@@ -46,7 +46,7 @@ def table(assignments: Path, lang: Lang) -> str:
     for lesson in outline.LESSONS:
         lab = labs.get(lesson.number)
         link = f"[{lab['title'][lang]}](assignments/{lang}/{lab['id']})" if lab else ""
-        rows.append(f"| {lesson.number} | {lesson.title(lang)} | {link} |")
+        rows.append(f"| {lesson.number} | {lesson.title.text(lang)} | {link} |")
     return "".join(f"{row}\n" for row in rows)
 
 

@@ -13,6 +13,7 @@ from autograder.grading.grader import Grader
 from autograder.grading.secret import local_secret
 from autograder.lab import Lab
 from labkit import outline
+from labkit.i18n import Bilingual
 from launcher import hand_in
 from launcher.engine import Engine
 from launcher.workspace import Lab as ReleasedLab
@@ -46,9 +47,8 @@ def test_both_ways_give_the_same_report_and_the_second_time_uses_the_traces(tmp_
 
     with Grader(lab, local_secret(solutions)) as grader:
         here = json.loads(grader.grade(handed_in).to_json())
-    mini = ReleasedLab(outline.Lesson("90", "", ""), "lab-90-mini")
-    call = (Workspace(ROOT), mini, Submission(handed_in), Engine.find())
-    monkeypatch.setenv("LLM101_LANG", "en")
+    mini = ReleasedLab(outline.Lesson("90", Bilingual()), "lab-90-mini")
+    call = (Workspace(ROOT), mini, Submission(handed_in), Engine.find(), "en")
     inside = hand_in.in_container(*call)
     assert inside.returncode == 0
     assert without_seconds(json.loads(inside.stdout)) == without_seconds(here)

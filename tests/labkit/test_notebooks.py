@@ -70,6 +70,12 @@ def test_a_missing_notebook_is_told_in_one_line():
         labkit.notebook("shapes")
 
 
+def test_what_is_said_is_in_the_language_of_the_lab_in_this_folder(folder: Path):
+    (folder / "lab.toml").write_text('lang = "zh"\n')
+    with pytest.raises(FileNotFoundError, match=r"^同一文件夹里没有 shapes\.ipynb$"):
+        labkit.notebook("shapes")
+
+
 def test_in_grading_it_is_the_one_that_is_loaded_and_no_file(monkeypatch: pytest.MonkeyPatch):
     write("shapes", ("raise SystemExit", True))
     loaded = ModuleType("__main__")

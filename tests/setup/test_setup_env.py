@@ -35,7 +35,7 @@ def setup_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     (tmp_path / "assignments" / "labkit").mkdir(parents=True)
     (tmp_path / "assignments" / "labkit" / "models.py").write_text("# makes the weights")
     (module.LOCKS / "torch.txt").write_text("# The pin.\ntorch==2.99.0 \\\n    --hash=sha256:00\n")
-    for layer in ("start", "framework", "lab", "models", "grader", "dev"):
+    for layer in ("start", "framework", "lab", "models", "grader", "dev", "docs"):
         pins = (f"{layer}-package==1.0", "extra==2 ; sys_platform == 'linux'")
         lock = "".join(f"{pin} \\\n    --hash=sha256:00\n" for pin in pins)
         (module.LOCKS / f"{layer}.txt").write_text(lock)
@@ -162,6 +162,11 @@ def test_a_layer_is_installed_again_when_its_lock_changes(setup_env, venv):
     (setup_env.LOCKS / "grader.txt").write_text("other==1 \\\n    --hash=sha256:00\n")
     setup_env.main(["grader"])
     assert [call.rpartition("/")[2] for call in calls(venv)[before:]] == ["grader.txt"]
+
+
+def test_the_site_needs_its_own_layer_alone(setup_env, venv):
+    setup_env.main(["docs"])
+    assert [call.rpartition("/")[2] for call in calls(venv)] == ["docs.txt"]
 
 
 def test_a_venv_that_was_moved_is_made_anew(setup_env, venv):
