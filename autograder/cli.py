@@ -65,11 +65,13 @@ def build(
     labs: Annotated[list[str] | None, typer.Argument(metavar="[NN]...", help="Labs; all without.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Change nothing; fail when something differs.")] = False,
 ) -> None:
-    """Make the notebooks of assignments/ from the sources in solutions/."""
+    """Make the notebooks of assignments/, and the README's table of lessons, from the sources in solutions/."""
+    from autograder.authoring import readme
     from autograder.authoring.build import build as build_labs
 
     chosen = [Lab.find(name) for name in labs] if labs else Lab.all()
     written = build_labs(chosen, REPOSITORY / "assignments", check=check)
+    written += readme.write(REPOSITORY, check=check)
     for path in written:
         console.print(f"wrote {path}", soft_wrap=True)
     if not written:

@@ -59,7 +59,7 @@ def start(
         if box is not None and _show_running(box, browser):
             return
         if box is None:
-            runtime.set_up_venv(workspace.root, f"lab-{lab.lesson.number}", "lab")
+            runtime.set_up_venv(workspace.root, lab.lesson.number, "lab")
         fresh = not workspace.folder(lab).is_dir()
         folder = workspace.start(lab, spoken)
         _say(spoken, Bilingual("Starting" if fresh else "Opening", "正在打开"), workspace.shown(folder))
@@ -146,8 +146,13 @@ def logs(number: Number, lang: Language = None) -> None:
 def check(number: Number, lang: Language = None) -> None:
     """Run the public checks on your work. Exits 1 while some fail."""
     with _opened(number, lang) as (workspace, lab, spoken):
+        notebooks = workspace.notebooks(lab)
+        box = _container(workspace, lab, spoken)
+        if box is not None:
+            raise typer.Exit(_checked_in(box))
+        runtime.set_up_venv(workspace.root, lab.lesson.number, "lab")
         results = []
-        for notebook in workspace.notebooks(lab):
+        for notebook in notebooks:
             release = workspace.release(lab, "en") / notebook.name
             done = subprocess.run(
                 [sys.executable, "-m", "labkit.rehearsal", notebook, release],
@@ -192,7 +197,8 @@ def status(lang: Language = None) -> None:
         unbuilt = (Bilingual("[dim]not built yet[/]", "[dim]尚未完成[/]").text(spoken), "", "")
         for lesson in outline.LESSONS:
             row = _status(workspace, built[lesson], spoken) if lesson in built else unbuilt
-            table.add_row(lesson.number, lesson.title.text(spoken), *row)
+            title = built[lesson].title if lesson in built else lesson.title
+            table.add_row(lesson.number, title.text(spoken), *row)
         out.print(table)
 
 
@@ -333,6 +339,19 @@ def _show_running(box: Container, browser: bool) -> bool:
     return True
 
 
+def _checked_in(box: Container) -> int:
+    """The exit status of the public checks in the lab's container; LabError when they did not come to an end."""
+    status = box.check()
+    if status not in (0, 1, 2):
+        raise LabError(
+            Bilingual(
+                f"The container that ran the checks ended (exit status {status}).",
+                f"运行检查的容器异常退出（退出码 {status}）。",
+            )
+        )
+    return status
+
+
 def _announce(lang: Lang, urls: dict[str, str]) -> None:
     for name, url in urls.items():
         out.print(f"{name}: {url}", soft_wrap=True)
@@ -343,7 +362,7 @@ def _grade(workspace: Workspace, lab: Release, submission: HandIn, lang: Lang) -
     """Have the autograder grade the saved copy, keep its report beside it, and show it."""
     done = _grade_in_container(workspace, lab, submission, lang)
     if done is None:
-        runtime.set_up_venv(workspace.root, f"lab-{lab.lesson.number}", "grader", "sandbox")
+        runtime.set_up_venv(workspace.root, lab.lesson.number, "grader", "sandbox")
         done = hand_in.here(lab, submission, lang)
     if done.returncode:
         raise LabError(

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from labkit import registry
 from labkit.i18n import Bilingual, Lang
-from launcher.engine import Engine, registry
+from launcher.engine import Engine
 from launcher.workspace import HandIn, Release, Workspace
 
 GRADER = "1001:1001"  # the user of the grader's image
@@ -43,7 +44,7 @@ def in_container(
         NoContainers: the grader's image is not here and cannot be made.
         LabError: it could not be pulled or built.
     """
-    image = f"{registry()}llm101/grader:cpu"
+    image = f"{registry.prefix()}llm101/grader:cpu"
     engine.ensure_image(image, workspace.root)
     status = Bilingual("Grading in a container", "正在容器中评分").text(lang)
     with _handed_over(sources(workspace), lab, submission) as mounts, Console(stderr=True).status(status):

@@ -91,13 +91,21 @@ def test_status_shows_what_is_built_started_and_scored(lab, workspace, grader):
     assert "ready" in lab("status")[1]
     workspace.start(workspace.find("05"), "en")
     lab("submit", "05")
-    row = next(line for line in lab("status")[1].splitlines() if "Fine-tuning" in line)
+    row = next(line for line in lab("status")[1].splitlines() if " 05 " in line)
     assert "started" in row
     assert "12 / 20" in row
 
 
+def test_status_has_the_title_of_the_lab_where_it_is_built_and_that_of_the_outline_elsewhere(lab):
+    rows = {line.split()[1]: line for line in lab("status")[1].splitlines() if "│" in line}
+    assert "Areas" in rows["05"]
+    assert "Transformer internals" in rows["02"]
+
+
 def test_status_speaks_chinese(lab):
-    assert "尚未完成" in lab("status", "--lang", "zh")[1]
+    shown = lab("status", "--lang", "zh")[1]
+    assert "尚未完成" in shown
+    assert "面积" in shown
 
 
 def test_reset_says_where_the_work_went(lab, workspace):

@@ -14,6 +14,7 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
+import typer
 
 from launcher import cli, container, engine, hand_in, runtime
 from launcher.container import Container, Running
@@ -277,13 +278,67 @@ def test_the_virtual_environment_is_completed_by_set_up_and_its_failure_is_ours(
     script = tmp_path / "requirements" / "setup_env.py"
     script.parent.mkdir()
     script.write_text(f"import sys\nopen({str(tmp_path / 'asked')!r}, 'w').write(' '.join(sys.argv[1:])); sys.exit(2)")
-    runtime.set_up_venv(tmp_path, "lab-05", "lab")  # this Python is not the checkout's
+    runtime.set_up_venv(tmp_path, "05", "lab")  # this Python is not the checkout's
     assert not (tmp_path / "asked").exists()
     monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
     with pytest.raises(SystemExit) as end:
-        runtime.set_up_venv(tmp_path, "lab-05", "lab")
+        runtime.set_up_venv(tmp_path, "05", "lab")
     assert end.value.code == 2
-    assert (tmp_path / "asked").read_text() == "lab-05 lab"
+    assert (tmp_path / "asked").read_text() == "05 lab"
+
+
+def test_checks_in_the_virtual_environment_have_it_completed_first(workspace, monkeypatch):
+    workspace.start(workspace.find("05"), "en")
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(cli, "Workspace", lambda: workspace)
+    monkeypatch.setattr(runtime, "set_up_venv", lambda root, *names: asked.append(names))
+    monkeypatch.setattr(cli.subprocess, "run", lambda *_, **__: cli.subprocess.CompletedProcess([], 0))
+    with pytest.raises(typer.Exit) as end:
+        cli.check("05")
+    assert (end.value.exit_code, asked) == (0, [("05", "lab")])
+
+
+# ---- the public checks in a container -------------------------------------------------------------------
+
+
+def test_checks_run_in_a_container_of_their_own_as_locked_up_as_the_labs(box, docker, monkeypatch):
+    docker.does("run", "exit 1")
+    assert cli._checked_in(box) == 1
+    (call,) = docker.calls("run --rm")
+    for word in ("--rm", "--pull=never", "--network=none", "--read-only", "--cap-drop=ALL", "no-new-privileges"):
+        assert word in call
+    assert f"--volume={box.workspace.folder(box.lab)}:/course/work/lab-05-lora" in call
+    assert f"--user={box._variables()['OWNER']}" in call
+    assert call.endswith(f"{IMAGE} lab check 05 --lang en")
+
+
+def test_checks_run_in_the_labs_container_while_it_runs(box, docker):
+    labels = {"org.llm101.lab": "lab-05-lora", "org.llm101.variant": "cpu", "org.llm101.page": "lab"}
+    state = {"Running": True, "Status": "running"}
+    config = {"Labels": labels, "Env": ["JUPYTER_TOKEN=x"]}
+    docker.says("ps", "c0ffee\n")
+    docker.says(
+        "inspect", json.dumps([{"Id": "c0ffee", "Config": config, "State": state, "NetworkSettings": {"Ports": {}}}])
+    )
+    assert cli._checked_in(box) == 0
+    assert docker.calls("exec") == ["exec c0ffee lab check 05 --lang en"]
+    assert docker.calls("run ") == []
+
+
+def test_checks_that_do_not_come_to_an_end_are_told_in_a_line(box, docker):
+    docker.does("run", "exit 137")
+    with pytest.raises(LabError, match=r"^The container that ran the checks ended \(exit status 137\)\.$"):
+        cli._checked_in(box)
+
+
+def test_checks_need_no_package_of_the_lab_here_where_they_run_in_a_container(box, docker, monkeypatch):
+    monkeypatch.setenv("LAB_RUNTIME", "container")
+    monkeypatch.setattr(cli, "Workspace", lambda: box.workspace)
+    monkeypatch.setattr(runtime, "set_up_venv", lambda *_: pytest.fail("set-up was called"))
+    with pytest.raises(typer.Exit) as end:
+        cli.check("05")
+    assert end.value.exit_code == 0
+    assert docker.calls("lab check 05")
 
 
 # ---- grading in a container -----------------------------------------------------------------------------
