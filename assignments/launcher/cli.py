@@ -9,6 +9,7 @@ import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -151,23 +152,8 @@ def check(number: Number, lang: Language = None) -> None:
         if box is not None:
             raise typer.Exit(_checked_in(box))
         runtime.set_up_venv(workspace.root, lab.lesson.number, "lab")
-        results = []
-        for notebook in notebooks:
-            release = workspace.release(lab, "en") / notebook.name
-            done = subprocess.run(
-                [sys.executable, "-m", "labkit.rehearsal", notebook, release],
-                cwd=notebook.parent,
-                env={**os.environ, "MPLBACKEND": "Agg", "LLM101_LANG": spoken},
-            )
-            if done.returncode not in (0, 1, 2):
-                raise LabError(
-                    Bilingual(
-                        f"{notebook.name} ended the Python that ran it (exit status {done.returncode}).",
-                        f"{notebook.name} 使运行它的 Python 异常退出（退出码 {done.returncode}）。",
-                    )
-                )
-            results.append(done.returncode)
-    raise typer.Exit(max(results))
+        release = workspace.release(lab, spoken)
+        raise typer.Exit(max(_checked_here(notebook, release / notebook.name, spoken) for notebook in notebooks))
 
 
 @app.command()
@@ -337,6 +323,23 @@ def _show_running(box: Container, browser: bool) -> bool:
     if browser:
         webbrowser.open(str(running.url))
     return True
+
+
+def _checked_here(notebook: Path, release: Path, lang: Lang) -> int:
+    """The exit status of a notebook's public checks in a process of their own; LabError when that was ended."""
+    status = subprocess.run(
+        [sys.executable, "-m", "labkit.rehearsal", notebook, release, lang],
+        cwd=notebook.parent,
+        env={**os.environ, "MPLBACKEND": "Agg"},
+    ).returncode
+    if status not in (0, 1, 2):
+        raise LabError(
+            Bilingual(
+                f"{notebook.name} ended the Python that ran it (exit status {status}).",
+                f"{notebook.name} 使运行它的 Python 异常退出（退出码 {status}）。",
+            )
+        )
+    return status
 
 
 def _checked_in(box: Container) -> int:
