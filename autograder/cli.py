@@ -65,15 +65,32 @@ def build(
     labs: Annotated[list[str] | None, typer.Argument(metavar="[NN]...", help="Labs; all without.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Change nothing; fail when something differs.")] = False,
 ) -> None:
-    """Make the notebooks of assignments/ from the sources in solutions/."""
+    """Make the notebooks of assignments/, and the README's table of lessons, from the sources in solutions/."""
+    from autograder.authoring import readme
     from autograder.authoring.build import build as build_labs
 
     chosen = [Lab.find(name) for name in labs] if labs else Lab.all()
     written = build_labs(chosen, REPOSITORY / "assignments", check=check)
+    written += readme.write(REPOSITORY, check=check)
     for path in written:
         console.print(f"wrote {path}", soft_wrap=True)
     if not written:
         console.print("assignments/ is up to date")
+
+
+@app.command()
+def new(
+    number: Annotated[str, typer.Argument(metavar="NN", help="The lesson's number in the outline, e.g. 09.")],
+    slug: Annotated[str, typer.Argument(metavar="SLUG", help="The lab's name, e.g. evaluation.")],
+) -> None:
+    """Make a new lab: a small one that builds, validates and opens, to be filled."""
+    from autograder.authoring.new import new as make
+
+    folder = make(solutions_folder(), number, slug)
+    lesson = Lab.load(folder).lesson
+    console.print(f"{folder} is there, small and complete. What works now:", soft_wrap=True)
+    console.print(f"  make build; make lab-{lesson}", f"  make validate-{lesson}; make mutate-{lesson}", sep="\n")
+    console.print("Then write your own notebook, tests, public cases and misconceptions in place of what is there.")
 
 
 @app.command()

@@ -67,7 +67,7 @@ class Lab(msgspec.Struct, forbid_unknown_fields=True, dict=True):
 
     @classmethod
     def find(cls, name: str) -> Lab:
-        """The lab of a lesson number ("05", "5") or id ("lab-05-lora").
+        """The lab of a lesson number ("05", "5") or id ("lab-NN-slug").
 
         Raises UserError for a lesson that the outline does not have, or whose lab is not built yet.
         """

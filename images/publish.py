@@ -1,6 +1,6 @@
 """Push images that were built here to a registry, and join amd64 and arm64 under one tag, `latest`.
 
-    python3 images/publish.py registry.example.edu 05       llm101/lab-05: the variants that are here, and latest
+    python3 images/publish.py registry.example.edu 05       llm101/lab-NN: the variants that are here, and latest
     python3 images/publish.py registry.example.edu          every lab
 
 `docker login` first. Students then say LLM101_REGISTRY=registry.example.edu, and nothing is built on their machines.

@@ -50,32 +50,8 @@ def of_locale() -> Lang:
 
 
 def of_folder(folder: Path) -> Lang:
-    """The language of the release that lies in `folder`: what a notebook there speaks. English where none lies there."""
+    """The language of the release that lies in `folder`, so of a notebook there; English where there is none."""
     try:
         return parse(tomllib.loads((folder / "lab.toml").read_text(encoding="utf-8"))["lang"])
     except (OSError, tomllib.TOMLDecodeError, KeyError, UnknownLanguage):
         return "en"
-
-
-# ---- going: callers that still keep the language in the environment ------------------------------------
-
-
-def language(code: str) -> None:
-    """Speak English ("en") or Chinese ("zh") from now on, in this process and those that it starts."""
-    os.environ["LLM101_LANG"] = parse(code)
-
-
-def chosen() -> Lang | None:
-    """The language that LLM101_LANG asks for, or None."""
-    code = os.environ.get("LLM101_LANG")
-    return parse(code) if code else None
-
-
-def current() -> Lang:
-    """The language chosen, else that of the locale, else English."""
-    return chosen() or of_locale()
-
-
-def pick(en: str, zh: str) -> str:
-    """The sentence in the current language."""
-    return zh if current() == "zh" else en

@@ -9,6 +9,7 @@ import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -20,7 +21,7 @@ from labkit.i18n import Bilingual, Lang
 from launcher import container, hand_in, jupyter, runtime, scores
 from launcher.container import Container, Running
 from launcher.engine import Engine, NoContainers
-from launcher.workspace import Lab, LabError, Submission, Workspace
+from launcher.workspace import HandIn, LabError, Release, Workspace
 
 app = typer.Typer(
     help="The labs of LLM101, from the student's side.",
@@ -59,7 +60,7 @@ def start(
         if box is not None and _show_running(box, browser):
             return
         if box is None:
-            runtime.set_up_venv(workspace.root, f"lab-{lab.lesson.number}", "lab")
+            runtime.set_up_venv(workspace.root, lab.lesson.number, "lab")
         fresh = not workspace.folder(lab).is_dir()
         folder = workspace.start(lab, spoken)
         _say(spoken, Bilingual("Starting" if fresh else "Opening", "正在打开"), workspace.shown(folder))
@@ -146,30 +147,20 @@ def logs(number: Number, lang: Language = None) -> None:
 def check(number: Number, lang: Language = None) -> None:
     """Run the public checks on your work. Exits 1 while some fail."""
     with _opened(number, lang) as (workspace, lab, spoken):
-        results = []
-        for notebook in workspace.notebooks(lab):
-            release = workspace.release(lab, "en") / notebook.name
-            done = subprocess.run(
-                [sys.executable, "-m", "labkit.rehearsal", notebook, release],
-                cwd=notebook.parent,
-                env={**os.environ, "MPLBACKEND": "Agg", "LLM101_LANG": spoken},
-            )
-            if done.returncode not in (0, 1, 2):
-                raise LabError(
-                    Bilingual(
-                        f"{notebook.name} ended the Python that ran it (exit status {done.returncode}).",
-                        f"{notebook.name} 使运行它的 Python 异常退出（退出码 {done.returncode}）。",
-                    )
-                )
-            results.append(done.returncode)
-    raise typer.Exit(max(results))
+        notebooks = workspace.notebooks(lab)
+        box = _container(workspace, lab, spoken)
+        if box is not None:
+            raise typer.Exit(_checked_in(box))
+        runtime.set_up_venv(workspace.root, lab.lesson.number, "lab")
+        release = workspace.release(lab, spoken)
+        raise typer.Exit(max(_checked_here(notebook, release / notebook.name, spoken) for notebook in notebooks))
 
 
 @app.command()
 def submit(number: Number, lang: Language = None) -> None:
     """Save a copy of your work and grade it: a score for each problem, and hints."""
     with _opened(number, lang) as (workspace, lab, spoken):
-        submission = workspace.save_submission(lab)
+        submission = workspace.hand_in(lab)
         _say(spoken, Bilingual("Saved as", "已保存到"), workspace.shown(submission.folder))
         if importlib.util.find_spec("autograder") is None:
             ungraded = Bilingual(
@@ -192,7 +183,8 @@ def status(lang: Language = None) -> None:
         unbuilt = (Bilingual("[dim]not built yet[/]", "[dim]尚未完成[/]").text(spoken), "", "")
         for lesson in outline.LESSONS:
             row = _status(workspace, built[lesson], spoken) if lesson in built else unbuilt
-            table.add_row(lesson.number, lesson.title.text(spoken), *row)
+            title = built[lesson].title if lesson in built else lesson.title
+            table.add_row(lesson.number, title.text(spoken), *row)
         out.print(table)
 
 
@@ -243,7 +235,7 @@ def _asked(lang: str | None) -> Lang | None:
 
 
 @contextmanager
-def _opened(number: str, lang: str | None) -> Iterator[tuple[Workspace, Lab, Lang]]:
+def _opened(number: str, lang: str | None) -> Iterator[tuple[Workspace, Release, Lang]]:
     """The workspace, the lab, and the language to speak: the one asked for, else that of the student's folder."""
     asked = _asked(lang)
     workspace = Workspace()
@@ -275,7 +267,7 @@ def _say(lang: Lang, sentence: Bilingual, *rest: str) -> None:
 # ---- what the commands are made of -------------------------------------------------------------------------
 
 
-def _container(workspace: Workspace, lab: Lab, lang: Lang, services: tuple[str, ...] = ()) -> Container | None:
+def _container(workspace: Workspace, lab: Release, lang: Lang, services: tuple[str, ...] = ()) -> Container | None:
     """The lab's container, whose images are here; None when the lab is to run in the virtual environment.
 
     Raises:
@@ -301,7 +293,7 @@ def _container(workspace: Workspace, lab: Lab, lang: Lang, services: tuple[str, 
     return box
 
 
-def _find_container(workspace: Workspace, lab: Lab) -> Running | None:
+def _find_container(workspace: Workspace, lab: Release) -> Running | None:
     """The lab's container, running or ended; None where there is none, or no engine."""
     try:
         Engine.find()
@@ -333,17 +325,47 @@ def _show_running(box: Container, browser: bool) -> bool:
     return True
 
 
+def _checked_here(notebook: Path, release: Path, lang: Lang) -> int:
+    """The exit status of a notebook's public checks in a process of their own; LabError when that was ended."""
+    status = subprocess.run(
+        [sys.executable, "-m", "labkit.rehearsal", notebook, release, lang],
+        cwd=notebook.parent,
+        env={**os.environ, "MPLBACKEND": "Agg"},
+    ).returncode
+    if status not in (0, 1, 2):
+        raise LabError(
+            Bilingual(
+                f"{notebook.name} ended the Python that ran it (exit status {status}).",
+                f"{notebook.name} 使运行它的 Python 异常退出（退出码 {status}）。",
+            )
+        )
+    return status
+
+
+def _checked_in(box: Container) -> int:
+    """The exit status of the public checks in the lab's container; LabError when they did not come to an end."""
+    status = box.check()
+    if status not in (0, 1, 2):
+        raise LabError(
+            Bilingual(
+                f"The container that ran the checks ended (exit status {status}).",
+                f"运行检查的容器异常退出（退出码 {status}）。",
+            )
+        )
+    return status
+
+
 def _announce(lang: Lang, urls: dict[str, str]) -> None:
     for name, url in urls.items():
         out.print(f"{name}: {url}", soft_wrap=True)
     _say(lang, Bilingual("Ctrl-C here stops it; your work is kept.", "在此按 Ctrl-C 停止；作业会保留。"))
 
 
-def _grade(workspace: Workspace, lab: Lab, submission: Submission, lang: Lang) -> None:
+def _grade(workspace: Workspace, lab: Release, submission: HandIn, lang: Lang) -> None:
     """Have the autograder grade the saved copy, keep its report beside it, and show it."""
     done = _grade_in_container(workspace, lab, submission, lang)
     if done is None:
-        runtime.set_up_venv(workspace.root, f"lab-{lab.lesson.number}", "grader", "sandbox")
+        runtime.set_up_venv(workspace.root, lab.lesson.number, "grader", "sandbox")
         done = hand_in.here(lab, submission, lang)
     if done.returncode:
         raise LabError(
@@ -357,7 +379,7 @@ def _grade(workspace: Workspace, lab: Lab, submission: Submission, lang: Lang) -
 
 
 def _grade_in_container(
-    workspace: Workspace, lab: Lab, submission: Submission, lang: Lang
+    workspace: Workspace, lab: Release, submission: HandIn, lang: Lang
 ) -> "subprocess.CompletedProcess[bytes] | None":
     """What the grader's container answers; None when grading is to run in the virtual environment."""
     asked = runtime.asked()
@@ -371,12 +393,12 @@ def _grade_in_container(
         return None
 
 
-def _status(workspace: Workspace, lab: Lab, lang: Lang) -> tuple[str, str, str]:
+def _status(workspace: Workspace, lab: Release, lang: Lang) -> tuple[str, str, str]:
     """State, time of the last submission and its score."""
     started = workspace.folder(lab).is_dir()
     begun, ready = Bilingual("[green]started[/]", "[green]已开始[/]"), Bilingual("ready", "可开始")
     state = (begun if started else ready).text(lang)
-    submissions = workspace.submissions(lab)
+    submissions = workspace.hand_ins(lab)
     if not submissions:
         return state, "", ""
     graded = submissions[-1].report()

@@ -11,6 +11,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+import sys
 import time
 import webbrowser
 from collections.abc import Callable, Iterator
@@ -20,10 +21,11 @@ from typing import Any
 
 from rich.console import Console
 
+from labkit import registry
 from labkit.i18n import Bilingual, Lang
 from launcher import jupyter
-from launcher.engine import Engine, docker, inspect, last_line, registry
-from launcher.workspace import Lab, LabError, Workspace
+from launcher.engine import Engine, docker, inspect, last_line
+from launcher.workspace import LabError, Release, Workspace
 
 START_SECONDS = 180
 SERVICES = {  # what each variant can start beside a lab: the profiles of its compose files
@@ -76,7 +78,7 @@ class Container:
     """The container of one lab of this checkout, running or not. It speaks `lang`, to the terminal and inside."""
 
     workspace: Workspace
-    lab: Lab
+    lab: Release
     engine: Engine
     variant: str
     lang: Lang
@@ -130,6 +132,24 @@ class Container:
         except KeyboardInterrupt:
             pass
         self.remove()
+
+    def check(self) -> int:
+        """Run the public checks in it while it runs, else in one of their own; their exit status."""
+        number, running = self.lab.lesson.number, self.find()
+        call = ["lab", "check", number, "--lang", self.lang]
+        terminal = ["--interactive", "--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else []
+        if running is not None and not running.ended:
+            return subprocess.run(["docker", "exec", *terminal, running.id, *call]).returncode
+        folder, values = f"/course/work/{self.lab.name}", self._variables()
+        return subprocess.run(
+            [
+                *("docker", "run", "--rm", *terminal, "--pull=never", "--network=none", "--read-only"),
+                *(f"--user={values['OWNER']}", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--shm-size=1g"),
+                *("--tmpfs=/tmp:mode=1777,exec", "--tmpfs=/course/work:mode=1777", "--tmpfs=/home/student:mode=1777"),
+                f"--volume={self.workspace.folder(self.lab)}:{folder}",
+                *(f"{registry.prefix()}llm101/lab-{number}:{self.variant}", *call),
+            ]
+        ).returncode
 
     def wait_until_up(self) -> Running:
         """The container, as soon as it answers; LabError when it ends, does not answer or is unhealthy."""
@@ -220,12 +240,12 @@ class Container:
         folder = self.workspace.folder(self.lab)
         owner = folder.stat() if folder.is_dir() and not self.engine.rootless else None
         return {
-            "LLM101_REGISTRY": registry(),
+            "LLM101_REGISTRY": registry.prefix(),
             "LLM101_LANG": self.lang,
             "LESSON": self.lab.lesson.number,
             "LAB": self.lab.name,
             "VARIANT": self.variant,
-            "NOTEBOOK": min(self.workspace.release(self.lab, "en").glob("*.ipynb")).name,
+            "NOTEBOOK": f"{self.lab.notebooks[0]}.ipynb",
             "WORK": str(self.workspace.work),
             "OWNER": f"{owner.st_uid}:{owner.st_gid}" if owner else "0:0",  # a rootless engine's root is the user
             "PORT": "0",

@@ -1,7 +1,6 @@
 """The Docker engine of this machine, through the `docker` command: whether it answers, and which images it has."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from labkit import registry
 from labkit.i18n import Bilingual
 from launcher.workspace import LabError
 
@@ -77,7 +77,7 @@ class Engine:
             return
         build = repository / "images" / "build.py"
         name, _, tag = image.rpartition("/")[2].partition(":")
-        if registry() or "llm101/" not in image:
+        if registry.prefix() or "llm101/" not in image:
             command = ["docker", "pull", image]
             failed = Bilingual("could not be pulled", "拉取失败")
         elif build.is_file():
@@ -130,12 +130,6 @@ def inspect(*labels: str) -> list[dict[str, Any]]:
     ids = found.stdout.split()
     # A container that has gone since does not keep the others out of the answer.
     return json.loads(docker("inspect", *ids).stdout) if ids else []
-
-
-def registry() -> str:
-    """The prefix of our images' names: LLM101_REGISTRY with a slash at its end, or nothing."""
-    name = os.environ.get("LLM101_REGISTRY", "").rstrip("/")
-    return f"{name}/" if name else ""
 
 
 def last_line(text: str) -> str:

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from labkit import registry
 from labkit.i18n import Bilingual, Lang
-from launcher.engine import Engine, registry
-from launcher.workspace import Lab, Submission, Workspace
+from launcher.engine import Engine
+from launcher.workspace import HandIn, Release, Workspace
 
 GRADER = "1001:1001"  # the user of the grader's image
 PROCESSES = 512
@@ -28,14 +29,14 @@ def sources(workspace: Workspace) -> Path:
     return Path(os.environ.get("LLM101_SOLUTIONS") or workspace.root / "solutions").expanduser()
 
 
-def here(lab: Lab, submission: Submission, lang: Lang) -> "subprocess.CompletedProcess[bytes]":
+def here(lab: Release, submission: HandIn, lang: Lang) -> "subprocess.CompletedProcess[bytes]":
     """Grade by the autograder that is installed beside this Python; its JSON is on standard output."""
     grader = Path(sys.executable).with_name("autograder")
     return subprocess.run([grader, *_call(lab, str(submission.folder), lang)], stdout=subprocess.PIPE)
 
 
 def in_container(
-    workspace: Workspace, lab: Lab, submission: Submission, engine: Engine, lang: Lang
+    workspace: Workspace, lab: Release, submission: HandIn, engine: Engine, lang: Lang
 ) -> "subprocess.CompletedProcess[bytes]":
     """Grade in a container of its own, without network, capabilities or the engine's socket.
 
@@ -43,7 +44,7 @@ def in_container(
         NoContainers: the grader's image is not here and cannot be made.
         LabError: it could not be pulled or built.
     """
-    image = f"{registry()}llm101/grader:cpu"
+    image = f"{registry.prefix()}llm101/grader:cpu"
     engine.ensure_image(image, workspace.root)
     status = Bilingual("Grading in a container", "正在容器中评分").text(lang)
     with _handed_over(sources(workspace), lab, submission) as mounts, Console(stderr=True).status(status):
@@ -65,12 +66,12 @@ def seccomp_profile(workspace: Workspace) -> Path:
     return workspace.root / "images" / "grader" / "seccomp.json"
 
 
-def _call(lab: Lab, submission: str, lang: Lang) -> list[str]:
+def _call(lab: Release, submission: str, lang: Lang) -> list[str]:
     return ["grade", lab.lesson.number, submission, "--lang", lang, "--json"]
 
 
 @contextmanager
-def _handed_over(solutions: Path, lab: Lab, submission: Submission) -> Iterator[list[str]]:
+def _handed_over(solutions: Path, lab: Release, submission: HandIn) -> Iterator[list[str]]:
     """The mounts of one grading. The traces are kept for the next one; everything else is a copy, and is removed."""
     closed = solutions / ".traces"
     closed.mkdir(mode=0o700, exist_ok=True)

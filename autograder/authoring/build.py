@@ -7,6 +7,7 @@ way it proves first that notebooks and hidden suite fit together and that no rel
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from nbformat import NotebookNode
 
 from autograder import source
 from autograder.errors import UserError
+from labkit.i18n import LANGS
 
 if TYPE_CHECKING:
     from autograder.lab import Lab
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 TOTAL_POINTS = 100
 LEAK_LINES = 5  # this many lines in a row of a solution or a hidden test, or all of it, are a leak
 LEAK_CHARACTERS = 40  # shorter passages (`return loss`) are nobody's secret
+MADE_BY = "Made from solutions/ by `autograder build`."
 IGNORED = {".ipynb_checkpoints", "__pycache__", ".DS_Store"}
 
 
@@ -56,24 +59,42 @@ def build(labs: Iterable[Lab], assignments: Path, *, check: bool = False) -> lis
 
 
 def generate(lab: Lab, lang: str) -> dict[str, bytes]:
-    """File name -> content of assignments/<lang>/<lab>/: the notebooks, and the lab's data/ folder."""
+    """File name -> content of assignments/<lang>/<lab>/: the notebooks, lab.toml, and the lab's checks/ and data/."""
     files = {
         f"{notebook}.ipynb": (nbformat.writes(source.release(lab, notebook, lang)) + "\n").encode()
         for notebook in lab.notebooks
     }
-    return files | {path.relative_to(lab.folder).as_posix(): path.read_bytes() for path in _files(lab.folder / "data")}
+    files["lab.toml"] = _manifest(lab, lang).encode()
+    given = [path for folder in ("checks", "data") for path in _files(lab.folder / folder)]
+    return files | {path.relative_to(lab.folder).as_posix(): path.read_bytes() for path in given}
+
+
+def _manifest(lab: Lab, lang: str) -> str:
+    """What students' tools need to know of a lab: its lab.toml without what only grading needs."""
+    entries = {
+        "id": lab.id, "lesson": lab.lesson, "lang": lang, "requirements": lab.requirements, "notebooks": lab.notebooks
+    }  # fmt: skip
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in entries.items()]
+    titles = [f"{code} = {json.dumps(lab.title.text(code), ensure_ascii=False)}" for code in LANGS]
+    return "\n".join([f"# {MADE_BY}", *lines, "", "[title]", *titles, ""])
 
 
 def verify(lab: Lab) -> None:
     """Raises UserError unless notebooks and hidden suite fit together and no release gives them away."""
     references = {notebook: source.reference(lab, notebook) for notebook in lab.notebooks}
     _verify_cells(lab, references)
-    _verify_points(lab, problem_points(lab), _check_points(lab, references))
+    points = _check_points(lab, references)
+    _verify_points(lab, problem_points(lab), points)
+    _verify_public_cases(lab, points)
     hidden = [*_hidden_functions(lab)]
+    for path in sorted((lab.folder / "checks").glob("*.py")):
+        _verify_no_leak(path, path.read_text(encoding="utf-8"), hidden)
     for notebook, reference in references.items():
-        secrets = [*_solutions(reference), *hidden]
+        path, secrets = source.source_path(lab, notebook), [*_solutions(reference), *hidden]
         for lang in source.LANGUAGES:
-            _verify_no_leak(source.source_path(lab, notebook), source.release(lab, notebook, lang), secrets)
+            release = source.release(lab, notebook, lang)
+            _verify_no_marker(path, release)
+            _verify_no_leak(path, "\n".join(cell.source for cell in release.cells), secrets)
 
 
 def problem_points(lab: Lab) -> dict[str, float]:
@@ -147,18 +168,40 @@ def _verify_points(lab: Lab, hidden: Mapping[str, float], checks: Mapping[str, f
         raise UserError(f"{lab.folder}: the check cells sum to {sum(checks.values()):g}, not {TOTAL_POINTS}")
 
 
-def _verify_no_leak(path: Path, release: NotebookNode, secrets: Iterable[list[str]]) -> None:
-    """No marker, solution or hidden test, whole or LEAK_LINES in a row, stands in a cell of the release."""
-    passages = {passage for lines in secrets for passage in _passages(lines)}
+def _verify_public_cases(lab: Lab, problems: Iterable[str]) -> None:
+    """Every problem has a case in checks/*.py, under a title in both languages; every case has a problem."""
+    where = lab.folder / "checks"
+    cased: set[str] = set()
+    for path, tree in _modules(where):
+        functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+        marks = [mark for function in functions for mark in function.decorator_list if isinstance(mark, ast.Call)]
+        for mark in (mark for mark in marks if ast.unparse(mark.func) == "case"):
+            titles = {keyword.arg for keyword in mark.keywords}
+            match mark.args:
+                case [ast.Constant(value=str(problem))] if titles == set(source.LANGUAGES):
+                    cased.add(problem)
+                case _:
+                    raise UserError(f'{path}:{mark.lineno}: write @case("<problem>", en="...", zh="...")')
+    if missing := set(problems) - cased:
+        raise UserError(f"{where}: no public case for {_listed(missing)}")
+    if unknown := cased - set(problems):
+        raise UserError(f"{where}: cases for {_listed(unknown)}, which no notebook has a check cell for")
+
+
+def _verify_no_leak(path: Path, text: str, secrets: Iterable[list[str]]) -> None:
+    """No solution or hidden test, whole or LEAK_LINES in a row, stands in a text that students get."""
+    text = "\n".join(_code_lines(text))
+    for passage in {passage for lines in secrets for passage in _passages(lines)}:
+        if f"\n{passage}\n" in f"\n{text}\n":
+            raise UserError(f"{path}: the release gives away {passage.splitlines()[0]!r}...")
+
+
+def _verify_no_marker(path: Path, release: NotebookNode) -> None:
+    """nbgrader has cut out everything between its markers."""
     for cell in release.cells:
         for marker in ("BEGIN SOLUTION", "END SOLUTION", "HIDDEN TESTS", "MARK SCHEME"):
             if marker in cell.source:
                 raise UserError(f"{path}: the release still has {marker!r}: {source.excerpt(cell)}")
-        text = "\n".join(_code_lines(cell.source))
-        for passage in passages:
-            if f"\n{passage}\n" in f"\n{text}\n":
-                first_line = passage.split("\n")[0]
-                raise UserError(f"{path}: a cell gives away {first_line!r}...: {source.excerpt(cell)}")
 
 
 def _passages(lines: list[str]) -> Iterator[str]:
@@ -194,10 +237,14 @@ def _test_functions(lab: Lab) -> Iterator[tuple[Path, ast.FunctionDef]]:
 
 
 def _hidden_modules(lab: Lab) -> Iterator[tuple[Path, ast.Module]]:
-    paths = sorted((lab.folder / "hidden").glob("test_*.py"))
-    if not paths:
-        raise UserError(f"{lab.folder / 'hidden'}: no test_*.py")
-    for path in paths:
+    folder = lab.folder / "hidden"
+    if not any(folder.glob("test_*.py")):
+        raise UserError(f"{folder}: no test_*.py")
+    return _modules(folder, "test_*.py")
+
+
+def _modules(folder: Path, pattern: str = "*.py") -> Iterator[tuple[Path, ast.Module]]:
+    for path in sorted(folder.glob(pattern)):
         try:
             yield path, ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
         except SyntaxError as error:

@@ -261,7 +261,7 @@ def _check(client: docker.DockerClient, image: str, made_by: str, runtime: str) 
     try:
         client.images.get(image)
     except ImageNotFound:
-        raise GraderError(f"the Docker engine has no image {image}: `{made_by}` builds it") from None
+        raise GraderError(f"the Docker engine has no image {image}: `{made_by}` brings it") from None
 
 
 def _reap(client: docker.DockerClient) -> None:

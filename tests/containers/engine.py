@@ -21,6 +21,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "requirements"))
+
+import layers  # noqa: E402
+
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "llm101-labs"
 BASE_IMAGE = "llm101-test-base:bookworm"
 START_SECONDS = 60
@@ -127,13 +131,16 @@ def make_base(environment: dict[str, str]) -> None:
 def gather_wheels(environment: dict[str, str]) -> None:
     """The wheels of every layer, downloaded by the image's Python; torch by ours, which is set up to find it."""
     wheels = CACHE / "wheels"
-    locks = [ROOT / "requirements" / f"{name}.txt" for name in ("framework", "models", "lab", "grader")]
+    own = sorted({lab.layer for lab in layers.labs() if not layers.Layer.read(lab.layer).alone})
+    locks = [layers.FOLDER / f"{name}.txt" for name in ("framework", "models", *own, "grader")]
     stamp = wheels / "locks"
-    wanted = "".join(lock.read_text() for lock in locks)
+    pins = (layers.FOLDER / "torch.txt").read_text()
+    wanted = pins + "".join(lock.read_text() for lock in locks)
     if stamp.exists() and stamp.read_text() == wanted:
         return
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(wheels)]
-    run(*pip, "--python-version=3.11", "--only-binary=:all:", "--platform=manylinux_2_28_x86_64", "torch==2.13.0")
+    torch = f"{next(line.split()[0] for line in pins.splitlines() if line.startswith('torch=='))}+cpu"
+    run(*pip, "--python-version=3.11", "--only-binary=:all:", "--platform=manylinux_2_28_x86_64", torch)
     script = "for lock; do python3 -m pip download -q --no-deps --require-hashes -f /wheels -d /wheels -r $lock; done"
     mounts = [f"--volume={wheels}:/wheels", f"--volume={ROOT}/requirements:/requirements:ro"]
     if CERTIFICATES.exists():

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from labkit import registry
 from launcher.container import SERVICES, checkout_id
-from launcher.engine import registry
 from launcher.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -198,6 +198,23 @@ def test_what_is_handed_in_from_a_terminal_in_jupyterlab_is_kept_and_work_is_not
     assert (inside.returncode, inside.stderr.count("\n")) == (2, 1)
 
 
+def test_the_public_checks_run_in_the_image_and_while_the_lab_runs_in_its_container(checkout: Path, start_lab):
+    notebook = checkout / "work/lab-05-lora/lora.ipynb"
+    before = notebook.read_bytes()
+    apart = lab(checkout, "check", "05")
+    assert (apart.returncode, apart.stderr) == (1, "")  # nothing is written yet
+    assert "lora-linear" in apart.stdout
+    assert containers(checkout) == []
+
+    started = start_lab()
+    started.line("JupyterLab: ")
+    inside = lab(checkout, "check", "05", "--lang", "zh")
+    assert inside.returncode == 1
+    assert "公开检查" in inside.stdout
+    assert notebook.read_bytes() == before
+    assert started.interrupt() == 0
+
+
 def test_tensorboard_stands_beside_the_lab_and_is_stopped_with_it(checkout: Path, start_lab):
     started = start_lab("--with", "tensorboard")
     started.line("JupyterLab: ")
@@ -259,7 +276,7 @@ def test_an_empty_folder_is_filled_by_the_image_itself(tmp_path: Path):
     if os.geteuid() == 0:
         os.chown(folder, STUDENT, STUDENT)
     owner = folder.stat()
-    image = f"{registry()}llm101/lab-05:cpu"
+    image = f"{registry.prefix()}llm101/lab-05:cpu"
     container = docker(
         "run", "--rm", "--detach", f"--user={owner.st_uid}:{owner.st_gid}",
         f"--volume={folder}:/course/work/lab-05-lora", "--env=LLM101_LANG=zh", image,

@@ -172,7 +172,7 @@ def test_an_unknown_runtime_is_refused_with_those_that_there_are(image):
 
 
 def test_a_missing_image_is_refused_with_the_command_that_makes_it(client):
-    with pytest.raises(GraderError, match="no image llm101/none:cpu: `make image-05` builds it"):
+    with pytest.raises(GraderError, match="no image llm101/none:cpu: `make image-05` brings it"):
         Docker(["torch"], Limits(), "llm101/none:cpu", "make image-05")
 
 

@@ -1,4 +1,5 @@
 import json
+import tomllib
 
 import pytest
 
@@ -8,20 +9,18 @@ from autograder.errors import UserError
 
 def test_build_writes_both_languages(lab, tmp_path):
     written = build([lab], tmp_path / "assignments")
+    files = ("double.ipynb", "lab.toml", "checks/double.py")
     assert [path.relative_to(tmp_path / "assignments").as_posix() for path in written] == [
-        "en/lab-99-double/double.ipynb",
-        "zh/lab-99-double/double.ipynb",
+        f"{lang}/lab-99-double/{file}" for lang in ("en", "zh") for file in files
     ]
-    notebook = json.loads(written[1].read_text(encoding="utf-8"))
+    notebook = json.loads(written[3].read_text(encoding="utf-8"))
     assert notebook["cells"][0]["source"] == ["# 加倍"]
 
 
 def test_a_rebuild_changes_no_byte(lab, tmp_path):
-    first = [path.read_bytes() for path in build([lab], tmp_path)]
-    for path in tmp_path.rglob("*.ipynb"):
-        path.unlink()
-    assert [path.read_bytes() for path in build([lab], tmp_path)] == first
-    assert build([lab], tmp_path) == []
+    first = [path.read_bytes() for path in build([lab], tmp_path / "first")]
+    assert [path.read_bytes() for path in build([lab], tmp_path / "second")] == first
+    assert build([lab], tmp_path / "second") == []
 
 
 def test_check_accepts_what_build_wrote(lab, tmp_path):
@@ -46,6 +45,15 @@ def test_a_file_that_no_source_gives_is_named(lab, tmp_path):
     (tmp_path / "en" / lab.id / "old.ipynb").write_text("{}")
     with pytest.raises(UserError, match=r"remove them: .*old\.ipynb"):
         build([lab], tmp_path, check=True)
+
+
+def test_the_release_says_which_lab_it_is_and_nothing_of_how_it_is_graded(lab, tmp_path):
+    build([lab], tmp_path)
+    manifest = tomllib.loads((tmp_path / "zh" / lab.id / "lab.toml").read_text(encoding="utf-8"))
+    assert manifest == {
+        "id": "lab-99-double", "lesson": "99", "lang": "zh", "requirements": "lab", "notebooks": ["double"],
+        "title": {"en": "Doubling", "zh": "加倍"},
+    }  # fmt: skip
 
 
 def test_the_data_of_a_lab_is_copied(lab, tmp_path):
@@ -105,6 +113,9 @@ def test_triples(student, rng):
             "double.py",
             r'should call labkit.check\("triple"\)',
         ),
+        ('@case("triple", en=', '@case("triple", eng=', "checks/double.py", r"double.py:\d+: write @case"),
+        ('@case("triple"', '@case("double"', "checks/double.py", "no public case for triple"),
+        ('@case("triple"', '@case("treble"', "checks/double.py", "no public case for triple"),
         ("# %%\ndouble(2)\n", LEAKED, "double.py", "gives away 'twice_the_argument_as_asked"),
         ("# %%\ndouble(2)\n", HIDDEN_LEAKED, "double.py", "gives away 'def test_triples"),
     ],
