@@ -12,7 +12,6 @@ Standard library only, so that it runs before anything is installed. LLM101_BUIL
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import os
 import platform
@@ -121,7 +120,7 @@ def variables(labs: list[layers.Lab]) -> dict[str, Any]:
             for variant in variants(layer)
         ],
         "LABS": [
-            {**dataclasses.asdict(lab), "variant": variant, "platform": PLATFORMS[variant]}
+            {**lab._asdict(), "variant": variant, "platform": PLATFORMS[variant]}
             for lab in labs
             for variant in variants(used[lab.layer])
         ],

@@ -14,15 +14,14 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 FOLDER = Path(__file__).resolve().parent
-COMMON = "lab"  # the layer of every lab that names no other
+COMMON = "lab"  # the layer below those that labs have of their own
 
 
-@dataclass(frozen=True)
-class Layer:
+class Layer(NamedTuple):
     """One NAME.in: the locks whose versions it takes over, and whether it is for CUDA only."""
 
     name: str
@@ -41,8 +40,7 @@ class Layer:
         return self.name != COMMON and (COMMON not in self.constraints or self.cuda)
 
 
-@dataclass(frozen=True)
-class Lab:
+class Lab(NamedTuple):
     """A released lab, as its lab.toml has it."""
 
     id: str

@@ -18,6 +18,7 @@ from nbformat import NotebookNode
 
 from autograder import source
 from autograder.errors import UserError
+from autograder.lab import REPOSITORY
 from labkit.i18n import LANGS
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def _manifest(lab: Lab, lang: str) -> str:
 
 def verify(lab: Lab) -> None:
     """Raises UserError unless notebooks and hidden suite fit together and no release gives them away."""
+    _verify_layer(lab)
     references = {notebook: source.reference(lab, notebook) for notebook in lab.notebooks}
     _verify_cells(lab, references)
     points = _check_points(lab, references)
@@ -122,6 +124,14 @@ def problem_points(lab: Lab) -> dict[str, float]:
             raise UserError(f"{where}: @pytest.mark.problem takes a str id and points > 0")
         points[problem] = points.get(problem, 0) + worth
     return points
+
+
+def _verify_layer(lab: Lab) -> None:
+    """The packages of the lab are pinned: set-up and the images install them."""
+    lock = REPOSITORY / "requirements" / f"{lab.requirements}.txt"
+    if not lock.is_file():
+        name = f'{lab.folder / "lab.toml"}: requirements = "{lab.requirements}"'
+        raise UserError(f"{name}: write requirements/{lab.requirements}.in, then run `make lock`")
 
 
 def _verify_cells(lab: Lab, references: Mapping[str, NotebookNode]) -> None:

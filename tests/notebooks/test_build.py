@@ -5,6 +5,7 @@ import pytest
 
 from autograder.authoring.build import build, problem_points, verify
 from autograder.errors import UserError
+from autograder.lab import Lab
 
 
 def test_build_writes_both_languages(lab, tmp_path):
@@ -128,6 +129,12 @@ def test_source_and_suite_must_fit_together(lab, edit, old, new, file, message):
     with pytest.raises(UserError, match=message) as caught:
         verify(lab)
     assert "\n" not in str(caught.value)
+
+
+def test_a_lab_needs_a_requirement_layer_that_is_pinned(lab, edit):
+    edit('requirements = "lab"', 'requirements = "vision"', file="lab.toml")
+    with pytest.raises(UserError, match=r"write requirements/vision\.in, then run `make lock`$"):
+        verify(Lab.load(lab.folder))
 
 
 def test_a_lab_is_worth_a_hundred_points(lab, edit):
