@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import nbformat
 from nbformat import NotebookNode
 
-from autograder import source
+from autograder import chinese_prose, source
 from autograder.errors import UserError
 
 if TYPE_CHECKING:
@@ -71,9 +71,13 @@ def verify(lab: Lab) -> None:
     _verify_points(lab, problem_points(lab), _check_points(lab, references))
     hidden = [*_hidden_functions(lab)]
     for notebook, reference in references.items():
-        secrets = [*_solutions(reference), *hidden]
+        path = source.source_path(lab, notebook)
+        chinese = source.reference(lab, notebook, "zh")
+        _verify_same_program(path, reference, chinese)
+        _verify_stress(path, chinese)
+        secrets = [*_solutions(reference), *_solutions(chinese), *hidden]
         for lang in source.LANGUAGES:
-            _verify_no_leak(source.source_path(lab, notebook), source.release(lab, notebook, lang), secrets)
+            _verify_no_leak(path, source.release(lab, notebook, lang), secrets)
 
 
 def problem_points(lab: Lab) -> dict[str, float]:
@@ -145,6 +149,42 @@ def _verify_points(lab: Lab, hidden: Mapping[str, float], checks: Mapping[str, f
             raise UserError(f"{where}: the tests of {problem} sum to {tests:g}, its check cell has {cell:g}")
     if abs(sum(checks.values()) - TOTAL_POINTS) > 1e-9:
         raise UserError(f"{lab.folder}: the check cells sum to {sum(checks.values()):g}, not {TOTAL_POINTS}")
+
+
+def _verify_same_program(path: Path, english: NotebookNode, chinese: NotebookNode) -> None:
+    """Students of both languages get the same program: the cells differ in docstrings and in strings only."""
+    for cell, translated in zip(english.cells, chinese.cells, strict=True):
+        if cell.cell_type == "code" and _without_words(cell.source) != _without_words(translated.source):
+            raise UserError(f"{path}: the program differs between en and zh: {source.excerpt(cell)}")
+
+
+def _without_words(code: str) -> str:
+    """A program without its docstrings and with all strings alike; the text itself where it is not plain Python."""
+    try:
+        tree = ast.parse(code)
+    except SyntaxError:
+        return code
+    return ast.dump(_Wordless().visit(tree))
+
+
+class _Wordless(ast.NodeTransformer):
+    """A string of any kind becomes an empty one: so docstrings are alike too."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.Constant:
+        return ast.Constant("") if isinstance(node.value, str) else node
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.Constant:
+        return ast.Constant("")
+
+
+def _verify_stress(path: Path, chinese: NotebookNode) -> None:
+    """Chinese has no italics: stress is bold, a title stands in 《》, a word that is talked about in quotes."""
+    for cell in chinese.cells:
+        if cell.cell_type == "markdown" and (found := chinese_prose.italics(cell.source)):
+            shown = _listed(f"*{text}*" for text in found)
+            raise UserError(
+                f"{path}: italics in the zh cell {source.excerpt(cell)}: {shown}; write **…**, 《…》 or “…”"
+            )
 
 
 def _verify_no_leak(path: Path, release: NotebookNode, secrets: Iterable[list[str]]) -> None:
