@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import nbformat
 from nbformat import NotebookNode
 
-from autograder import source
+from autograder import chinese_prose, source
 from autograder.errors import UserError
 from autograder.lab import REPOSITORY
 from labkit.i18n import LANGS
@@ -42,7 +42,7 @@ def build(labs: Iterable[Lab], assignments: Path, *, check: bool = False) -> lis
     unknown: list[Path] = []
     for lab in labs:
         verify(lab)
-        for lang in source.LANGUAGES:
+        for lang in LANGS:
             folder = assignments / lang / lab.id
             files = generate(lab, lang)
             for name, content in files.items():
@@ -92,8 +92,12 @@ def verify(lab: Lab) -> None:
     for path in sorted((lab.folder / "checks").glob("*.py")):
         _verify_no_leak(path, path.read_text(encoding="utf-8"), hidden)
     for notebook, reference in references.items():
-        path, secrets = source.source_path(lab, notebook), [*_solutions(reference), *hidden]
-        for lang in source.LANGUAGES:
+        path = source.source_path(lab, notebook)
+        chinese = source.reference(lab, notebook, "zh")
+        _verify_same_program(path, reference, chinese)
+        _verify_stress(path, chinese)
+        secrets = [*_solutions(reference), *_solutions(chinese), *hidden]
+        for lang in LANGS:
             release = source.release(lab, notebook, lang)
             _verify_no_marker(path, release)
             _verify_no_leak(path, "\n".join(cell.source for cell in release.cells), secrets)
@@ -188,7 +192,7 @@ def _verify_public_cases(lab: Lab, problems: Iterable[str]) -> None:
         for mark in (mark for mark in marks if ast.unparse(mark.func) == "case"):
             titles = {keyword.arg for keyword in mark.keywords}
             match mark.args:
-                case [ast.Constant(value=str(problem))] if titles == set(source.LANGUAGES):
+                case [ast.Constant(value=str(problem))] if titles == set(LANGS):
                     cased.add(problem)
                 case _:
                     raise UserError(f'{path}:{mark.lineno}: write @case("<problem>", en="...", zh="...")')
@@ -196,6 +200,42 @@ def _verify_public_cases(lab: Lab, problems: Iterable[str]) -> None:
         raise UserError(f"{where}: no public case for {_listed(missing)}")
     if unknown := cased - set(problems):
         raise UserError(f"{where}: cases for {_listed(unknown)}, which no notebook has a check cell for")
+
+
+def _verify_same_program(path: Path, english: NotebookNode, chinese: NotebookNode) -> None:
+    """Students of both languages get the same program: the cells differ in docstrings and in strings only."""
+    for cell, translated in zip(english.cells, chinese.cells, strict=True):
+        if cell.cell_type == "code" and _without_words(cell.source) != _without_words(translated.source):
+            raise UserError(f"{path}: the program differs between en and zh: {source.excerpt(cell)}")
+
+
+def _without_words(code: str) -> str:
+    """A program without its docstrings and with all strings alike; the text itself where it is not plain Python."""
+    try:
+        tree = ast.parse(code)
+    except SyntaxError:
+        return code
+    return ast.dump(_Wordless().visit(tree))
+
+
+class _Wordless(ast.NodeTransformer):
+    """A string of any kind becomes an empty one: so docstrings are alike too."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.Constant:
+        return ast.Constant("") if isinstance(node.value, str) else node
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.Constant:
+        return ast.Constant("")
+
+
+def _verify_stress(path: Path, chinese: NotebookNode) -> None:
+    """Chinese has no italics: stress is bold, a title stands in 《》, a word that is talked about in quotes."""
+    for cell in chinese.cells:
+        if cell.cell_type == "markdown" and (found := chinese_prose.italics(cell.source)):
+            shown = _listed(f"*{text}*" for text in found)
+            raise UserError(
+                f"{path}: italics in the zh cell {source.excerpt(cell)}: {shown}; write **…**, 《…》 or “…”"
+            )
 
 
 def _verify_no_leak(path: Path, text: str, secrets: Iterable[list[str]]) -> None:

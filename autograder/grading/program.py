@@ -72,12 +72,16 @@ def solution_names(release: Sequence[ReleaseCell]) -> dict[str, str]:
 
 
 def _match(release: Sequence[ReleaseCell], submission: Sequence[SubmittedCell]) -> list[int | None]:
-    """The release cell that each submitted cell is, if any: the same solution cell, or another cell unchanged."""
+    """The release cell that each submitted cell is, if any: the same solution cell, or another cell unchanged.
+
+    The release is in several languages, and a student may hand in a notebook in any of them.
+    """
     solutions = {cell.grade_id: index for index, cell in enumerate(release) if cell.solution}
     unchanged: dict[str, list[int]] = defaultdict(list)
     for index in reversed(range(len(release))):
         if not release[index].solution:
-            unchanged[_text(release[index].source)].append(index)
+            for text in {_text(source) for source in (release[index].source, *release[index].translations)}:
+                unchanged[text].append(index)
 
     def match(cell: SubmittedCell) -> int | None:
         if cell.grade_id is not None and cell.grade_id in solutions:

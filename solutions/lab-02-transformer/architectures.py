@@ -30,7 +30,7 @@
 # # 实验 02，第 3 个 notebook：模型架构
 #
 # BERT、GPT-2、Llama 3、Mixtral：四篇论文、四个名字，其实是同一种模块，只是几个开关拨在不同的位置。
-# 在这个 notebook 里，你会用自己写好的部件把四个模型都搭出来。最后，一个真实语言模型的 1.35 亿个参数会在*你的*代码里跑起来，写出一句话。
+# 在这个 notebook 里，你会用自己写好的部件把四个模型都搭出来。最后，一个真实语言模型的 1.35 亿个参数会在**你的**代码里跑起来，写出一句话。
 #
 # **学完之后，你能够**
 # - 说清四个家族的区别，并能从配置文件里读出来；
@@ -248,7 +248,7 @@ plt.show()
 # biases went, because nobody missed them; and the feed-forward network, where most parameters are, got a gate, and then a choice.
 
 # %% [markdown] tags=["zh"]
-# 八处改动里，有两处几乎没有影响；换成 GELU、旋转相邻两维，各让每个 token 多出约 1 奈特，模型写的还是英语；后四处则毁掉了模型，其中两处比瞎猜还差：它对一派胡言*深信不疑*。
+# 八处改动里，有两处几乎没有影响；换成 GELU、旋转相邻两维，各让每个 token 多出约 1 奈特，模型写的还是英语；后四处则毁掉了模型，其中两处比瞎猜还差：它对一派胡言**深信不疑**。
 # 这些从形状上都看不出来。一条处处只差不到 0.2 的曲线（GELU），比在 61 个地方把每个向量的均值减掉伤得更重；而对调的那两个矩阵一样大，它们的输出最后还要逐元素相乘。
 #
 # 所以，“架构”不等于形状。它是一连串小小的决定，而一组权重只属于其中的一种组合。这个 notebook 余下的部分，就是这张清单。
@@ -414,7 +414,7 @@ class SwiGLU(nn.Module):
 # $(B, T, d)$ into a list of tokens $(N, d)$.
 
 # %% [markdown] tags=["zh"]
-# **一次选择。** 前馈网络扩大到八倍，懂得更多，但*每个* token 的开销也是原来的八倍。混合专家层有八个网络，但每个 token 只算其中两个。路由器只是一个小矩阵，它给每位专家打分。
+# **一次选择。** 前馈网络扩大到八倍，懂得更多，但**每个** token 的开销也是原来的八倍。混合专家层有八个网络，但每个 token 只算其中两个。路由器只是一个小矩阵，它给每位专家打分。
 # 设 $\mathcal T$ 是得分 $s_i = (W_r\,x)_i$ 最高的 $k$ 位专家，则
 #
 # $$\mathrm{MoE}(x) = \sum_{i \in \mathcal T} w_i\, E_i(x),\qquad w_i = \frac{e^{s_i}}{\sum_{j \in \mathcal T} e^{s_j}} .$$
@@ -636,7 +636,7 @@ for name, library in LIBRARY.items():
 # %% [markdown] tags=["zh"]
 # **BERT。** 三个 embedding（token、位置、句段）相加后归一化；然后是 post-norm 的编码器层，直接用你的 `EncoderLayer`，激活函数为 GELU。预测被遮住的 token 的输出头，在乘 embedding 矩阵之前自己还有一个小网络。
 #
-# **本节的坑。** BERT 的 GELU 是精确形式，GPT-2 的是 tanh 近似。`eps` 是 1e-12，不是你的默认值：要把 `config.eps` 传给*每一个*归一化。不给 `type_ids` 时，所有 token 都属于句段 0，而句段 0 的 embedding 照样要加。
+# **本节的坑。** BERT 的 GELU 是精确形式，GPT-2 的是 tanh 近似。`eps` 是 1e-12，不是你的默认值：要把 `config.eps` 传给**每一个**归一化。不给 `type_ids` 时，所有 token 都属于句段 0，而句段 0 的 embedding 照样要加。
 # 写 `from_hf` 时注意，`output.dense` 也是 `attention.output.dense` 的结尾：替换的先后顺序很重要。
 
 
@@ -800,11 +800,11 @@ class GPT2(nn.Module):
 # **The pitfalls.** Of two tied matrices there is *one* Parameter, not two that are equal at the beginning. `rope_base` is 10,000 in one model, 100,000 in SmolLM2, 500,000 in Llama 3: it comes from the config.
 
 # %% [markdown] tags=["zh"]
-# **Llama。** LayerNorm 换成 RMSNorm，前馈网络换成 SwiGLU，注意力换成你的 `GroupedQueryAttention`（带 RoPE）。有了 RoPE，位置表就没有了：Llama 可以读比训练时更长的文本（读不读得*懂*是另一回事）。
+# **Llama。** LayerNorm 换成 RMSNorm，前馈网络换成 SwiGLU，注意力换成你的 `GroupedQueryAttention`（带 RoPE）。有了 RoPE，位置表就没有了：Llama 可以读比训练时更长的文本（读不读得**懂**是另一回事）。
 #
 # 设了 `window` 之后，每个 token 只能看到自己和它前面的 `window - 1` 个 token（Mistral 7B 是 4,096）。更远的 token 仍然够得着，只是要经过几层：第 1 层把信息搬近一个窗口，第 2 层再搬近一个。
 #
-# **本节的坑。** 共享的矩阵是*同一个* Parameter，而不是两个初值相同的 Parameter。`rope_base` 在有的模型里是 10,000，SmolLM2 是 100,000，Llama 3 是 500,000：要从 config 里取。
+# **本节的坑。** 共享的矩阵是**同一个** Parameter，而不是两个初值相同的 Parameter。`rope_base` 在有的模型里是 10,000，SmolLM2 是 100,000，Llama 3 是 500,000：要从 config 里取。
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "llama-solution", "cell_type": "code"}
@@ -896,7 +896,7 @@ class Llama(nn.Module):
 # **Mixtral** is a Llama with a `MoELayer` where the SwiGLU was; `LlamaLayer` has seen to that already. Only the names are left: the library keeps all experts of a layer in two tensors, and has `gate` and `up` in one, gate first. (It calls the *router* `gate` as well. Two different gates.)
 
 # %% [markdown] tags=["zh"]
-# **Mixtral** 就是把 SwiGLU 换成 `MoELayer` 的 Llama，这一点 `LlamaLayer` 已经处理好了，剩下的只有名字：库把一层的所有专家放在两个张量里，`gate` 和 `up` 又合在一个里，gate 在前。（它把*路由器*也叫 `gate`。两个 gate 不是一回事。）
+# **Mixtral** 就是把 SwiGLU 换成 `MoELayer` 的 Llama，这一点 `LlamaLayer` 已经处理好了，剩下的只有名字：库把一层的所有专家放在两个张量里，`gate` 和 `up` 又合在一个里，gate 在前。（它把**路由器**也叫 `gate`。两个 gate 不是一回事。）
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "mixtral-solution", "cell_type": "code"}
@@ -995,7 +995,7 @@ for name, run in [
 #
 # ## 6. 专家们在做什么
 #
-# 路由器只能通过它*选中*的专家的权重得到梯度。常被选中的专家越来越好，于是更常被选中；没人选的专家什么也学不到。下面是一个小 Mixtral，学着把数字写成英文和中文。训练两次：一次什么都不加，
+# 路由器只能通过它**选中**的专家的权重得到梯度。常被选中的专家越来越好，于是更常被选中；没人选的专家什么也学不到。下面是一个小 Mixtral，学着把数字写成英文和中文。训练两次：一次什么都不加，
 # 一次加上一项额外的损失，它在所有专家分到同样份额时最小（Fedus 等 2021，2.2 节）。
 
 # %%
@@ -1166,14 +1166,14 @@ plt.show()
 # ## 三个思考题
 #
 # 1. Mixtral 8×7B 有 470 亿参数而不是 560 亿，每个 token 参与计算的是 130 亿。哪些参数是所有专家共用的？什么东西和 470 亿的模型一样占内存，什么东西和 130 亿的一样便宜？
-# 2. BERT 左右都看，却写不了文章；GPT-2 能写，却不能往后看。为什么因果模型能从一句话的*每个* token 学习，而 BERT 只能从其中 15% 学？做文档检索，哪一种更好？
+# 2. BERT 左右都看，却写不了文章；GPT-2 能写，却不能往后看。为什么因果模型能从一句话的**每个** token 学习，而 BERT 只能从其中 15% 学？做文档检索，哪一种更好？
 # 3. Llama 3 的 RoPE base 取 500,000，Llama 2 取 10,000。base 变大，转得最慢的那一对数会怎样？第 1 节的第 2 处改动几乎没有影响；换成 8,000 个 token 的文本，你觉得还会这样吗？
 #
 # ## 延伸阅读
 #
-# - Devlin 等 2018，*BERT*：第 3 节和附录 A。
-# - Radford 等 2019，*Language Models are Unsupervised Multitask Learners*：第 2 节。
-# - Shazeer 2020，*GLU Variants Improve Transformer*：只有四页，还有这个领域里最有趣的结尾。
-# - Jiang 等 2023，*Mistral 7B*：第 2 节。Jiang 等 2024，*Mixtral of Experts*：第 2、5 节。
-# - Fedus 等 2021，*Switch Transformers*：2.2 节，怎样保持专家均衡。
-# - Grattafiori 等 2024，*The Llama 3 Herd of Models*：3.2 节。
+# - Devlin 等 2018，《BERT》：第 3 节和附录 A。
+# - Radford 等 2019，《Language Models are Unsupervised Multitask Learners》：第 2 节。
+# - Shazeer 2020，《GLU Variants Improve Transformer》：只有四页，还有这个领域里最有趣的结尾。
+# - Jiang 等 2023，《Mistral 7B》：第 2 节。Jiang 等 2024，《Mixtral of Experts》：第 2、5 节。
+# - Fedus 等 2021，《Switch Transformers》：2.2 节，怎样保持专家均衡。
+# - Grattafiori 等 2024，《The Llama 3 Herd of Models》：3.2 节。

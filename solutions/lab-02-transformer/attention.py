@@ -35,7 +35,7 @@
 # # 实验 02，第 1 个 notebook：注意力
 #
 # Transformer 由两种东西反复堆叠而成：一种只处理单个 token；另一种就是**注意力**（attention），它是 token 之间互通消息的唯一地方。
-# 在这个 notebook 里，你会先写出 2017 年论文里的注意力，再写出今天 Llama、Mistral 使用的版本，并用一个真实语言模型的权重来运行*你的*代码。
+# 在这个 notebook 里，你会先写出 2017 年论文里的注意力，再写出今天 Llama、Mistral 使用的版本，并用一个真实语言模型的权重来运行**你的**代码。
 #
 # **学完之后，你能够**
 # - 从公式写出缩放点积注意力，并说清每一项的作用；
@@ -126,7 +126,7 @@ print(f"of the second list's tokens after its first, it foresees {foreseen[n + 1
 
 # %% [markdown] tags=["zh"]
 # 两遍之间权重没有变过，也没有任何训练。模型第二次读到 `blicket` 时，是**回头看**了：这个词之前在哪里出现过，后面跟的是什么？
-# 在它的 30 层里，一定有某个*头*（head）专做这件事：处在第二遍的某个 token 上时，它的注意力落在第一遍里同一个 token 的**后一个**位置。
+# 在它的 30 层里，一定有某个**头**（head）专做这件事：处在第二遍的某个 token 上时，它的注意力落在第一遍里同一个 token 的**后一个**位置。
 # 我们对 270 个头逐一测量。
 
 # %%
@@ -173,7 +173,7 @@ print(f"layer {layer_index}, head {head_index} puts {score.max():.0%} of its att
 # %% [markdown] tags=["zh"]
 # 右图里的那条斜线就是全部秘密，画出它的这个头叫**归纳头**（induction head，Olsson 等 2022）。它不是什么特殊装置，就是一个普通的注意力头，
 # 仅仅靠训练，权重就变成了这个样子。复制、接着规律往下写、上下文学习，都从这里开始。
-# 右图最左边颜色最深的那一列，是“无话可说”的头看的地方：第一个 token，即所谓 *attention sink*。
+# 右图最左边颜色最深的那一列，是“无话可说”的头看的地方：第一个 token，即所谓 **attention sink**。
 #
 # ## 2. 缩放点积注意力
 #
@@ -225,13 +225,13 @@ plt.show()
 # %% [markdown] tags=["zh"]
 # **掩码 $M$** 规定一个 query 可以看哪些 key。我们用布尔值表示，与 `torch.nn.functional.scaled_dot_product_attention` 一致：
 # **True 表示“可以看”**。（`nn.MultiheadAttention` 的掩码含义正好相反，每次都要查文档。）
-# 为 False 的地方，分数在 softmax *之前*变成 $-\infty$，于是权重为 0，其余的权重之和仍然是 1。
+# 为 False 的地方，分数在 softmax **之前**变成 $-\infty$，于是权重为 0，其余的权重之和仍然是 1。
 #
 # 只需要两种掩码，用 `&` 就能组合：
 #
 # - **因果**（causal），$(T, S)$：一个 token 不能看到它后面的 token，否则“预测下一个 token”就成了抄答案。当 key 比 query 多（$S > T$）时，
 #   这些 query 是 $S$ 个 token 中的**最后** $T$ 个：生成文本时就是如此，更早的 key 存在缓存里。所以最后一个 query 能看到所有 key，掩码以右下角对齐。
-# - **填充**（padding），$(B, 1, 1, S)$：谁都不去看那些只为凑齐 batch 的 token。它屏蔽的是 *key*，所以在最后一维上。
+# - **填充**（padding），$(B, 1, 1, S)$：谁都不去看那些只为凑齐 batch 的 token。它屏蔽的是 **key**，所以在最后一维上。
 
 # %%
 figure, panels = plt.subplots(1, 3, figsize=(11, 2.8))
@@ -259,7 +259,7 @@ plt.show()
 # %% [markdown] tags=["zh"]
 # ### 第 1 题（15 分）：`attention_weights`、`scaled_dot_product_attention` 和两种掩码
 #
-# 有一个边界情况值得想一想：某个 query *什么也不能看*（例如整行都是填充）。对一排 $-\infty$ 做 softmax 得到 0/0 = NaN，
+# 有一个边界情况值得想一想：某个 query **什么也不能看**（例如整行都是填充）。对一排 $-\infty$ 做 softmax 得到 0/0 = NaN，
 # 而一个 NaN 就能毁掉整个模型。这里约定：这样一行的权重全为零，输出也为零，与 `F.scaled_dot_product_attention` 一致（`nn.MultiheadAttention` 则会给出 NaN）。
 
 
@@ -375,7 +375,7 @@ print(f"largest difference {difference.abs().max():.1e}; your weights take {2 * 
 # %% [markdown] tags=["zh"]
 # ## 3. 多个头
 #
-# 一次 softmax 只得到一个平均：如果一个 token 既要从一处取*主语*，又要从另一处取*动词*，得到的只会是两者的混合。
+# 一次 softmax 只得到一个平均：如果一个 token 既要从一处取**主语**，又要从另一处取**动词**，得到的只会是两者的混合。
 # 于是把宽度 $d$ 切成 $H$ 个**头**，每个大小 $D = d / H$，各看各的，最后用一个矩阵把它们找到的东西混合起来：
 #
 # ```
@@ -504,7 +504,7 @@ with torch.no_grad():
 # fluent nonsense and no error.
 
 # %% [markdown] tags=["zh"]
-# 还是那些向量，只是换了次序。在注意力眼里，句子只是词的*集合*：“狗咬人”和“人咬狗”没有区别。顺序必须另外放进去。
+# 还是那些向量，只是换了次序。在注意力眼里，句子只是词的**集合**：“狗咬人”和“人咬狗”没有区别。顺序必须另外放进去。
 #
 # ## 4. 旋转位置编码
 #
@@ -515,7 +515,7 @@ with torch.no_grad():
 # \begin{pmatrix} \cos p\theta_i & -\sin p\theta_i \\ \sin p\theta_i & \cos p\theta_i \end{pmatrix}
 # \begin{pmatrix} x_i \\ x_{i+D/2} \end{pmatrix},\qquad \theta_i = \mathrm{base}^{-2i/D},\quad i = 0, \dots, \tfrac D2 - 1 .$$
 #
-# 两个向量都转过之后，点积只取决于角度之*差*。所以 $q_m\cdot k_n$ 只取决于 $m - n$，而与 $m$、$n$ 各自无关：模型学到的“往前数第三个词”，在文本的任何地方都成立。
+# 两个向量都转过之后，点积只取决于角度之**差**。所以 $q_m\cdot k_n$ 只取决于 $m - n$，而与 $m$、$n$ 各自无关：模型学到的“往前数第三个词”，在文本的任何地方都成立。
 # 靠前的那些对转得快，用来分辨近邻；靠后的几乎不转，用来看远处。
 #
 # **本节的坑。** 哪两个分量算一对？论文里取相邻的：$(x_0, x_1), (x_2, x_3), \dots$。而 Llama、Mistral、Qwen、SmolLM2 在 Hugging Face 的存储格式里取**前后两半**：
@@ -612,7 +612,7 @@ plt.show()
 # - $G = H$ 就是多头注意力（MHA）；$G = 1$ 是 multi-query attention（MQA，Shazeer 2019）；
 # - 介于两者之间的是 **grouped-query attention**（GQA，Ainslie 等 2023），Llama 3、Mistral、Qwen2、SmolLM2 都用它。
 #
-# 第 $0 \dots \frac HG - 1$ 个 query 头共用第一个 key 头，接下来的 $\frac HG$ 个共用第二个，依此类推：共用的是*相邻*的头。
+# 第 $0 \dots \frac HG - 1$ 个 query 头共用第一个 key 头，接下来的 $\frac HG$ 个共用第二个，依此类推：共用的是**相邻**的头。
 #
 # | query 头 | 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 |
 # |---|---|---|---|---|---|---|---|---|---|
@@ -686,7 +686,7 @@ labkit.check("rope-gqa")
 # Hugging Face's layer says.
 
 # %% [markdown] tags=["zh"]
-# **来真的。** 把 SmolLM2 里归纳头所在那一层的权重装进*你的*模块，把 SmolLM2 读第 1 节那串胡话时这一层的输入喂给它，再与 Hugging Face 那一层的输出比较。
+# **来真的。** 把 SmolLM2 里归纳头所在那一层的权重装进**你的**模块，把 SmolLM2 读第 1 节那串胡话时这一层的输入喂给它，再与 Hugging Face 那一层的输出比较。
 
 
 # %%
@@ -831,16 +831,16 @@ plt.show()
 #
 # ## 三个思考题
 #
-# 1. 注意力的开销随 $T \cdot S$ 增长。这个 notebook 里哪个对象有这么大？FlashAttention 对此做了什么？它*没有*改变的又是什么？
+# 1. 注意力的开销随 $T \cdot S$ 增长。这个 notebook 里哪个对象有这么大？FlashAttention 对此做了什么？它**没有**改变的又是什么？
 # 2. 归纳头需要**更早**的层里有另一个头配合。那个头必须往每个 token 里写进什么？（把它找出来：谁的注意力总落在前一个 token 上？）
 # 3. base 为 10,000 的 RoPE 是在 2,048 个 token 的文本上训练的。最后那几对里，模型从没见过什么？超出之后会怎样？为什么更大的 base 有帮助？
 #
 # ## 延伸阅读
 #
-# - Vaswani 等 2017，*Attention Is All You Need*：3.2 节。
-# - Su 等 2021，*RoFormer: Enhanced Transformer with Rotary Position Embedding*：第 3 节。
-# - Shazeer 2019，*Fast Transformer Decoding: One Write-Head is All You Need*：第 3 节。
-# - Ainslie 等 2023，*GQA: Training Generalized Multi-Query Transformer Models from Multi-Head Checkpoints*：第 2 节。
-# - Olsson 等 2022，*In-context Learning and Induction Heads*：关键概念一节。
-# - Dao 等 2022，*FlashAttention*：3.1 节。
-# - Xiao 等 2023，*Efficient Streaming Language Models with Attention Sinks*：3.1 节。
+# - Vaswani 等 2017，《Attention Is All You Need》：3.2 节。
+# - Su 等 2021，《RoFormer: Enhanced Transformer with Rotary Position Embedding》：第 3 节。
+# - Shazeer 2019，《Fast Transformer Decoding: One Write-Head is All You Need》：第 3 节。
+# - Ainslie 等 2023，《GQA: Training Generalized Multi-Query Transformer Models from Multi-Head Checkpoints》：第 2 节。
+# - Olsson 等 2022，《In-context Learning and Induction Heads》：关键概念一节。
+# - Dao 等 2022，《FlashAttention》：3.1 节。
+# - Xiao 等 2023，《Efficient Streaming Language Models with Attention Sinks》：3.1 节。

@@ -98,8 +98,8 @@ config = model.config
 # %% [markdown] tags=["zh"]
 # ## 1. 一件出人意料的事
 #
-# SmolLM2 读一句英文、一句中文。在两层之间，每个 token 都是**残差流**里的一个 576 维向量。我们找出其中最大的那个数，然后把这*一个*数清零，
-# 它只是一万两千个数中的一个。你猜会怎样？神经网络是很皮实的：*全部*权重都舍入到 4 比特，照样能写。
+# SmolLM2 读一句英文、一句中文。在两层之间，每个 token 都是**残差流**里的一个 576 维向量。我们找出其中最大的那个数，然后把这**一个**数清零，
+# 它只是一万两千个数中的一个。你猜会怎样？神经网络是很皮实的：**全部**权重都舍入到 4 比特，照样能写。
 
 # %%
 TEXTS = {
@@ -196,16 +196,16 @@ plt.show()
 # There are three parts, and one check cell, below part 3. Run it (or `labkit.check("explore")` in a cell of your own) whenever you like; it tells what is not written yet.
 
 # %% [markdown] tags=["zh"]
-# 总是第一个 token，而且几乎全部长度都集中在一列上。Sun 等（2024）把它叫做 *massive activation*，在 Llama、Mistral 等许多模型里都找到了它。
+# 总是第一个 token，而且几乎全部长度都集中在一列上。Sun 等（2024）把它叫做 **massive activation**，在 Llama、Mistral 等许多模型里都找到了它。
 # 于是有三个问题：这个数是**哪个模块**写进去的？模型**为什么**需要它？只看 `model(ids)` 的输出，我们还漏掉了什么？
 # 我们需要一件能看到每个模块的工具，而且对任何模型都能用。
 #
 # ## 2. 模型由什么组成
 #
-# 一个 `nn.Module` 就是一棵树。`model.named_modules()` 遍历这棵树，给出每个模块和它的*路径*：从整体（`""`）一直到叶子（`model.layers.0.mlp.up_proj`）。
+# 一个 `nn.Module` 就是一棵树。`model.named_modules()` 遍历这棵树，给出每个模块和它的**路径**：从整体（`""`）一直到叶子（`model.layers.0.mlp.up_proj`）。
 # 除共享权重外（见下），每个参数只挂在树上的**一个**模块下；但 `module.parameters()` 会把下面所有模块的参数一并给出，除非写明 `recurse=False`。数参数时有三处容易出错：
 #
-# - **重复计数。** 如果每个模块都把下面的也算进来，整棵树加起来就是真实值的好几倍。所以：每个模块只数*自己的*，对子树求和是第二步的事。
+# - **重复计数。** 如果每个模块都把下面的也算进来，整棵树加起来就是真实值的好几倍。所以：每个模块只数**自己的**，对子树求和是第二步的事。
 # - **共享权重。** 在 SmolLM2（以及 GPT-2）里，`lm_head.weight` **就是** `embed_tokens.weight`：同一个张量出现在两处。内存只占一份，训练只训一份，所以只数一次。
 # - **什么算参数？** 偏置算，冻结的（`requires_grad=False`）也算。buffer 不算，例如 RoPE 的频率、BatchNorm 的均值：优化器不会碰它们。
 #
@@ -373,7 +373,7 @@ plt.show()
 #
 # ## 3. 里面流过了什么
 #
-# 那棵树说明模型*是*什么。要看它*做*什么，就得让它跑起来，在旁边看着：`module.register_forward_hook(f)` 会让 PyTorch 在这个模块每次运行之后调用
+# 那棵树说明模型**是**什么。要看它**做**什么，就得让它跑起来，在旁边看着：`module.register_forward_hook(f)` 会让 PyTorch 在这个模块每次运行之后调用
 # `f(module, args, output)`。它返回一个句柄，`handle.remove()` 就把钩子取下。`f` 的返回值会替换输出；返回 `None` 则不改动。
 # （第 1 节的钩子直接往输出里写，那个数就是这样被抹掉的。）
 #
@@ -390,10 +390,10 @@ plt.show()
 #   （train 模式的模型里可能有一个冻结的、处于 eval 模式的 BatchNorm，一句 `model.train()` 就把它唤醒了。）
 #
 # **FLOPs。** 一个向量乘以一个 $(out, in)$ 的矩阵，需要 $out \cdot in$ 次乘法和同样多的加法，合计 $2 \cdot in \cdot out$。这是我们的约定，也是 PyTorch 的：
-# 只数矩阵乘法，一乘一加算*两*次；偏置、归一化、激活函数、softmax 与之相比可以忽略。embedding 只是查表取一行：0。我们按**每个 token** 计：
+# 只数矩阵乘法，一乘一加算**两**次；偏置、归一化、激活函数、softmax 与之相比可以忽略。embedding 只是查表取一行：0。我们按**每个 token** 计：
 # 一个有 $B \cdot T$ 个 token 的 batch 的总开销，除以 $B \cdot T$。
 #
-# 一次前向中，一个模块可能运行好几次，每次形状不同；也可能一次都不运行：`nn.ModuleList` 根本没有 forward。所以报告里给每个模块记的是形状的*列表*。
+# 一次前向中，一个模块可能运行好几次，每次形状不同；也可能一次都不运行：`nn.ModuleList` 根本没有 forward。所以报告里给每个模块记的是形状的**列表**。
 #
 # ### 第 8 题，第 2 部分：`layer_flops` 和 `explore`
 
@@ -593,12 +593,12 @@ print(f"{f'the other {len(written) - len(large)}':26} add  {sum(written.values()
 #
 # ## 4. 注意力还要加上什么
 #
-# 树里少了点东西：`self_attn` 有四个投影，但 $QK^\top$ 和 $\mathrm{weights}\cdot V$ 这两个乘积不是*模块*，只是它的 forward 里的函数调用。**钩子看得到模块，看不到函数。**
+# 树里少了点东西：`self_attn` 有四个投影，但 $QK^\top$ 和 $\mathrm{weights}\cdot V$ 这两个乘积不是**模块**，只是它的 forward 里的函数调用。**钩子看得到模块，看不到函数。**
 # 这两项得自己算，需要的尺寸在模型的 config 里都有。一个 token 看 $n$ 个 key，每个分数要 $2D$ 次运算，每加一个 value 又要 $2D$ 次，每层有 $H$ 个 query 头：
 #
 # $$\mathrm{FLOPs}_\text{attention}(n) = 4 \cdot L \cdot H \cdot D \cdot n .$$
 #
-# **每个 token 的内存。** 生成文本时，每个 token 在每一层、每个 key/value 头（共 $G$ 个）上的 key *和* value 都要存下来（第 1 个 notebook 第 5 节）：
+# **每个 token 的内存。** 生成文本时，每个 token 在每一层、每个 key/value 头（共 $G$ 个）上的 key **和** value 都要存下来（第 1 个 notebook 第 5 节）：
 #
 # $$\mathrm{bytes}_\text{KV} = 2 \cdot L \cdot G \cdot D \cdot \text{每个数的字节数}.$$
 #
@@ -606,7 +606,7 @@ print(f"{f'the other {len(written) - len(large)}':26} add  {sum(written.values()
 #
 # **config 的字段。** Hugging Face 的命名是 `num_hidden_layers`、`num_attention_heads`、`num_key_value_heads`、`hidden_size`、`head_dim`。
 # `num_key_value_heads`、`head_dim` 取默认值时，config 里可能没有这一项（如 GPT-2），也可能写着 None（如 Mixtral）：默认是每个 query 头有自己的 key，$D$ 等于宽度除以头数。
-# 但只要有 `head_dim`，就以它为准：在 Qwen3 0.6B 和 Mistral Nemo 里，头数乘以头的大小*并不*等于宽度。
+# 但只要有 `head_dim`，就以它为准：在 Qwen3 0.6B 和 Mistral Nemo 里，头数乘以头的大小**并不**等于宽度。
 #
 # ### 第 8 题，第 3 部分：`attention_shape`、`attention_flops` 和 `kv_cache_bytes`
 
@@ -921,10 +921,10 @@ for other in (" Anna", "7", "我"):
 #
 # 1. 第一个 token 的向量**长**的时候，各个头就看它（第 3 到 9 层，以及第 12 层以后）；不长的时候（第 10、11 层），就看别处。第 11 层的 FFN 再次把它拉长，注意力就又回来了。
 # 2. 归一化把所有向量拉到同样的长度。当一列几乎占去全部长度时，归一化之后剩下的就是**同一个向量，不管原来是什么 token**：它是一个任何 query 都能认准的路标，与文本内容无关；从它那里读到的 value 也很短。
-# 3. **softmax 之和必须为 1。** 一个头没找到有用的东西，也总得往*某处*看，而这里正好有个地方，看了也几乎什么都拿不到。头就是这样表示“我没什么要补充的”：这就是 *attention sink*（Xiao 等 2023）。
+# 3. **softmax 之和必须为 1。** 一个头没找到有用的东西，也总得往**某处**看，而这里正好有个地方，看了也几乎什么都拿不到。头就是这样表示“我没什么要补充的”：这就是 **attention sink**（Xiao 等 2023）。
 # 4. 抹掉那个数之后，仍有一半注意力投向那里；但这时归一化把那个向量里剩下的内容放大了，value 变成原来的三四倍长。每个想说“没有”的头，都说出了点什么。
 #
-# 所以，把注意力图当作*解释*时要当心：图上的大部分，只是头在休息。（Jain 与 Wallace 2019 是这方面的经典提醒。）
+# 所以，把注意力图当作**解释**时要当心：图上的大部分，只是头在休息。（Jain 与 Wallace 2019 是这方面的经典提醒。）
 #
 # ## 7. 你的 Llama 和 Hugging Face 的 Llama
 #
@@ -1008,13 +1008,13 @@ else:
 #
 # 1. 把所有叶子模块的 `output_bytes` 加起来，大致就是训练时为反向传播必须保存的量。按每个 token 和 KV cache 比一比：哪些模块占大头？哪些可以不存、用时再重算？
 # 2. 我们算注意力 FLOPs 时，每一对 query 和 key 都数了。在因果掩码下，其中一半是看不见的。能省下这一半的是普通公式还是融合内核？这样一来，注意力反超的长度会怎么变？
-# 3. 4 比特量化器按一组数中最大的那个确定缩放系数。如果连*激活值*也要舍入到 8 比特，massive activation 会带来什么后果？你会让模型的哪些地方保持原样？
+# 3. 4 比特量化器按一组数中最大的那个确定缩放系数。如果连**激活值**也要舍入到 8 比特，massive activation 会带来什么后果？你会让模型的哪些地方保持原样？
 #
 # ## 延伸阅读
 #
-# - Kaplan 等 2020，*Scaling Laws for Neural Language Models*：2.1 节，$6ND$ 的由来。
-# - Hoffmann 等 2022，*Training Compute-Optimal Large Language Models*：附录 F，各项都算上的版本。
-# - Sun 等 2024，*Massive Activations in Large Language Models*：第 2、4 节。
-# - Xiao 等 2023，*Efficient Streaming Language Models with Attention Sinks*：第 3 节。
-# - Clark 等 2019，*What Does BERT Look At?*：第 3 节，讲那些什么也不看的头。
-# - Jain 与 Wallace 2019，*Attention is not Explanation*：第 4 节。
+# - Kaplan 等 2020，《Scaling Laws for Neural Language Models》：2.1 节，$6ND$ 的由来。
+# - Hoffmann 等 2022，《Training Compute-Optimal Large Language Models》：附录 F，各项都算上的版本。
+# - Sun 等 2024，《Massive Activations in Large Language Models》：第 2、4 节。
+# - Xiao 等 2023，《Efficient Streaming Language Models with Attention Sinks》：第 3 节。
+# - Clark 等 2019，《What Does BERT Look At?》：第 3 节，讲那些什么也不看的头。
+# - Jain 与 Wallace 2019，《Attention is not Explanation》：第 4 节。

@@ -28,7 +28,7 @@
 # %% [markdown] tags=["zh"]
 # # 实验 02，第 2 个 notebook：Transformer
 #
-# 现在来搭《Attention Is All You Need》里的整台机器：负责读的编码器，负责写的解码器，都用*你自己的*注意力。
+# 现在来搭《Attention Is All You Need》里的整台机器：负责读的编码器，负责写的解码器，都用**你自己的**注意力。
 # 最后它会把数字翻译成英文和中文，你还能看到它写每个词时在看哪一位数字。
 #
 # **学完之后，你能够**
@@ -349,7 +349,7 @@ plt.show()
 #
 # 频率与 RoPE 相同（RoPE 正是由此而来），只不过这里是在最底层加一次，而不是在每次比较时旋转。
 #
-# **层。** 每个子层都包在*残差连接*里：它只往残差流里加东西。归一化有两个位置可放：
+# **层。** 每个子层都包在**残差连接**里：它只往残差流里加东西。归一化有两个位置可放：
 #
 # ```
 #  post-norm（2017、BERT）                        pre-norm（GPT-2、Llama 以及之后的绝大多数模型）
@@ -359,7 +359,7 @@ plt.show()
 # ```
 #
 # 在 pre-norm 的层里，残差流**原封不动**地穿过，梯度也一样。**FFN**（前馈网络）对每个 token 单独计算：升到 $d_{ff} \approx 4 d$，过一个非线性，再降回来。
-# **编码器层** = 注意力 + FFN，三分之二的参数在 FFN 里。**解码器层**在两者之间多一个交叉注意力，去看编码器的输出（即 *memory*），于是 FFN 只占一半；它的自注意力是因果的。
+# **编码器层** = 注意力 + FFN，三分之二的参数在 FFN 里。**解码器层**在两者之间多一个交叉注意力，去看编码器的输出（即 **memory**），于是 FFN 只占一半；它的自注意力是因果的。
 #
 # ### 第 5 题（14 分）：`sinusoidal_positions`、`FeedForward`、`EncoderLayer`、`DecoderLayer`、`Transformer`
 #
@@ -562,7 +562,7 @@ plt.show()
 # %% [markdown] tags=["zh"]
 # ## 4. 归一化为什么要挪到前面
 #
-# 把你写的层叠起来，不训练，从顶上往回传一个梯度。层数越来越多时，*最顶层*的 FFN 能收到多少？
+# 把你写的层叠起来，不训练，从顶上往回传一个梯度。层数越来越多时，**最顶层**的 FFN 能收到多少？
 
 
 # %%
@@ -608,7 +608,7 @@ plt.show()
 
 # %% [markdown] tags=["zh"]
 # 在 pre-norm 的一摞层里，残差流逐层变大，最后的归一化再除以它的大小：层数越多，顶层收到的梯度越小。而在 post-norm 里，无论多深，顶层收到的梯度都差不多。
-# **在这里，梯度大反而是坏事。** 训练刚开始时，下面各层传上来的东西还毫无用处，顶层却已经照着它迈出一大步。所以论文需要小心翼翼地对学习率做 *warm-up*，
+# **在这里，梯度大反而是坏事。** 训练刚开始时，下面各层传上来的东西还毫无用处，顶层却已经照着它迈出一大步。所以论文需要小心翼翼地对学习率做 **warm-up**，
 # 后来大家大多索性把归一化挪到了前面（Xiong 等 2020，3.3 节；其中的定理 1 给出层数很多时这两条曲线的上界：post-norm 与层数无关，pre-norm 趋近 $1/\sqrt{\text{层数}}$）。
 #
 # ## 5. 让你的 Transformer 干活
@@ -641,7 +641,7 @@ plt.show()
 # %% [markdown] tags=["zh"]
 # 两个模型的随机起点不同，曲线不会重合，但走势如出一辙。（PyTorch 的版本在两摞层的末尾各多一个 LayerNorm。）
 #
-# **它在看什么？** 最后一个解码器层的交叉注意力，会告诉我们每个词是从哪一位数字读出来的。我们截住它的输入，交给*你的* `attention_weights`。
+# **它在看什么？** 最后一个解码器层的交叉注意力，会告诉我们每个词是从哪一位数字读出来的。我们截住它的输入，交给**你的** `attention_weights`。
 
 
 # %%
@@ -711,14 +711,14 @@ plt.show()
 #
 # ## 三个思考题
 #
-# 1. embedding 为什么要乘 $\sqrt d$？embedding 的一行有多大，加上去的正弦向量又有多大？如果把这个因子放进矩阵本身，*logits* 会怎样？
+# 1. embedding 为什么要乘 $\sqrt d$？embedding 的一行有多大，加上去的正弦向量又有多大？如果把这个因子放进矩阵本身，**logits** 会怎样？
 # 2. pre-norm 的一摞层在 logits 之前要再加一个归一化，post-norm 却不需要。为什么？
 # 3. 解码器的目标序列没有屏蔽填充。填充在右侧时为什么没关系？如果在左侧呢？
 #
 # ## 延伸阅读
 #
-# - Vaswani 等 2017，*Attention Is All You Need*：第 3 节，以及说明各部分重要性的表 3。
-# - Ba 等 2016，*Layer Normalization*：第 3 节。
-# - Zhang 与 Sennrich 2019，*Root Mean Square Layer Normalization*：第 4 节。
-# - Xiong 等 2020，*On Layer Normalization in the Transformer Architecture*：第 3 节。
-# - Press 与 Wolf 2016，*Using the Output Embedding to Improve Language Models*：第 3 节。
+# - Vaswani 等 2017，《Attention Is All You Need》：第 3 节，以及说明各部分重要性的表 3。
+# - Ba 等 2016，《Layer Normalization》：第 3 节。
+# - Zhang 与 Sennrich 2019，《Root Mean Square Layer Normalization》：第 4 节。
+# - Xiong 等 2020，《On Layer Normalization in the Transformer Architecture》：第 3 节。
+# - Press 与 Wolf 2016，《Using the Output Embedding to Improve Language Models》：第 3 节。

@@ -36,7 +36,7 @@
 # 在这个 notebook 里，**两个真实的进程**用你写的代码、在你的 CPU 上一起训练同一个模型。它们之间说的话，和训练 Llama 3 时 16,384 张 GPU 之间说的话是一样的。
 #
 # **学完之后，你能够**
-# - 手写数据并行，并说清什么时候各个 rank 的梯度平均*不等于*整个 batch 的梯度；
+# - 手写数据并行，并说清什么时候各个 rank 的梯度平均**不等于**整个 batch 的梯度；
 # - 像 ZeRO 那样把优化器切片，并测出每个 rank 只保存自己的那一份；
 # - 像 Megatron 那样把一层的矩阵切给各个 rank，前向和反向都对；
 # - 算出一次训练的显存、通信量和时间，并与公开发表的数字核对。
@@ -211,7 +211,7 @@ print(f"not averaging: distance {drifted:.1f} between weights {alone[-1].norm():
 # | `group.all_gather(x)` | $(n)$ | 所有 rank 的 `x` 依次接起来，$(\mathrm{size}\cdot n)$ |
 # | `group.reduce_scatter(x)` | $(\mathrm{size}\cdot n)$ | 总和中**属于自己的那一段**，$(n)$：0 号拿前 $n$ 个，依此类推 |
 #
-# 全部家当就是这四个：DDP、ZeRO、张量并行都由它们拼成。所有 rank 运行*同一个*程序，必须按相同的顺序调用*相同的*操作；谁不照做，其他 rank 就只能干等。
+# 全部家当就是这四个：DDP、ZeRO、张量并行都由它们拼成。所有 rank 运行**同一个**程序，必须按相同的顺序调用**相同的**操作；谁不照做，其他 rank 就只能干等。
 # `ranks.threads` 用本进程里的线程运行同样的程序：启动快，检查单元格用的就是它。先看它们怎么工作：
 
 
@@ -382,7 +382,7 @@ print(f"it makes {len(buckets)} all-reduces, of {buckets} numbers")
 
 # %% [markdown] tags=["zh"]
 # 份额不等时 DDP 的结果是错的，而且不声不响；所以训练框架要跨 rank 统计 token 数（Hugging Face 的 `TrainingArguments` 里叫 `average_tokens_across_devices`）。另外两点上，DDP 比我们聪明。
-# 它把梯度装进**桶**（bucket，默认每个 25 MB）：发一个大消息比发许多小消息便宜。再看这些数字的次序：*最后*一层排在最前。反向传播一填满一个桶，DDP 就把它发出去，
+# 它把梯度装进**桶**（bucket，默认每个 25 MB）：发一个大消息比发许多小消息便宜。再看这些数字的次序：**最后**一层排在最前。反向传播一填满一个桶，DDP 就把它发出去，
 # 而**与此同时**，前面各层的梯度还在计算：
 
 # %%
@@ -529,7 +529,7 @@ plt.show()
 #             rank 1 的梯度  ████████████            ██████ ── rank 1 的 AdamW ──→ ██████
 # ```
 #
-# 代价是什么？DDP 的 all-reduce *本来就是* reduce-scatter 再接 all-gather（第 5 节会看到）。这里只不过前半程传的是梯度，后半程传的是新权重。所以 ZeRO 1 比 DDP **一个字节也没多传**。
+# 代价是什么？DDP 的 all-reduce **本来就是** reduce-scatter 再接 all-gather（第 5 节会看到）。这里只不过前半程传的是梯度，后半程传的是新权重。所以 ZeRO 1 比 DDP **一个字节也没多传**。
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "zero-solution", "cell_type": "code"}
@@ -698,14 +698,14 @@ plt.show()
 # %% [markdown] tags=["zh"]
 # ## 4. 张量并行
 #
-# ZeRO 拆的是*保管*的东西。但大模型放在一张 GPU 上，算得也太慢，激活值也太大：**计算**本身必须在一层之内拆开。看前馈网络 $Z = \mathrm{GELU}(X A + a)\,B + b$，用两张 GPU
+# ZeRO 拆的是**保管**的东西。但大模型放在一张 GPU 上，算得也太慢，激活值也太大：**计算**本身必须在一层之内拆开。看前馈网络 $Z = \mathrm{GELU}(X A + a)\,B + b$，用两张 GPU
 # （Shoeybi 等 2019，第 3 节）。切矩阵有两种切法：
 #
 # $$ \text{按列切：}\ A = \begin{pmatrix} A_0 & A_1\end{pmatrix},\quad X A = \begin{pmatrix} X A_0 & X A_1 \end{pmatrix}
 # \qquad\qquad
 # \text{按行切：}\ B = \begin{pmatrix} B_0 \\ B_1\end{pmatrix},\quad Y B = Y_0 B_0 + Y_1 B_1 .$$
 #
-# 按列切，每张 GPU 得到隐藏层中**完整的分量**，可以直接过 GELU。按行切，得到的只是*加数*，而 $\mathrm{GELU}(u + v) \ne \mathrm{GELU}(u) + \mathrm{GELU}(v)$，必须先停下来求和。
+# 按列切，每张 GPU 得到隐藏层中**完整的分量**，可以直接过 GELU。按行切，得到的只是**加数**，而 $\mathrm{GELU}(u + v) \ne \mathrm{GELU}(u) + \mathrm{GELU}(v)$，必须先停下来求和。
 # 所以第一个矩阵按列切，第二个按行切。两段正好接上，只在最后做一次 all-reduce：
 #
 # ```
@@ -718,7 +718,7 @@ plt.show()
 #
 # $f$ 和 $g$ 互为镜像。为什么 $f$ 在反向时要求和？$X$ 在两张 GPU 上都被用到，一个变量用了两次，梯度就是两份之和。忘了这一步，前向里看不出任何异样。
 #
-# **本节的坑。** $b$ 只加**一次**，在求和之后：如果每张 GPU 都往自己那份里加，它就被加了 `size` 次。另外 `nn.Linear` 存的权重是转置的 (out, in)：$A$ 的一*列*是 `up.weight` 的一*行*。
+# **本节的坑。** $b$ 只加**一次**，在求和之后：如果每张 GPU 都往自己那份里加，它就被加了 `size` 次。另外 `nn.Linear` 存的权重是转置的 (out, in)：$A$ 的一**列**是 `up.weight` 的一**行**。
 # 注意力切起来同样自然：每张 GPU 分几个头（$W_Q, W_K, W_V$ 按列，$W_O$ 按行）。
 #
 # ### 第 10 题，第三部分：`copy_to_ranks`（f）、`sum_over_ranks`（g）、`ParallelMLP`
@@ -952,7 +952,7 @@ plt.show()
 # %% [markdown] tags=["zh"]
 # （反向传播从右到左看，样子相同。）空闲的比例是 $\frac{p-1}{m+p-1}$：micro-batch 越多，空闲越少。
 #
-# **时间。** 每个 token 需要 $6\Psi$ 次浮点运算，前向 2 份、反向 4 份；如果使用*激活重计算*（不保存激活值，用到时再算一遍），前向要跑两次，即 $8\Psi$（Narayanan 等 2021，5.1 节）。
+# **时间。** 每个 token 需要 $6\Psi$ 次浮点运算，前向 2 份、反向 4 份；如果使用**激活重计算**（不保存激活值，用到时再算一遍），前向要跑两次，即 $8\Psi$（Narayanan 等 2021，5.1 节）。
 #
 # ### 第 10 题，最后一部分：计算器，`model_state_bytes`、`gpus_needed`、`data_parallel_bytes`、`tensor_parallel_bytes`、`pipeline_idle`、`training_days`
 #
@@ -1164,16 +1164,16 @@ print(f"pipeline of 16 stages: {few:.0%} idle with 16 micro-batches, {many:.0%} 
 #
 # ## 三个思考题
 #
-# 1. 从不交流的副本会越走越远。如果它们每 100 步平均一次*权重*呢？（Douillard 等 2023 称之为 DiLoCo。用 `train` 试试：平均之后的模型，loss 会怎样？）
+# 1. 从不交流的副本会越走越远。如果它们每 100 步平均一次**权重**呢？（Douillard 等 2023 称之为 DiLoCo。用 `train` 试试：平均之后的模型，loss 会怎样？）
 # 2. 梯度裁剪需要整个梯度的范数。在 ZeRO 1 里，各 rank 之间要说什么才能裁剪正确？在张量并行里呢？那里 `down_bias` 每个 rank 都有，而 `up` 的每一部分只有一个 rank 有。
 # 3. 在 `ParallelMLP` 里面加 dropout：各 rank 应该抽相同的随机数，还是不同的？放在 $g$ 之后呢？
 #
 # ## 延伸阅读
 #
-# - Li 等 2020，*PyTorch Distributed: Experiences on Accelerating Data Parallel Training*：第 3 节。
-# - Rajbhandari 等 2020，*ZeRO: Memory Optimizations Toward Training Trillion Parameter Models*：第 3、5、7 节。
-# - Shoeybi 等 2019，*Megatron-LM: Training Multi-Billion Parameter Language Models Using Model Parallelism*：第 3 节。
-# - Narayanan 等 2021，*Efficient Large-Scale Language Model Training on GPU Clusters Using Megatron-LM*：第 2、3 节和 5.1 节。
-# - Huang 等 2019，*GPipe*：第 2 节。
-# - Zhao 等 2023，*PyTorch FSDP: Experiences on Scaling Fully Sharded Data Parallel*：第 3 节。
-# - Llama Team 2024，*The Llama 3 Herd of Models*：3.3 节。
+# - Li 等 2020，《PyTorch Distributed: Experiences on Accelerating Data Parallel Training》：第 3 节。
+# - Rajbhandari 等 2020，《ZeRO: Memory Optimizations Toward Training Trillion Parameter Models》：第 3、5、7 节。
+# - Shoeybi 等 2019，《Megatron-LM: Training Multi-Billion Parameter Language Models Using Model Parallelism》：第 3 节。
+# - Narayanan 等 2021，《Efficient Large-Scale Language Model Training on GPU Clusters Using Megatron-LM》：第 2、3 节和 5.1 节。
+# - Huang 等 2019，《GPipe》：第 2 节。
+# - Zhao 等 2023，《PyTorch FSDP: Experiences on Scaling Fully Sharded Data Parallel》：第 3 节。
+# - Llama Team 2024，《The Llama 3 Herd of Models》：3.3 节。

@@ -29,7 +29,7 @@
 # %% [markdown] tags=["zh"]
 # # 实验 04，第 5 个 notebook：BERT
 #
-# GPT 从左往右读，预测下一个 token。**BERT**（2018）能看到空位的两边，任务是把空填上。它不会写文章，但在*理解*文本的场合（搜索、分类、向量化），直到今天大多数系统跑的仍是它这一类模型。
+# GPT 从左往右读，预测下一个 token。**BERT**（2018）能看到空位的两边，任务是把空填上。它不会写文章，但在**理解**文本的场合（搜索、分类、向量化），直到今天大多数系统跑的仍是它这一类模型。
 # 在这里，你将写出它的训练任务——掩码语言模型，并用你为 GPT 写的那个训练循环，从随机数开始训练一个小 BERT。
 #
 # **学完之后，你能够**
@@ -226,9 +226,9 @@ plt.show()
 # `MaskedBatches` is what your `train` wants: `next_batch`, `state_dict`, `load_state_dict`. Let everything follow from the seed and the number of batches so far, then its state is one number, and a stopped run goes on exactly.
 
 # %% [markdown] tags=["zh"]
-# 一个 token **后面**的东西，透露的信息和前面的差不多一样多；两边合起来，又远胜任何一边。GPT 从不看右边：它写到哪里，右边就还什么都没有。但一段*现成*的文本，要搜索、要分类、要理解，本来就有两边，模型应当都用上。
+# 一个 token **后面**的东西，透露的信息和前面的差不多一样多；两边合起来，又远胜任何一边。GPT 从不看右边：它写到哪里，右边就还什么都没有。但一段**现成**的文本，要搜索、要分类、要理解，本来就有两边，模型应当都用上。
 #
-# 那为什么不直接拿 GPT 的损失，去掉因果掩码？因为那样每个 token 都*看得见*要它预测的那个。所以，问什么，就先把什么藏起来。
+# 那为什么不直接拿 GPT 的损失，去掉因果掩码？因为那样每个 token 都**看得见**要它预测的那个。所以，问什么，就先把什么藏起来。
 #
 # ## 2. 掩码语言模型
 #
@@ -254,9 +254,9 @@ plt.show()
 #
 # **本节的坑。**
 # - 特殊 token 和填充从不被选中，随机抽取时也不会抽到它们。
-# - 选中而保持原样的 token 同样有标签。标签要在替换*之前*取。
+# - 选中而保持原样的 token 同样有标签。标签要在替换**之前**取。
 # - 80/10/10 是占**选中**的 token 的比例。三种结局只抽一次签：先抽“80%”、再抽“10%”，得到的就只是剩下部分的 10%。
-# - 每次读到一行，都要**重新**抽掩码（*动态*掩码；Liu 等 2019，4.1 节）。最初的 BERT 是把十份遮好的副本写进硬盘；这里同一行每个 epoch 都会再出现，每次空位都不同（下面的训练很短，才刚读到第二个 epoch）。
+# - 每次读到一行，都要**重新**抽掩码（**动态**掩码；Liu 等 2019，4.1 节）。最初的 BERT 是把十份遮好的副本写进硬盘；这里同一行每个 epoch 都会再出现，每次空位都不同（下面的训练很短，才刚读到第二个 epoch）。
 # - 只有选中的 token 计入损失。若对所有位置取平均，损失会小到不足六分之一：既不能和 $\log V$ 比，也不能和别的 $p$ 比，裁剪也要等梯度长到原来的六倍多才起作用。（AdamW 对损失的大小几乎不敏感，曲线可能看着一切正常。）
 #
 # ### 第 8 题（8 分）：`mlm_mask`、`mlm_loss`、`MaskedBatches`
@@ -416,7 +416,7 @@ plt.show()
 # What changes from GPT to BERT? **No causal mask.** All else below you know from lab 02: pre-norm layers, rotary positions (the BERT of 2018 had learned positions and norms after each sum; ModernBERT, Warner et al. 2024, is built as here), and an output head tied to the embedding.
 
 # %% [markdown] tags=["zh"]
-# 比例相同，只有一处差别：库里的随机 token 取自*整个*词表，所以偶尔会有 `[PAD]` 或 `[CLS]` 冒出在正文中间。词表有三万个 token 时谁也注意不到；词表小的时候，几百次里就有一次。
+# 比例相同，只有一处差别：库里的随机 token 取自**整个**词表，所以偶尔会有 `[PAD]` 或 `[CLS]` 冒出在正文中间。词表有三万个 token 时谁也注意不到；词表小的时候，几百次里就有一次。
 # （库也把 `[UNK]` 算作特殊 token，我们这里一样：不认识的东西无从预测。）
 #
 # ## 3. 一个 BERT
@@ -722,13 +722,13 @@ print(f"it was: {text_of(held_out[row, around])}")
 #
 # 1. BERT 对每个 $t$ 给出 $p(x_t \mid \text{其余所有})$。为什么不能把它们乘起来当作一段文本的概率？若一定要 BERT 写文章，该怎么办（Wang 与 Cho 2019）？
 # 2. $p = 0.9$ 时，还剩下什么可供学习？$p = 0.01$ 时，慢在哪里？为什么模型越大，最合适的 $p$ 可能也越大（Wettig 等 2022）？
-# 3. 一个词的两片：`read` `##line`。如果只遮住 `##line`，这道题有多难？*整词掩码*（whole word masking）怎么处理？对中文又意味着什么？
+# 3. 一个词的两片：`read` `##line`。如果只遮住 `##line`，这道题有多难？**整词掩码**（whole word masking）怎么处理？对中文又意味着什么？
 #
 # ## 延伸阅读
 #
-# - Devlin 等 2018，*BERT: Pre-training of Deep Bidirectional Transformers*：3.1 节，附录 C.2（80/10/10 之外的比例）。
-# - Liu 等 2019，*RoBERTa*：第 4 节（动态掩码，去掉第二个任务）。
-# - Wettig 等 2022，*Should You Mask 15% in Masked Language Modeling?*：第 3、5 节。
-# - Clark 等 2020，*ELECTRA*：第 2 节。
-# - Wang 与 Cho 2019，*BERT has a Mouth, and It Must Speak*：第 2 节。
-# - Warner 等 2024，*Smarter, Better, Faster, Longer*（ModernBERT）：第 2 节。
+# - Devlin 等 2018，《BERT: Pre-training of Deep Bidirectional Transformers》：3.1 节，附录 C.2（80/10/10 之外的比例）。
+# - Liu 等 2019，《RoBERTa》：第 4 节（动态掩码，去掉第二个任务）。
+# - Wettig 等 2022，《Should You Mask 15% in Masked Language Modeling?》：第 3、5 节。
+# - Clark 等 2020，《ELECTRA》：第 2 节。
+# - Wang 与 Cho 2019，《BERT has a Mouth, and It Must Speak》：第 2 节。
+# - Warner 等 2024，《Smarter, Better, Faster, Longer》（ModernBERT）：第 2 节。

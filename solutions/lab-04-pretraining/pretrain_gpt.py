@@ -339,7 +339,7 @@ print(f"loss {library_losses[0]:.2f} at first, {sum(library_losses[-10:]) / 10:.
 #
 # 它还要从正确的地方**开始**。每个矩阵以标准差 0.02 随机生成。但有 $2L$ 个投影往残差流里加东西，而相互独立的项相加，和的方差等于方差之和：
 # 把这些投影（注意力和 MLP 里的 `c_proj`）的标准差取为 $0.02/\sqrt{2L}$，深模型末尾的残差流就和浅模型一样大（Radford 等 2019，2.3 节）。
-# 对一切没有偏好的模型，初始损失约为 $\log V$（token 常常重复的文本会略低：绑定的输出矩阵偏向刚读到的那个 token）。看一眼*你的*曲线的开头：这是最便宜的测试。
+# 对一切没有偏好的模型，初始损失约为 $\log V$（token 常常重复的文本会略低：绑定的输出矩阵偏向刚读到的那个 token）。看一眼**你的**曲线的开头：这是最便宜的测试。
 
 
 # %% tags=["export"]
@@ -368,7 +368,7 @@ class GPTConfig:
 #
 # MLP 和 block 与实验 02 相同，已给出。参数的名字与 Hugging Face 的 GPT-2 一致，权重可以双向搬运。
 #
-# **本节的坑。** 第 $h$ 个头拥有的是 `c_attn` 输出的*每个三分之一*里的第 $h$ 组列，每组 $D = d/H$ 列。`nn.Linear` 和 `nn.Embedding` 自带初始值：
+# **本节的坑。** 第 $h$ 个头拥有的是 `c_attn` 输出的**每个三分之一**里的第 $h$ 组列，每组 $D = d/H$ 列。`nn.Linear` 和 `nn.Embedding` 自带初始值：
 # embedding 若取自 $N(0, 1)$，再拿来当输出矩阵，初始损失会有 50 甚至更高。还有，`generate` 不能留下痕迹：写的时候关掉 dropout，写完恢复；抽样用的随机数不能取自训练用的发生器。
 
 
@@ -621,7 +621,7 @@ plt.show()
 # 目标      cat  sat  on   the mat
 # ```
 #
-# 忘了错开，模型学的就是复述：几十步之内损失就跌向 0，这*不合常理*，所以很容易发现。错开两次（数据里一次，损失里又一次：Hugging Face 的模型内部会错开），
+# 忘了错开，模型学的就是复述：几十步之内损失就跌向 0，这**不合常理**，所以很容易发现。错开两次（数据里一次，损失里又一次：Hugging Face 的模型内部会错开），
 # 模型学的就是预测下下个 token：损失照样下降，只是降不到那么低，所以**不**容易发现。
 #
 # 损失是 $-\log p(\text{目标})$ 对**有效**目标的平均：等于 $-100$ 的不算（填充；在 `pretrain_bert` 里，除了被遮住的 token，其余都不算）。
@@ -737,7 +737,7 @@ def bits_per_byte(model: nn.Module, ids: Tensor, n_bytes: int) -> float:
 
 
 # %% [markdown] tags=["zh"]
-# 量一量第 1 节的模型。最后一行专查“忘了错开”：学预测的模型，你让它*复述*读到的内容，它做得很差。
+# 量一量第 1 节的模型。最后一行专查“忘了错开”：学预测的模型，你让它**复述**读到的内容，它做得很差。
 
 
 # %%
@@ -771,13 +771,13 @@ print(
 # %% [markdown] tags=["zh"]
 # ## 4. 一步更新
 #
-# **学习率。** Adam 要除以“梯度平方的滑动平均”的平方根，可一开始这个平均还没攒出什么：最初几步是朝着偶然的方向迈大步。所以学习率先用若干步 *warm-up* 升上去，
+# **学习率。** Adam 要除以“梯度平方的滑动平均”的平方根，可一开始这个平均还没攒出什么：最初几步是朝着偶然的方向迈大步。所以学习率先用若干步 **warm-up** 升上去，
 # 再沿半个余弦降下来，从大步探索过渡到小步收敛。这里出的错总是差一步：学习率为 0 的更新什么也不做；warm-up 晚一步结束，就永远到不了最高点。
 # 从 0 开始数：第 0 步是最大值的 $\frac{1}{\text{warmup}}$，第 $\text{warmup}-1$ 步就是最大值。
 #
 # **哪些参数衰减。** AdamW 每一步都把权重往 0 拉一点。矩阵经得起；归一化的增益（它的本职就是等于 1）和 bias 经不起。通行做法是数**维数**：二维及以上的才衰减。
 #
-# **累积。** 内存放不下的 batch 分几份过，梯度加在一起之后做*一次*更新。第 $k$ 份有 $n_k$ 个有效目标，平均损失为 $L_k$：
+# **累积。** 内存放不下的 batch 分几份过，梯度加在一起之后做**一次**更新。第 $k$ 份有 $n_k$ 个有效目标，平均损失为 $L_k$：
 #
 # $$L = \frac{\sum_k n_k L_k}{\sum_k n_k}\qquad\text{而不是}\qquad \frac1K\sum_k L_k.$$
 #
@@ -963,7 +963,7 @@ for name, weigh in (("your train_step", True), ("the mean of means", False)):
 # %% [markdown] tags=["zh"]
 # ## 5. 循环，以及怎样停下它
 #
-# 有了这些部件，循环只有六行。它之所以算得上一个*程序*，在于它可以停：机器被收走、作业超时、损失变成 NaN 想要退回去。**检查点**（checkpoint）就是运行中会变化的一切：
+# 有了这些部件，循环只有六行。它之所以算得上一个**程序**，在于它可以停：机器被收走、作业超时、损失变成 NaN 想要退回去。**检查点**（checkpoint）就是运行中会变化的一切：
 #
 # | | 忘了它，就会 |
 # |---|---|
@@ -1079,7 +1079,7 @@ labkit.check("gpt-loop")
 
 
 # %% [markdown] tags=["zh"]
-# **停下，再接着跑。** 一个带 dropout 的小模型。跑到 60 次更新的第 30 次时中断；另一个只拿到这个文件，初始权重另行随机生成。为了看清表里各项的用处，我们再挑其中三项，每次漏掉一项。（损失是在更新*之前*测的：丢了 AdamW 的滑动平均，第一个损失仍然相同。）
+# **停下，再接着跑。** 一个带 dropout 的小模型。跑到 60 次更新的第 30 次时中断；另一个只拿到这个文件，初始权重另行随机生成。为了看清表里各项的用处，我们再挑其中三项，每次漏掉一项。（损失是在更新**之前**测的：丢了 AdamW 的滑动平均，第一个损失仍然相同。）
 
 
 # %%
@@ -1294,7 +1294,7 @@ plt.show()
 
 # %% [markdown] tags=["zh"]
 # **答案和你预想的不一样。** 在这个规模上，四次训练的终点相差不大，两样都没有的那次也未必最差。Adam 会把每个梯度除以它自己平时的大小，所以梯度长十倍，步子也长不了多少；
-# 裁剪真正保护的是这些*滑动平均*，免得被一个反常的 batch 带偏。两张图要对着看：损失出现尖峰的地方，梯度范数也有尖峰，这正是要记录范数的原因。还有，一个随机种子只是一次抽样：在相信四者的排名之前，先改一改 `torch.manual_seed(0)`。
+# 裁剪真正保护的是这些**滑动平均**，免得被一个反常的 batch 带偏。两张图要对着看：损失出现尖峰的地方，梯度范数也有尖峰，这正是要记录范数的原因。还有，一个随机种子只是一次抽样：在相信四者的排名之前，先改一改 `torch.manual_seed(0)`。
 #
 # warm-up 和裁剪是一份保险：几乎不花成本；而真正需要它们的训练（更深的模型、更大的 batch、在集群上跑几周），没有人会为了验证而跑两遍。
 
@@ -1314,7 +1314,7 @@ plt.show()
 # ## 8. 排行榜（选做）
 #
 # 规则人人相同：**120,000 字节**的文本，语言是为全班新造的；参数至多 **100,000** 个。评分器用一个核运行你的 `leaderboard_train`，限时一分钟；
-# 算数的是它返回的*权重*，在你的代码从没见过的同一语言的文本上测**每字节比特数**，越低越好。除此之外你说什么都不算数。它不扣分也不加分。
+# 算数的是它返回的**权重**，在你的代码从没见过的同一语言的文本上测**每字节比特数**，越低越好。除此之外你说什么都不算数。它不扣分也不加分。
 #
 # 凡是 GPT-2 可以变的都可以变：尺寸（至多 256 个位置、32 层、8 个头）、学习率曲线、batch、文本读几遍。参考解交的就是第 7 题的隐藏测试所训练的模型：`GPTConfig(128, 32, 1, 4, 64)`（32 个位置、1 层、4 个头、宽度 64），训练 200 步，每步 8 行，
 # 学习率先用 20 步 warm-up 升到 4e-3，再降到 4e-4。不妨从它开始，它并不难超越。想比较自己的两个版本，随便找一段字节都小于 128 的文本即可，例如
@@ -1386,11 +1386,11 @@ def leaderboard_train(tokens: Tensor) -> GPT:
 #
 # ## 延伸阅读
 #
-# - Radford 等 2019，*Language Models are Unsupervised Multitask Learners*：第 2 节。
-# - Brown 等 2020，*Language Models are Few-Shot Learners*：附录 B，GPT-3 的训练设置。
-# - Loshchilov 与 Hutter 2019，*Decoupled Weight Decay Regularization*：第 2 节；2017，*SGDR*：第 3 节。
-# - Goyal 等 2017，*Accurate, Large Minibatch SGD*：2.2 节，warm-up。
-# - Pascanu 等 2013，*On the difficulty of training recurrent neural networks*：3.2 节，裁剪。
-# - Dao 等 2022，*FlashAttention*：3.1 节。
-# - Delétang 等 2023，*Language Modeling Is Compression*：第 3 节。
-# - Hoffmann 等 2022，*Training Compute-Optimal Large Language Models*：第 3 节。
+# - Radford 等 2019，《Language Models are Unsupervised Multitask Learners》：第 2 节。
+# - Brown 等 2020，《Language Models are Few-Shot Learners》：附录 B，GPT-3 的训练设置。
+# - Loshchilov 与 Hutter 2019，《Decoupled Weight Decay Regularization》：第 2 节；2017，《SGDR》：第 3 节。
+# - Goyal 等 2017，《Accurate, Large Minibatch SGD》：2.2 节，warm-up。
+# - Pascanu 等 2013，《On the difficulty of training recurrent neural networks》：3.2 节，裁剪。
+# - Dao 等 2022，《FlashAttention》：3.1 节。
+# - Delétang 等 2023，《Language Modeling Is Compression》：第 3 节。
+# - Hoffmann 等 2022，《Training Compute-Optimal Large Language Models》：第 3 节。

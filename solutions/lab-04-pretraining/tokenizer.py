@@ -32,7 +32,7 @@
 # %% [markdown] tags=["zh"]
 # # 实验 04，第 2 个 notebook：分词器
 #
-# 语言模型从来没见过字母。它看到的是一串编号，而决定编号的并*不是*模型，而是**分词器**（tokenizer）。在这个 notebook 里，你会用 1 MB 的真实文本训练一个分词器，
+# 语言模型从来没见过字母。它看到的是一串编号，而决定编号的并**不是**模型，而是**分词器**（tokenizer）。在这个 notebook 里，你会用 1 MB 的真实文本训练一个分词器，
 # 用它编码、解码，再与业界常用的两个库逐个 id 地核对。
 #
 # **学完之后，你能够**
@@ -87,7 +87,7 @@ smollm2 = load_tokenizer()
 # %% [markdown] tags=["zh"]
 # ## 1. 一件出人意料的事
 #
-# *strawberry* 里有几个 r？下面是 SmolLM2 看到的这个词，四种写法。每种颜色是一个 token，下面是它的编号。
+# “strawberry” 里有几个 r？下面是 SmolLM2 看到的这个词，四种写法。每种颜色是一个 token，下面是它的编号。
 
 # %%
 # Hugging Face writes each byte as a printable character: as itself where it is printable, else as one from U+0100 on.
@@ -135,7 +135,7 @@ for word in ("strawberry", " strawberry", "Strawberry", "STRAWBERRY"):
 # Now one text in six languages: article 1 of the Universal Declaration of Human Rights. Same meaning, same length for a reader.
 
 # %% [markdown] tags=["zh"]
-# 前面有空格时，整个词就是*一个*编号 35199，而 35199 里没有 r。放在行首，它是另外三个编号，首字母大写时只有第一个不同；全大写时是五个，与前面的毫无共同之处。
+# 前面有空格时，整个词就是**一个**编号 35199，而 35199 里没有 r。放在行首，它是另外三个编号，首字母大写时只有第一个不同；全大写时是五个，与前面的毫无共同之处。
 # 这些写法其实是同一个词、都有三个 r，模型只能从别处学来。
 #
 # 再看同一段话的六种语言版本：《世界人权宣言》第一条。意思一样，对读者来说长短也差不多。
@@ -189,9 +189,9 @@ show_smollm2(ARTICLE_1["Chinese"])
 #
 # **用字符？** Unicode 有十五万个字符，大多很少见，而且一张字符表永远漏掉下一个新 emoji。**UTF-8** 把每个字符写成 1 到 4 个字节（`a` 是 61，`é` 是 C3 A9，`语` 是 E8 AF AD），
 # 所以 256 个**字节**能写出一切文本，永远不会有“未知字符”。但按字节切，序列太长，而注意力的开销与长度的平方成正比。**用词？** 短是短了，可词是列不完的。
-# *字节对编码*（byte-pair encoding，BPE）走的是中间路线：从 256 个字节出发，再把频繁出现的字节串加进来。
+# **字节对编码**（byte-pair encoding，BPE）走的是中间路线：从 256 个字节出发，再把频繁出现的字节串加进来。
 #
-# **预切分**（pre-tokenization），切出的每一段叫一个片段（pre-token）。如果什么都能与什么合并，`dog`、`dog.`、`dog!`、`dog ?` 就会各占一个 token。所以 GPT-2 先用一个正则表达式把文本切成片段，只在片段*内部*合并
+# **预切分**（pre-tokenization），切出的每一段叫一个片段（pre-token）。如果什么都能与什么合并，`dog`、`dog.`、`dog!`、`dog ?` 就会各占一个 token。所以 GPT-2 先用一个正则表达式把文本切成片段，只在片段**内部**合并
 # （Radford 等 2019，2.2 节）。一个片段是英语的缩写词尾，或一串字母、一串数字、一串其他字符，各自**带上前面的一个空格**，或者是一段空白。SmolLM2 用的是同一个表达式，只是先把每个数字单独切成一个片段：
 
 # %% tags=["export"]
@@ -271,15 +271,15 @@ def split_special(text: str, special_tokens: list[str]) -> list[str]:
 # ## 3. 动手合并
 #
 # BPE 最初是一种文件压缩方法（Gage 1994），Sennrich 等（2016）把它带进了语言处理。训练只有一句话：**找出最频繁的相邻 pair，把它变成一个新 token，如此反复。**
-# 但要让它成为*唯一确定*的算法，有四件事必须讲明：
+# 但要让它成为**唯一确定**的算法，有四件事必须讲明：
 #
 # 1. **起点。** 每个字节是一个 token，id 就是它的值。第一次合并产生 token 256，下一次是 257，依此类推。
-# 2. **计数。** 统计片段内部相邻的一对 token（下称 pair），*每个*位置都算：`aaa` 里 (a, a) 出现两次。
+# 2. **计数。** 统计片段内部相邻的一对 token（下称 pair），**每个**位置都算：`aaa` 里 (a, a) 出现两次。
 # 3. **平局。** 次数相同时，取 **id 最小**的 pair，先比左边，再比右边：老 token 优先。
 # 4. **合并**所有出现之处，在每个片段里**从左到右**：`aaa` 变成 (aa, a)。词表满了就停，或者再也没有 pair 时停（所以只出现一次的 pair 也会合并）。
 #
 # 第 3 条看起来只是细节。但在少见的 pair 里，次数相同是常态，而每次合并又会改变后面的计数；不讲明这一条，两次训练的结果就可能不一样。
-# 这里采用 Hugging Face 的规则；斯坦福 CS336 则取*字节最大*的。哪种都行，关键是要讲明。
+# 这里采用 Hugging Face 的规则；斯坦福 CS336 则取**字节最大**的。哪种都行，关键是要讲明。
 #
 # ### 第 3 题，第二部分：`merge_pair`
 
@@ -372,7 +372,7 @@ display(HTML(f"<table>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"))
 # Ids: the 256 bytes, then the merges in order, then the special tokens in the order given. `vocab_size` counts them all. The cost is tested too: 80 merges against one, as a ratio, so that a slow machine does no harm. A plain `min` over all counts passes; counting all pairs anew for each merge does not.
 
 # %% [markdown] tags=["zh"]
-# 每一行是一次合并：它的 id、这个 pair 出现的次数、合并之后六个词的切法。第一次合并就找到了 *newer* 和 *wider* 的词尾，没用任何语法知识。token 257 遇到了平局：(l, o) 和 (o, w) 都出现 7 次，而 l 比 o 小。
+# 每一行是一次合并：它的 id、这个 pair 出现的次数、合并之后六个词的切法。第一次合并就找到了 “newer” 和 “wider” 的词尾，没用任何语法知识。token 257 遇到了平局：(l, o) 和 (o, w) 都出现 7 次，而 l 比 o 小。
 # “语”字有三个字节，要合并两次，第一次只拼上其中两个。如果训练文本里中文太少，就会一直停在这里：第 1 节里你看到的那些残片，就是这么来的。
 #
 # ## 4. pair 的索引
@@ -659,7 +659,7 @@ for example in (ARTICLE_1["English"] + END, "def count(text):\n    return len(te
 # **The real thing.** A tokenizer is its two lists and its cuts. Put SmolLM2's 49,152 tokens and 48,900 merges into *your* class, and compare with what Hugging Face's says, on text of all three kinds. The cut that it makes beyond ours, each digit alone, comes before your `encode`:
 
 # %% [markdown] tags=["zh"]
-# **来真的。** 分词器说到底就是那两个列表，加上切分的规则。把 SmolLM2 的 49,152 个 token 和 48,900 个合并装进*你的*类，在三类文本上与 Hugging Face 的结果比较。它比我们多切的那一刀（每个数字单独成段），放在你的 `encode` 之前：
+# **来真的。** 分词器说到底就是那两个列表，加上切分的规则。把 SmolLM2 的 49,152 个 token 和 48,900 个合并装进**你的**类，在三类文本上与 Hugging Face 的结果比较。它比我们多切的那一刀（每个数字单独成段），放在你的 `encode` 之前：
 
 # %%
 state = json.loads(smollm2.backend_tokenizer.to_str())
@@ -693,7 +693,7 @@ for lang in ("en", "zh", "code"):
 # %% [markdown] tags=["zh"]
 # ## 6. 业界的库
 #
-# Hugging Face 的 **tokenizers** 用 Rust 实现了训练和编码。用同样的文档训练它。它的平局规则与我们相同，也取 id 最小的；但*字节*的 id 不同：它按代表字节的可打印字符排序，
+# Hugging Face 的 **tokenizers** 用 Rust 实现了训练和编码。用同样的文档训练它。它的平局规则与我们相同，也取 id 最小的；但**字节**的 id 不同：它按代表字节的可打印字符排序，
 # 空格 `Ġ` 排在所有字母之后，所以涉及空格的平局会有不同的结果。要比较算法而不是字母表，就把每个字节按字节顺序写成一个字符，并直接交给它切好的片段：
 
 
@@ -744,7 +744,7 @@ print(f"bytes in order:  all {len(merges):,} merges are the same: {same}")
 # were trained that is the same. All three on the same text:
 
 # %% [markdown] tags=["zh"]
-# **tiktoken**（OpenAI 出品，同样用 Rust）只管编码。它要的是“token 到 rank”的字典和正则表达式：按我们的 id 次序，把你的词表反过来就是。它比较的是合并*结果*的 rank，而不是 pair 的 rank；
+# **tiktoken**（OpenAI 出品，同样用 Rust）只管编码。它要的是“token 到 rank”的字典和正则表达式：按我们的 id 次序，把你的词表反过来就是。它比较的是合并**结果**的 rank，而不是 pair 的 rank；
 # 对训练得来的合并来说，两者等价。三者跑同一段文本：
 
 
@@ -854,7 +854,7 @@ plt.show()
 # ## 8. 要多少个 token？
 #
 # 词表越大，文本越短，但每个 token 越贵：最后一层要给词表里**每一个** token 打分，需要 $V \cdot d_{model}$ 次乘法，embedding 也有同样多的参数。训练一次就能得到所有大小的词表，因为大词表最前面的那些合并
-# *就是*小词表。32,768 个 token 交给库来做：用 tokenizers 训练，用 tiktoken 计数。右图是模型花在**一个字节**文本上的开销：每个 token 动用的参数量，除以每个 token 的字节数。
+# **就是**小词表。32,768 个 token 交给库来做：用 tokenizers 训练，用 tiktoken 计数。右图是模型花在**一个字节**文本上的开销：每个 token 动用的参数量，除以每个 token 的字节数。
 
 # %%
 big = train_huggingface([document for lang in held_out for document in corpora.load(lang, 1_000_000)], 32_769)
@@ -944,9 +944,9 @@ plt.show()
 #
 # ## 延伸阅读
 #
-# - Sennrich 等 2016，*Neural Machine Translation of Rare Words with Subword Units*：3.2 节，含算法代码。
-# - Radford 等 2019，*Language Models are Unsupervised Multitask Learners*：2.2 节，字节级 BPE。
-# - Kudo 2018，*Subword Regularization*：第 3 节，unigram 模型，分词器的另一大家族。
-# - Petrov 等 2023，*Language Model Tokenizers Introduce Unfairness Between Languages*：第 3 节。
-# - Tao 等 2024，*Scaling Laws with Vocabulary: Larger Models Deserve Larger Vocabularies*：第 3 节。
-# - Land 与 Bartolo 2024，*Fishing for Magikarp: Automatically Detecting Under-trained Tokens in Large Language Models*。
+# - Sennrich 等 2016，《Neural Machine Translation of Rare Words with Subword Units》：3.2 节，含算法代码。
+# - Radford 等 2019，《Language Models are Unsupervised Multitask Learners》：2.2 节，字节级 BPE。
+# - Kudo 2018，《Subword Regularization》：第 3 节，unigram 模型，分词器的另一大家族。
+# - Petrov 等 2023，《Language Model Tokenizers Introduce Unfairness Between Languages》：第 3 节。
+# - Tao 等 2024，《Scaling Laws with Vocabulary: Larger Models Deserve Larger Vocabularies》：第 3 节。
+# - Land 与 Bartolo 2024，《Fishing for Magikarp: Automatically Detecting Under-trained Tokens in Large Language Models》。

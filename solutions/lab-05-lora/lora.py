@@ -85,6 +85,7 @@ from matplotlib.patches import Rectangle
 from tqdm import tqdm
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from labkit import plots
 from labkit.data import instructions
 from labkit.instructions import follows_tutor_form
 from labkit.models import load_smollm2, load_tokenizer
@@ -99,7 +100,7 @@ BLUE, ORANGE, GREY, GREEN = "#1f77b4", "#ff7f0e", "#d9d9d9", "#2ca02c"
 torch.manual_seed(0)
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
-plt.rcParams.update({"axes.spines.top": False, "axes.spines.right": False, "figure.dpi": 110})
+plots.style()
 warnings.filterwarnings("ignore", category=FutureWarning)  # of the libraries, about their own next versions
 
 
@@ -141,12 +142,21 @@ def as_prompt(question: str) -> str:
 # %% [markdown] tags=["zh"]
 # ## 1. 三件出人意料的事
 #
-# **第一件。** 同一个问题问 SmolLM2-135M-Instruct 两次：一次直接给纯文本，一次套上它的 *chat template*（对话模板）。
+# **第一件。** 同一个问题问 SmolLM2-135M-Instruct 两次：一次直接给纯文本，一次套上它的 **chat template**（对话模板）。
 
 # %%
 question = "What is the capital of Peru?"
-for name, text in [("plain text", question), ("chat template", as_prompt(question))]:
-    print(f"--- {name}: the model reads\n{text}\n    and writes\n{complete(model, [text])[0]!r}\n")
+for name, text in [
+    (say("plain text", "纯文本"), question),
+    (say("chat template", "对话模板"), as_prompt(question)),
+]:
+    written = complete(model, [text])[0]
+    print(
+        say(
+            f"--- {name}: the model reads\n{text}\n    and writes\n{written!r}\n",
+            f"--- {name}：模型读到的是\n{text}\n    写出的是\n{written!r}\n",
+        )
+    )
 
 # %% [markdown] tags=["en"]
 # Same weights, same question. As plain text the model has nothing to say: its first token is `<|im_end|>`, "my turn is
@@ -159,22 +169,28 @@ for name, text in [("plain text", question), ("chat template", as_prompt(questio
 
 # %% [markdown] tags=["zh"]
 # 权重一样，问题一样。给纯文本时模型无话可说：它的第一个 token 就是 `<|im_end|>`，意思是“我说完了”；
-# 套上模板，它就知道答案。所以所谓 “instruct” 模型，就是一个*在这种格式的对话上微调过*的文本预测器。
+# 套上模板，它就知道答案。所以所谓 “instruct” 模型，就是一个**在这种格式的对话上微调过**的文本预测器。
 # 角色、header、结束标记都只是普通的 token；模型会回答、答完会**停**，都是从数据里学来的。接下来你就要亲手制作这样的数据。
 #
 # **第二件。** 下面是我们希望模型今后的回答方式：像一位辅导老师，永远三行。再看看它现在是怎么回答的。
 
 # %%
 train_chats, test_chats = instructions("train"), instructions("test")
-print(f"{len(train_chats)} conversations to train on, {len(test_chats)} held out. One of the first:\n")
+print(
+    say(
+        f"{len(train_chats)} conversations to train on, {len(test_chats)} held out. One of the first:\n",
+        f"训练用的对话有 {len(train_chats)} 段，另外留出 {len(test_chats)} 段。训练集里的第一段：\n",
+    )
+)
 for message in train_chats[0]:
     print(f"[{message['role']}] {message['content']}\n")
 
 test_questions = [chat[0]["content"] for chat in test_chats[:18]]
 answers_before = complete(model, [as_prompt(q) for q in test_questions])
 for q, a in zip(test_questions[:3], answers_before, strict=False):
-    print(f"Q: {q}\nA: {a}\n")
-print(f"in the tutor's form: {sum(follows_tutor_form(a.removesuffix('<|im_end|>')) for a in answers_before)} of 18")
+    print(say(f"Q: {q}\nA: {a}\n", f"问：{q}\n答：{a}\n"))
+in_form = sum(follows_tutor_form(a.removesuffix("<|im_end|>")) for a in answers_before)
+print(say(f"in the tutor's form: {in_form} of 18", f"符合辅导老师格式的回答：{in_form} / 18"))
 
 # %% [markdown] tags=["en"]
 # The held-out conversations share no fact with the training set, and a third of them are about topics (organs,
@@ -195,19 +211,27 @@ print(f"in the tutor's form: {sum(follows_tutor_form(a.removesuffix('<|im_end|>'
 
 # %%
 def lora_size(model: nn.Module, targets: Sequence[str], r: int) -> int:
-    """How many parameters LoRA of rank r would train: r * (d_in + d_out) for each target layer."""
+    """How many parameters LoRA of rank r would train: r * (d_in + d_out) for each target layer.
+    ---
+    秩为 r 的 LoRA 要训练多少参数：每个目标层 r * (d_in + d_out) 个。
+    """
     layers = [m for name, m in model.named_modules() if name.rpartition(".")[2] in targets]
     return sum(r * (layer.in_features + layer.out_features) for layer in layers)
 
 
 n_total = sum(p.numel() for p in model.parameters())
 n_lora = lora_size(model, SETTINGS["targets"], SETTINGS["r"])
-print(f"{'':18}{'trained':>14}{'share':>9}{'in memory':>14}{'to store':>13}   (without activations)")
+print(
+    say(
+        f"{'':18}{'trained':>14}{'share':>9}{'in memory':>14}{'to store':>13}   (without activations)",
+        f"{'':18}{'训练参数':>10}{'占比':>7}{'占用内存':>10}{'需要保存':>9}   （不含激活值）",
+    )
+)
 for name, n, memory in [
-    ("full fine-tuning", n_total, 16 * n_total),
-    ("LoRA, r = 8", n_lora, 4 * n_total + 16 * n_lora),
+    (say("full fine-tuning  ", "全参数微调        "), n_total, 16 * n_total),
+    ("LoRA, r = 8       ", n_lora, 4 * n_total + 16 * n_lora),
 ]:
-    print(f"{name:18}{n:>14,}{n / n_total:>9.2%}{memory / 1e6:>11,.0f} MB{4 * n / 1e6:>10,.1f} MB")
+    print(f"{name}{n:>14,}{n / n_total:>9.2%}{memory / 1e6:>11,.0f} MB{4 * n / 1e6:>10,.1f} MB")
 
 # %% [markdown] tags=["en"]
 # ## 2. From a conversation to labels
@@ -235,7 +259,7 @@ for name, n, memory in [
 # ## 2. 从对话到标签
 #
 # 语言模型的训练目标是预测下一个 token。但对一段对话 $x_1 \dots x_T$，并不是每个 token 都要学：
-# 用户说的话是输入，不是模型的输出。*有监督微调*（SFT）最小化的是
+# 用户说的话是输入，不是模型的输出。**有监督微调**（SFT）最小化的是
 #
 # $$\mathcal{L} = -\frac{1}{\sum_t m_t}\sum_{t} m_t \,\log p_\theta(x_t \mid x_{<t}),\qquad \text{assistant 说话的位置 } m_t = 1\text{，其余 } m_t = 0.$$
 #
@@ -249,7 +273,7 @@ for name, n, memory in [
 # | 回答后面的 `<\|im_end\|>` | **是** | 模型靠它学会停下来；屏蔽掉它，模型就会说个没完 |
 # | 再后面的换行 | 否 | 由模板添加；生成时模型早已停下，走不到那里 |
 #
-# 多轮对话里，assistant 的*每一轮*回答都参与训练：一次前向计算，所有轮次一起学。
+# 多轮对话里，assistant 的**每一轮**回答都参与训练：一次前向计算，所有轮次一起学。
 
 # %% [markdown] tags=["en"]
 # ### Problem 1 (16 points): `build_labels`
@@ -261,8 +285,8 @@ for name, n, memory in [
 # %% [markdown] tags=["zh"]
 # ### 第 1 题（16 分）：`build_labels`
 #
-# 提示：模型在给出第 $i$ 个回答*之前*看到的是什么？把到那里为止的消息交给 `apply_chat_template`，加上
-# `add_generation_prompt=True`，就能知道。再与回答*之后*的长度比较，就得到了要训练的区间。
+# 提示：模型在给出第 $i$ 个回答**之前**看到的是什么？把到那里为止的消息交给 `apply_chat_template`，加上
+# `add_generation_prompt=True`，就能知道。再与回答**之后**的长度比较，就得到了要训练的区间。
 # 不要在文本里搜索 “assistant”：用户自己也可能写这个词。
 
 
@@ -281,6 +305,20 @@ def build_labels(messages: Sequence[Message], tokenizer: PreTrainedTokenizerBase
             newline after `<|im_end|>`). A conversation without an assistant turn has only IGNORE_INDEX.
 
     Source: Ouyang et al. 2022 (InstructGPT), section 3; Touvron et al. 2023 (Llama 2), section 3.1.
+    ---
+    一段对话的 token id，以及只训练 assistant 轮次的标签。
+
+    参数：
+        messages: 任意多轮消息，第一条是 system 或 user 消息；每条消息的 content 都不以空白字符开头。
+        tokenizer: 自带对话模板；`tokenizer.apply_chat_template(messages, return_dict=False)` 给出 token id。
+
+    返回：
+        ids: 整段对话的 T 个 token id，与对话模板渲染的结果完全一致。
+        labels: T 个整数。每个 assistant 轮次的内容，以及结束这一轮的 `<|im_end|>`，标签就是 id 本身；
+            其余位置都是 IGNORE_INDEX（system 和 user 轮次、assistant 轮次的 header、`<|im_end|>` 后面的换行）。
+            没有 assistant 轮次的对话，标签全部是 IGNORE_INDEX。
+
+    出处：Ouyang 等 2022（InstructGPT），第 3 节；Touvron 等 2023（Llama 2），3.1 节。
     """
     ### BEGIN SOLUTION
     ids = tokenizer.apply_chat_template(messages, return_dict=False)
@@ -310,7 +348,10 @@ labkit.check("chat-labels")
 
 # %%
 def draw_tokens(ids: list[int], labels: list[int], columns: int = 105) -> None:
-    """One box per token of a conversation: blue where its label counts, grey where it is ignored."""
+    """One box per token of a conversation: blue where its label counts, grey where it is ignored.
+    ---
+    对话里的每个 token 画一个方框：标签计入损失的是蓝色，被忽略的是灰色。
+    """
     boxes, row, column = [], 0, 0.0
     for token, label in zip(ids, labels, strict=True):
         text = tokenizer.decode([token]).replace("\n", "↵").replace(" ", "·")
@@ -358,7 +399,7 @@ draw_tokens(*build_labels(two_turns, tokenizer))
 
 # %% [markdown] tags=["zh"]
 # 最上面的 system 轮次并不在我们的数据里：对话没有 system 消息时，SmolLM2 的模板会自动补上。推理时同一个模板也会补上它，
-# 于是训练和推理看到的输入一致。这正是*要用模板*、而不要自己拼字符串的原因。
+# 于是训练和推理看到的输入一致。这正是**要用模板**、而不要自己拼字符串的原因。
 #
 # ## 3. 从样本到 batch
 #
@@ -371,7 +412,7 @@ draw_tokens(*build_labels(two_turns, tokenizer))
 # | `labels` $(B, T)$ | 标签 | $-100$ | 损失：不学填充 |
 #
 # **本节的坑。** 运行下一个单元格：SmolLM2 用来填充的，正是结束回答的那个 token。如果用 `ids == pad_id` 判断填充，
-# 真正的 `<|im_end|>` 也会被一并丢掉，模型就永远学不会停。一些知名的库也出过这个 bug。请按*长度*判断。
+# 真正的 `<|im_end|>` 也会被一并丢掉，模型就永远学不会停。一些知名的库也出过这个 bug。请按**长度**判断。
 
 # %%
 print("EOS:", tokenizer.eos_token, tokenizer.eos_token_id, "  padding:", tokenizer.pad_token, tokenizer.pad_token_id)
@@ -445,12 +486,12 @@ print(f"trained: {(kind == 2).float().mean():.0%} of the positions, padding: {(k
 # The drawing is to scale for one `q_proj` of SmolLM2.
 
 # %% [markdown] tags=["zh"]
-# 白色部分算了也是白算。按长度排序，或者把几段对话*打包*（packing）进同一行，可以避免浪费；我们的规模小，不必在意。
+# 白色部分算了也是白算。按长度排序，或者把几段对话**打包**（packing）进同一行，可以避免浪费；我们的规模小，不必在意。
 #
 # ## 4. LoRA：厚矩阵旁边的薄矩阵
 #
 # **为什么。** 微调把形状为 $(d_{out}, d_{in})$ 的权重 $W_0$ 变成 $W_0 + \Delta W$。Aghajanyan 等（2020）发现这种改变的
-# *内在维度*（intrinsic dimension）很低：几百个方向就足以达到全参数微调 90% 的效果。
+# **内在维度**（intrinsic dimension）很低：几百个方向就足以达到全参数微调 90% 的效果。
 # 既然如此，就不必学整个 $\Delta W$，而是把它写成两个细长矩阵的乘积，秩不超过 $r$：
 #
 # $$y = W_0 x + b + \frac{\alpha}{r}\,B A\,x, \qquad A \in \mathbb{R}^{r \times d_{in}},\quad B \in \mathbb{R}^{d_{out}\times r},\quad r \ll d$$
@@ -501,7 +542,7 @@ plt.show()
 # %% [markdown] tags=["zh"]
 # **公式里的三个决定**
 #
-# - **$B = 0$、$A$ 随机。** 起步时 $BA = 0$：模型与原来*完全*一样，训练从它已有的能力出发。
+# - **$B = 0$、$A$ 随机。** 起步时 $BA = 0$：模型与原来**完全**一样，训练从它已有的能力出发。
 #   如果两个都为零，两者的梯度也都为零（$\partial\mathcal L/\partial B \propto A x$，$\partial\mathcal L/\partial A \propto B^\top$），那就永远动不了。
 # - **$\alpha / r$。** $BAx$ 是 $r$ 项之和。除以 $r$ 之后，换一个 $r$ 时更新的幅度（以及合适的学习率）大致不变；
 #   $\alpha$ 则决定 adapter 的“音量”。
@@ -615,7 +656,7 @@ for step in range(4):
 # ## 5. 合并：adapter 不增加推理开销
 #
 # $W_0x + \frac{\alpha}{r}BAx = (W_0 + \frac{\alpha}{r}BA)\,x$。训练完可以把更新项加进权重：合并后的层，形状和速度都与原来的层一样。
-# （插在层与*层之间*的 adapter，即 Houlsby 等 2019，做不到这一点。）把它再减出来，就可以换上另一个 adapter。
+# （插在层与**层之间**的 adapter，即 Houlsby 等 2019，做不到这一点。）把它再减出来，就可以换上另一个 adapter。
 #
 # **坑。** 合并两次，更新项就算了两遍：`merged` 这个标志就是为此而设。合并之后 `forward` 里若还加更新项，同样会算两遍。
 #
@@ -676,10 +717,10 @@ labkit.check("merge")
 # model.layers.0.self_attn.o_proj  (576 → 576)
 # ```
 #
-# LoRA 论文只改 `q_proj` 和 `v_proj`；QLoRA（Dettmers 等 2023，第 4 节）发现*所有*线性层都加，才能追平全参数微调。
+# LoRA 论文只改 `q_proj` 和 `v_proj`；QLoRA（Dettmers 等 2023，第 4 节）发现**所有**线性层都加，才能追平全参数微调。
 # 替换一层只需 `setattr(parent, "q_proj", LoRALinear(...))`：模型其余部分既不知道，也不在乎。
 #
-# **坑。** 先冻结*全部*参数：embedding 和 norm 也要冻结，否则你会在不知不觉中训练 2800 万个 embedding 参数。
+# **坑。** 先冻结**全部**参数：embedding 和 norm 也要冻结，否则你会在不知不觉中训练 2800 万个 embedding 参数。
 # 名字要按整段比较，不要用子串匹配。另外，不要一边遍历模块树一边修改它。
 #
 # ### 第 5 题（12 分）：`inject_lora`
@@ -845,7 +886,7 @@ labkit.check("adapter-io")
 # ```
 #
 # 不错位，模型只要复读刚看到的 token 就能得分，损失很快低得离谱；错两位，模型学会跳词。
-# 另外，平均只对*回答*的 token 取；如果除以 $B \cdot T$，损失和所有梯度就会随 batch 里恰好有多少填充和 prompt 而变。
+# 另外，平均只对**回答**的 token 取；如果除以 $B \cdot T$，损失和所有梯度就会随 batch 里恰好有多少填充和 prompt 而变。
 #
 # **训练循环**就是通常的样子：AdamW 只管 `requires_grad` 的参数（也只能管它们：否则 weight decay 会让别的权重缩小），
 # 梯度裁剪，每个 batch 更新一步。
@@ -920,8 +961,8 @@ labkit.check("sft-train")
 # ## 9. 如何衡量
 #
 # 训练损失下降说明不了太多：那些答案模型都见过。我们在**留出的**对话上测量回答的损失。
-# 每个回答 *token* 的权重相同，与它在哪个 batch 无关：batch 长短不一时，“各 batch 均值的平均”是另一个数。
-# $\exp(\text{loss})$ 叫*困惑度*（perplexity）：可以理解为模型在多少个 token 之间犹豫。
+# 每个回答 **token** 的权重相同，与它在哪个 batch 无关：batch 长短不一时，“各 batch 均值的平均”是另一个数。
+# $\exp(\text{loss})$ 叫**困惑度**（perplexity）：可以理解为模型在多少个 token 之间犹豫。
 #
 # ### 第 8 题（6 分）：`evaluate`
 
@@ -1049,7 +1090,7 @@ for name in seen_before:
 # %% [markdown] tags=["zh"]
 # 再慢慢读一遍。**形式**学会了，连训练中从未出现的话题也照样用；**停**也学会了。但**事实**并没有变好：
 # `Why:` 后面可能是胡说，而且语气和说对时一样平静。一百来段短对话教会的是说话方式，不是知识；知识来自预训练
-# （*superficial alignment hypothesis*，Zhou 等 2023，第 2 节）。如果这个实验只记住一件事，就记住这一件。
+# （**superficial alignment hypothesis**，Zhou 等 2023，第 2 节）。如果这个实验只记住一件事，就记住这一件。
 
 # %% [markdown] tags=["en"]
 # ## 11. What did it learn? A look inside the update
@@ -1192,7 +1233,7 @@ print(f"your layers and PEFT's: largest difference of a logit {(from_peft - orig
 
 # %% [markdown] tags=["zh"]
 # PEFT 算的就是你算的。再看**标签**。TRL 靠 chat template 里的标记 `{% generation %} … {% endgeneration %}` 找到 assistant 的 token。
-# SmolLM2 的模板没有这个标记（大多数模型都没有），所以我们写一个：渲染出的文本完全相同，只是把回答*连同* `<|im_end|>` 标记出来。
+# SmolLM2 的模板没有这个标记（大多数模型都没有），所以我们写一个：渲染出的文本完全相同，只是把回答**连同** `<|im_end|>` 标记出来。
 # 如果这里漏掉结束标记，训练出来的模型就停不下来。
 
 # %%
@@ -1291,7 +1332,7 @@ del trainer, peft_model  # one copy of the model less in memory
 #
 # ## 14. 另一条路：可训练的 prompt
 #
-# *Prompt tuning*（Lester 等 2021）不动任何权重，只在 embedding 前面学 $P$ 个额外的向量，相当于一段由“不属于任何词”的向量组成的
+# **Prompt tuning**（Lester 等 2021）不动任何权重，只在 embedding 前面学 $P$ 个额外的向量，相当于一段由“不属于任何词”的向量组成的
 # prompt：$(B, T, d) \to (B, P + T, d)$。下面给出完整写法。这个模块对外和模型一样，所以你的 `train` 和 `evaluate` 可以直接用。
 
 
@@ -1366,7 +1407,7 @@ plt.show()
 # %% [markdown] tags=["zh"]
 # ## 15. 真正的规模：70 亿与 80 亿参数
 #
-# 把开头改成 `profile = "gpu"`，同一个 notebook 就跑在 Qwen2-7B-Instruct 上。*你的* `inject_lora` 能不能用在这样的模型上，现在就可以验证：
+# 把开头改成 `profile = "gpu"`，同一个 notebook 就跑在 Qwen2-7B-Instruct 上。**你的** `inject_lora` 能不能用在这样的模型上，现在就可以验证：
 # **meta device** 上的张量只有形状、不占内存，一秒钟就能搭出一个 8B 模型。
 #
 # 显存按每个参数的字节数估算：混合精度全参数微调 16（权重 2、梯度 2、fp32 副本和 Adam 两个动量共 12）；
@@ -1440,7 +1481,7 @@ for name, config, n_expected, lora_expected in [
 # - SFT 就是带掩码的下一个 token 预测。学什么由掩码决定：回答和它的结束标记，仅此而已。
 # - LoRA 冻结 $W_0$，学习 $\frac{\alpha}{r}BA$：起步时与原模型完全相同，这里只训练 0.34% 的参数（7B 时 0.03%），可以合并进权重，
 #   存下来只有 2 MB。
-# - 用留出的对话来判断，既看损失，*也*读回答。一百来段对话的微调教会的是形式，不是事实。
+# - 用留出的对话来判断，既看损失，**也**读回答。一百来段对话的微调教会的是形式，不是事实。
 # - PEFT 和 TRL 做的就是你写的：同样的 logits、同样的标签、同样的损失曲线。
 #
 # ## 三个思考题
@@ -1448,14 +1489,14 @@ for name, config, n_expected, lora_expected in [
 # 1. 学一种说话方式，$r = 8$ 足够了。学一门新语言够吗？第 11 节里的什么现象会告诉你 $r$ 太小？
 # 2. 对任何可逆矩阵 $M$，$BA = (BM)(M^{-1}A)$：同一个更新有许多种分解。那么把两次训练的 adapter 取平均，即
 #    $\frac12(A_1 + A_2)$ 与 $\frac12(B_1 + B_2)$，意味着什么？
-# 3. 有人把 prompt 也一起训练，训练损失比你的*更低*。为什么这不能证明他的模型更好？
+# 3. 有人把 prompt 也一起训练，训练损失比你的**更低**。为什么这不能证明他的模型更好？
 #
 # ## 延伸阅读
 #
-# - Hu 等 2021，*LoRA: Low-Rank Adaptation of Large Language Models*：第 4 节（方法）、第 7 节（改哪些矩阵、$r$ 取多少）。
-# - Aghajanyan 等 2020，*Intrinsic Dimensionality Explains the Effectiveness of Language Model Fine-Tuning*：第 3 节。
-# - Dettmers 等 2023，*QLoRA*：第 3 节（4-bit base）、第 4 节（所有线性层）。
-# - Kalajdzievski 2023，*A Rank Stabilization Scaling Factor for Fine-Tuning with LoRA*：$r$ 很大时为什么用 $\alpha/\sqrt r$。
-# - Ouyang 等 2022，*Training language models to follow instructions with human feedback*：第 3 节（SFT 的由来）。
-# - Zhou 等 2023，*LIMA: Less Is More for Alignment*：第 2 节。
-# - Lester 等 2021，*The Power of Scale for Parameter-Efficient Prompt Tuning*：第 2 节。
+# - Hu 等 2021，《LoRA: Low-Rank Adaptation of Large Language Models》：第 4 节（方法）、第 7 节（改哪些矩阵、$r$ 取多少）。
+# - Aghajanyan 等 2020，《Intrinsic Dimensionality Explains the Effectiveness of Language Model Fine-Tuning》：第 3 节。
+# - Dettmers 等 2023，《QLoRA》：第 3 节（4-bit base）、第 4 节（所有线性层）。
+# - Kalajdzievski 2023，《A Rank Stabilization Scaling Factor for Fine-Tuning with LoRA》：$r$ 很大时为什么用 $\alpha/\sqrt r$。
+# - Ouyang 等 2022，《Training language models to follow instructions with human feedback》：第 3 节（SFT 的由来）。
+# - Zhou 等 2023，《LIMA: Less Is More for Alignment》：第 2 节。
+# - Lester 等 2021，《The Power of Scale for Parameter-Efficient Prompt Tuning》：第 2 节。

@@ -3,6 +3,7 @@ import tomllib
 
 import pytest
 
+from autograder import bilingual_code
 from autograder.authoring.build import build, problem_points, verify
 from autograder.errors import UserError
 from autograder.lab import Lab
@@ -135,6 +136,38 @@ def test_a_lab_needs_a_requirement_layer_that_is_pinned(lab, edit):
     edit('requirements = "lab"', 'requirements = "vision"', file="lab.toml")
     with pytest.raises(UserError, match=r"write requirements/vision\.in, then run `make lock`$"):
         verify(Lab.load(lab.folder))
+
+
+def test_italics_in_chinese_are_refused(lab, edit):
+    edit("# # 加倍", "# # 加倍\n#\n# 把 *每个* 数加倍。")
+    with pytest.raises(UserError, match=r"double\.py: italics in the zh cell '# 加倍': \*每个\*; write \*\*…\*\*"):
+        verify(lab)
+
+
+def test_italics_in_english_are_not(lab, edit):
+    edit("# # Double", "# # Double\n#\n# *Each* number is doubled.")
+    verify(lab)
+
+
+def test_both_languages_get_the_same_program(lab, edit, monkeypatch):
+    edit("double(2)", 'print(say(f"twice: {double(2)}", "两倍"), say("a", "甲"))')
+    edit("Twice x.", "Twice x.\n    ---\n    x 的两倍。\n    ")
+    verify(lab)
+    resolve = bilingual_code.in_language
+    monkeypatch.setattr(
+        bilingual_code, "in_language", lambda cell, lang: resolve(cell, lang).replace("[x, x]", "[x]" * (lang == "zh"))
+    )
+    with pytest.raises(UserError, match="the program differs between en and zh: 'def double"):
+        verify(lab)
+
+
+def test_a_chinese_cell_gives_nothing_away_either(lab, edit):
+    edit(
+        "    twice_the_argument_as_asked = [x, x]", '    twice_the_argument_as_asked = [x, x], say("twice x", "两倍 x")'
+    )
+    edit("double(2)", 'twice_the_argument_as_asked = [x, x], "两倍 x"\nreturn sum(twice_the_argument_as_asked)')
+    with pytest.raises(UserError, match="gives away 'twice_the_argument_as_asked"):
+        verify(lab)
 
 
 def test_a_lab_is_worth_a_hundred_points(lab, edit):
