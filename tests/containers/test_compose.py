@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit import registry
+from labkit import i18n, registry
 from launcher.container import SERVICES, checkout_id
 from launcher.workspace import Workspace
 
@@ -285,7 +285,7 @@ def test_an_empty_folder_is_filled_by_the_image_itself(tmp_path: Path):
         logs = subprocess.Popen(["docker", "logs", "--follow", container], stdout=subprocess.PIPE, text=True)
         assert logs.stdout is not None
         assert logs.stdout.readline().startswith("JupyterLab: http://127.0.0.1:8888/lab/tree/lora.ipynb?token=")
-        assert (folder / ".language").read_text() == "zh"
+        assert i18n.of_folder(folder) == "zh"
         assert (folder / "lora.ipynb").stat().st_uid == owner.st_uid
     finally:
         docker("rm", "--force", container)
