@@ -100,36 +100,33 @@ def _written(node: object, without: frozenset[str] = frozenset()) -> Iterator[st
         case ast.AST():
             yield f"{type(node).__name__}("
             for field, value in ast.iter_fields(node):
-                if value is None or value == [] or field in ("kind", "type_comment"):
-                    continue
-                yield f"{field}="
-                yield from _written(_statements(value, without) if field == "body" else value)
+                kept = _counted(value, without) if isinstance(value, list) else value
+                if kept is not None and kept != [] and field not in ("kind", "type_comment"):
+                    yield f"{field}="
+                    yield from _written(kept)
             yield ")"
         case list():
             yield "["
             for child in node:
-                if not (isinstance(child, ast.keyword) and child.arg == "hint"):
-                    yield from _written(child)
-                    yield ","
+                yield from _written(child)
+                yield ","
             yield "]"
         case _:
             yield repr(node)
 
 
-def _statements(body: object, without: frozenset[str]) -> object:
-    """A body without its docstring and without some assignments."""
-    if not isinstance(body, list):
-        return body  # of a lambda
+def _counted(nodes: list[object], without: frozenset[str]) -> list[object]:
+    """Statements without text that stands by itself and some assignments; arguments without hints."""
 
-    def counts(node: ast.stmt) -> bool:
+    def counts(node: object) -> bool:
         match node:
-            case ast.Expr(ast.Constant(str())):
+            case ast.Expr(ast.Constant(str())) | ast.keyword("hint"):
                 return False
             case ast.Assign():
                 return not any(ast.unparse(target) in without for target in node.targets)
         return True
 
-    return [node for node in body if counts(node)]
+    return [node for node in nodes if counts(node)]
 
 
 def _content(path: Path) -> bytes | str:
