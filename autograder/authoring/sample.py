@@ -62,7 +62,7 @@ def check(labs: Sequence[Lab], watch: Watch = NOBODY, sandbox: str = choose.DEFA
     states = [state(lab, engine) for lab in labs]
     wrong = [f"{each.lab.id}: {each.wrong}" for each in states if each.wrong]
     sampled = [(each.lab, each.proof) for each in states if each.outdated and not each.wrong]
-    return wrong + (_try_again(sampled, commits(), watch, sandbox) if sampled else [])
+    return wrong + (_try_again(sampled, run_number(), watch, sandbox) if sampled else [])
 
 
 def shard(proof: Proof, number: int) -> list[str]:
@@ -75,13 +75,23 @@ def shard(proof: Proof, number: int) -> list[str]:
     return targets[first:last]
 
 
-def commits() -> int:
-    """How many commits the main line has: the number of a run. 0 where there is no git."""
-    command = ["git", "-C", str(REPOSITORY), "rev-list", "--count", "--first-parent", "HEAD"]
+def run_number() -> int:
+    """How many commits the main line has; where its history is not there, a number drawn from the commit or the code."""
+    count = (
+        "" if _git("rev-parse", "--is-shallow-repository") == "true" else _git("rev-list", "--count", "--first-parent")
+    )
+    return int(count) if count else int((_git("rev-parse") or fingerprint.of_engine())[:8], 16)
+
+
+def _git(*words: str) -> str:
+    """What git says of HEAD; nothing where there is no git."""
     try:
-        return int(subprocess.run(command, capture_output=True, check=True).stdout)
-    except (OSError, ValueError, subprocess.CalledProcessError):
-        return 0
+        done = subprocess.run(
+            ["git", "-C", str(REPOSITORY), *words, "HEAD"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return done.stdout.split("\n")[0]
 
 
 def _try_again(sampled: Sequence[tuple[Lab, Proof]], number: int, watch: Watch, sandbox: str) -> list[str]:

@@ -92,7 +92,7 @@ def test_after_an_edit_of_the_engine_a_sample_is_tried_and_the_proof_stays(prove
 
 def test_a_target_that_does_otherwise_than_its_proof_says_is_named(proved: Lab, everything: None):
     edit(proved.folder, "proof.json", '"test_attention_gradient"', '"test_softmax_values"')
-    seed = sample.commits() // SHARDS % 5
+    seed = sample.run_number() // SHARDS % 5
     assert check(proved) == [
         f"lab-90-mini: {WRONG}: now passes test_softmax_values (secret {seed})",
         f"lab-90-mini: {WRONG}: now fails test_attention_gradient (secret {seed})",
@@ -106,5 +106,16 @@ def test_the_state_of_all_labs_is_told(proved: Lab, capsys):
     )
 
 
-def test_the_number_of_a_run_is_that_of_the_commits():
-    assert sample.commits() > 0
+def test_the_number_of_a_run_is_that_of_the_commits_or_drawn_from_what_is_there(monkeypatch):
+    answers = {"--is-shallow-repository": "false", "--count": "217", "": "00000010aa"}
+
+    def git(*words: str) -> str:
+        return answers[next((word for word in words if word in answers), "")]
+
+    monkeypatch.setattr(sample, "_git", git)
+    assert sample.run_number() == 217
+    answers["--is-shallow-repository"] = "true"
+    assert sample.run_number() == 16
+    answers[""] = ""
+    monkeypatch.setattr(fingerprint, "of_engine", lambda: "00000011bb")
+    assert sample.run_number() == 17
