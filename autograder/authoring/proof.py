@@ -138,11 +138,17 @@ class Fingerprints:
         return fingerprint.digest([fingerprint.settings(self.lab), *(self._cells[name] for name in run), *tests])
 
     @cached_property
+    def _code(self) -> dict[str, list[Any]]:
+        """The code cells of each notebook."""
+        notebooks = {name: source.reference(self.lab, name).cells for name in self.lab.notebooks}
+        return {name: [cell for cell in cells if cell.cell_type == "code"] for name, cells in notebooks.items()}
+
+    @cached_property
     def _cells(self) -> dict[str, str]:
         """Notebook -> the code of the cells that grading runs."""
         return {
             name: "\n".join(
-                fingerprint.code(cell.source) for cell in _code_cells(self.lab, name) if "export" in _tags(cell)
+                fingerprint.code(cell.source) for cell in self._code[name] if "export" in cell.metadata.get("tags", [])
             )
             for name in self.lab.notebooks
         }
@@ -153,7 +159,7 @@ class Fingerprints:
         home = {
             cell.metadata["nbgrader"]["grade_id"]: name
             for name in self.lab.notebooks
-            for cell in _code_cells(self.lab, name)
+            for cell in self._code[name]
             if cell.metadata.get("nbgrader", {}).get("grade")
         }
         texts = [path.read_text(encoding="utf-8") for path in sorted(self.lab.hidden.rglob("*.py"))]
@@ -168,14 +174,6 @@ def notebooks(lab: Lab) -> dict[str, str]:
 def _paths(lab: Lab) -> dict[str, Path]:
     variants = {VARIANT + name: path for name, path in lab.variants.items()}
     return variants | {MISCONCEPTION + name: path for name, path in lab.misconceptions.items()}
-
-
-def _code_cells(lab: Lab, notebook: str) -> list[Any]:
-    return [cell for cell in source.reference(lab, notebook).cells if cell.cell_type == "code"]
-
-
-def _tags(cell: Any) -> list[str]:
-    return list(cell.metadata.get("tags", []))
 
 
 def _problems(text: str) -> set[str]:

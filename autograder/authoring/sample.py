@@ -76,10 +76,9 @@ def shard(proof: Proof, number: int) -> list[str]:
 
 
 def run_number() -> int:
-    """How many commits the main line has; where its history is not there, a number drawn from the commit or the code."""
-    count = (
-        "" if _git("rev-parse", "--is-shallow-repository") == "true" else _git("rev-list", "--count", "--first-parent")
-    )
+    """How many commits the main line has; without its history, a number drawn from the commit, or from the code."""
+    whole = _git("rev-parse", "--is-shallow-repository") != "true"
+    count = _git("rev-list", "--count", "--first-parent") if whole else ""
     return int(count) if count else int((_git("rev-parse") or fingerprint.of_engine())[:8], 16)
 
 

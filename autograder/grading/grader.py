@@ -67,6 +67,7 @@ class Grader:
         """The same sandbox and suite, as long as this one has them open, with tests seeded by another secret."""
         other = copy.copy(self)
         other.secret, other._stack = secret, ExitStack()
+        other.reference, other.misconceptions = self.reference, self.misconceptions
         other.__dict__.pop("traces", None)
         return other
 
