@@ -26,7 +26,7 @@ DIGITS = 16  # of a digest, as it is written down
 ENGINE = "grading", "sandbox", "worker", "source.py"  # of autograder
 LOCKS = "lab", "models", "grader"  # the layers that grading runs on
 # In a lab's folder, what no reply of the reference depends on.
-APART = {"misconceptions", "variants", "checks", ".traces", "__pycache__", "proof.json", "lab.toml"}
+APART = {"misconceptions", "variants", "checks", "__pycache__", "proof.json", "lab.toml"}
 _PROSE = re.compile(r"^# %% \[markdown\].*\n(?:(?!# %%).*\n)*", re.MULTILINE)
 
 
@@ -134,4 +134,9 @@ def _content(path: Path) -> bytes | str:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
+    """The files of a folder, without hidden ones: what is only just being written is one for a moment."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )

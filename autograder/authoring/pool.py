@@ -139,7 +139,7 @@ def _serve(connection: Connection, sandbox: str) -> None:
 def _received(connection: Connection) -> Any:
     try:
         found = connection.recv()
-    except EOFError:
+    except (EOFError, OSError):
         raise GraderError("grading broke off: a process died") from None
     if isinstance(found, Exception):
         raise found

@@ -67,6 +67,13 @@ def test_an_edit_of_the_lab_makes_traces_stale_where_it_can_change_a_reply(lab: 
     assert (fingerprint.of_replies(Lab.load(lab.folder), SECRET) != before) == stale
 
 
+def test_a_file_that_is_being_written_or_a_proof_makes_no_trace_stale(lab: Lab):
+    before = fingerprint.of_replies(lab, SECRET)
+    (lab.folder / ".half-a-proof").write_text("{")
+    (lab.folder / "proof.json").write_text("{}")
+    assert fingerprint.of_replies(lab, SECRET) == before
+
+
 def misconception(*fails: str, name: str = "wrong", source: str = "x = 1") -> Misconception:
     return Misconception("mini", source, name, "", {}, [*fails], frozenset())
 
