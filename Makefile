@@ -8,7 +8,7 @@ SETUP := @$(PYTHON) -I -S requirements/setup_env.py
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup status ps stop build images publish test test-slow test-containers bench lint docs format lock FORCE
+.PHONY: help setup status ps stop build proof prove images publish test test-slow test-containers bench lint docs format lock FORCE
 
 ##@ Student
 lab-%: FORCE ## lab-NN: open a lab in JupyterLab
@@ -62,13 +62,21 @@ build: ## build: generate the released notebooks from solutions/
 	$(SETUP) grader
 	@$(BIN)/autograder build $(ARGS)
 
-validate-%: FORCE ## validate-NN: prove that the hidden suite separates right from wrong
+validate-%: FORCE ## validate-NN: prove that the hidden suite separates right from wrong; what is proved is kept
 	$(SETUP) grader sandbox
 	@$(BIN)/autograder validate $* $(ARGS)
 
 mutate-%: FORCE ## mutate-NN: change one thing in the reference, 200 times: does the hidden suite notice?
 	$(SETUP) grader sandbox
 	@$(BIN)/autograder mutate $* $(ARGS)
+
+proof: ## proof [ARGS=--check]: how the proofs of all labs stand; with --check, try a sample of them again
+	$(SETUP) grader sandbox
+	@$(BIN)/autograder proof $(ARGS)
+
+prove: ## prove: prove all labs by the present code, in full: before a release
+	$(SETUP) grader sandbox
+	@$(BIN)/autograder prove $(ARGS)
 
 images: ## images [VARIANT=cuda]: build the images of all labs
 	@$(PYTHON) images/build.py $(if $(VARIANT),--variant $(VARIANT))

@@ -1,4 +1,4 @@
-"""The `autograder` command: for authors (build, validate, mutate), teachers (cohort, …), `make submit-NN` (grade)."""
+"""The `autograder` command: for authors (build, validate, …), teachers (cohort, …) and `make submit-NN` (grade)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from autograder.authoring import commands as authoring
 from autograder.errors import GraderError, UserError
 from autograder.gradebook import commands
 from autograder.grading.secret import local_secret
@@ -22,14 +22,13 @@ from autograder.sandbox import choose
 from labkit.i18n import UnknownLanguage, parse
 
 if TYPE_CHECKING:
-    from autograder.authoring.mutate import Verdict
-    from autograder.authoring.validate import Finding
     from autograder.grading.suite import TestResult
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
     help="Builds labs, grades submissions, keeps cohorts.",
 )  # fmt: skip
+authoring.register(app)
 commands.register(app)
 console = Console()
 log = Console(stderr=True)  # progress and notes: standard output is for results
@@ -53,11 +52,6 @@ def main() -> None:
 def _progress() -> Progress:
     columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     return Progress(*columns, console=log, transient=True)
-
-
-def _toml(text: str) -> str:
-    """A string as TOML writes it; a JSON string is one."""
-    return msgspec.json.encode(text).decode()
 
 
 @app.command()
@@ -126,78 +120,6 @@ def grade(
         sys.stdout.write(report.to_json().decode() + "\n")
     else:
         console.print(table(report, known.title.text(spoken), spoken))
-
-
-@app.command()
-def validate(
-    lab: LabName,
-    seeds: Annotated[int, typer.Option(min=1, help="Secrets under which everything is tried.")] = 2,
-    sandbox: choose.Option = choose.DEFAULT,
-) -> None:
-    """Prove that a lab's hidden suite separates right from wrong. Exits 1 when it does not."""
-    known = Lab.find(lab)
-    with _progress() as progress:
-        task = progress.add_task("preparing the sandbox and the tests", total=None)
-        from autograder.authoring import validate as validation
-
-        def done(finding: Finding) -> None:
-            for fault in finding.faults:
-                where = f"{finding.target} (seed {finding.seed})"
-                progress.console.print(f"[red]✗[/] {where}: {escape(fault)}", soft_wrap=True)
-            progress.update(task, description=finding.target, total=validation.count(known, seeds), advance=1)
-
-        findings = validation.validate(known, seeds, done, sandbox)
-    wrong = [finding for finding in findings if finding.faults]
-    console.print(
-        f"{known.id}: {len(findings) - len(wrong)} passed, {len(wrong)} failed "
-        f"({len(known.misconceptions)} misconceptions, {len(known.variants)} variants, {seeds} seeds)"
-    )
-    if wrong:
-        raise typer.Exit(1)
-
-
-@app.command()
-def mutate(
-    lab: LabName,
-    count: Annotated[int, typer.Option(min=1, help="How many mutants to grade; all if there are no more.")] = 200,
-    seed: Annotated[int, typer.Option(help="Which of them, and with which inputs.")] = 1,
-    json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
-    sandbox: choose.Option = choose.DEFAULT,
-) -> None:
-    """Change one thing in the reference, 200 times: does the hidden suite notice? Exits 1 below 95 %."""
-    known = Lab.find(lab)
-    with _progress() as progress:
-        task = progress.add_task("making the mutants", total=None)
-        from autograder.authoring import mutate as mutation
-
-        drawn = mutation.sample(known, count, seed)
-        for entry in drawn.stale:
-            line = f"{known.folder / 'lab.toml'}: no mutant is named {_toml(entry.mutant)}"
-            log.print(f"[red]✗[/] {escape(line)}", soft_wrap=True, highlight=False, emoji=False)
-        if drawn.stale:
-            raise typer.Exit(1)
-        progress.update(task, description="preparing the sandbox and the tests", total=len(drawn.mutants))
-
-        def done(verdict: Verdict) -> None:
-            progress.update(task, description=verdict.mutant.id.split(":")[1], advance=1)
-
-        findings = mutation.mutate(known, drawn, seed, done, sandbox)
-    if json:
-        sys.stdout.write(findings.to_json().decode() + "\n")
-    else:
-        for mutant in findings.survivors:
-            line = f"{mutant.notebook}, line {mutant.line} of {mutant.cell}: mutant = {_toml(mutant.id)}"
-            console.print(
-                f"[red]✗[/] {escape(line)}\n{escape(mutant.diff)}", soft_wrap=True, highlight=False, emoji=False
-            )
-        left = len(findings.survivors)
-        console.print(
-            f"{known.id}: {findings.killed} of {findings.graded} killed ({100 * findings.rate:.1f} %), "
-            f"{len(findings.equivalent)} equivalent, {left} survivor{'' if left == 1 else 's'}",
-            highlight=False,
-        )
-    if findings.rate < mutation.ENOUGH:
-        raise typer.Exit(1)
 
 
 if __name__ == "__main__":

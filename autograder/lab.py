@@ -96,6 +96,10 @@ class Lab(msgspec.Struct, forbid_unknown_fields=True, dict=True):
         used = {name for other in self.uses.get(notebook, ()) for name in (*self.before(other), other)}
         return [name for name in self.notebooks if name in used]
 
+    def reached(self, notebook: str) -> list[str]:
+        """The notebook itself, and those that use it, also by way of others."""
+        return [name for name in self.notebooks if name == notebook or notebook in self.before(name)]
+
     @property
     def hidden(self) -> Path:
         """The folder of the hidden suite."""

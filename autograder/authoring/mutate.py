@@ -8,17 +8,17 @@ reason, and counts no longer.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from autograder import source
-from autograder.authoring import processes
+from autograder import fingerprint, source
 from autograder.authoring.mutants import Mutant, mutants
+from autograder.authoring.pool import Bench, Job, Pool
+from autograder.authoring.proof import Fingerprints, Graded, Proof
 from autograder.errors import GraderError, UserError
 from autograder.grading.report import Outcome
 from autograder.lab import Equivalent, Lab
@@ -26,12 +26,12 @@ from autograder.sandbox import choose
 from autograder.source import source_path
 
 if TYPE_CHECKING:
+    from autograder.grading.grader import Grader
     from autograder.grading.suite import TestResult
 
 COUNT = 200
+SEED = 1
 ENOUGH = 0.95  # of the sample must be killed
-MOST_PROCESSES = 8  # each holds the libraries twice: here and in its sandbox
-WORTH_A_PROCESS = 10  # mutants; to start one takes as long as to grade about so many
 # What a test may take: so many times what the reference took, and so many seconds at least. An endless loop must not
 # cost the ten seconds that a student has, and no mutant may die because the machine is busy.
 PATIENCE, FLOOR = 10, 2.0
@@ -129,9 +129,12 @@ def mutate(
 
     Raises GraderError where the reference itself does not pass as the mutants are graded.
     """
-    number = min(_cores(), MOST_PROCESSES, len(drawn.mutants) // WORTH_A_PROCESS + 1)
-    calls = [(lab.folder, drawn.mutants[first::number], seed, sandbox) for first in range(number)]
-    verdicts = processes.gather(_grade, calls, done)
+    verdicts: list[Verdict] = []
+    with Pool(sandbox) as pool:
+        [*pool.run([Job(_reference, (lab.folder, seed), lab.folder, 0.0)])]
+        for _, verdict in pool.run([Job(_grade, (lab.folder, seed, each), lab.folder, 1.0) for each in drawn.mutants]):
+            verdicts.append(verdict)
+            done(verdict)
     survived = {verdict.mutant.id for verdict in verdicts if verdict.test is None}
     return Findings(
         lab=lab.id,
@@ -145,35 +148,68 @@ def mutate(
     )
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def is_kept(lab: Lab) -> bool:
+    """Whether the lab's proof.json holds the findings on the present code."""
+    kept = Proof.load(lab).mutants
+    present = Fingerprints(lab).mutants, fingerprint.of_engine()
+    return kept is not None and (kept.fingerprint, kept.engine) == present and kept.killed >= ENOUGH * kept.count
 
 
-def _grade(folder: Path, share: Sequence[Mutant], seed: int, sandbox: str) -> Iterator[Verdict]:
-    """The verdicts on some mutants, after the reference has passed the same way."""
-    from autograder.grading.grader import Grader  # imports torch, for which the caller has no use
+def keep(lab: Lab, findings: Findings) -> None:
+    """Takes the findings into the lab's proof.json, if they are those of a whole sample."""
+    if findings.graded < min(COUNT, findings.total - len(lab.equivalent)):
+        return
+    proof = Proof.load(lab)
+    proof.mutants = Graded(
+        fingerprint=Fingerprints(lab).mutants,
+        engine=fingerprint.of_engine(),
+        count=findings.graded,
+        seed=findings.seed,
+        killed=findings.killed,
+        equivalent=len(findings.equivalent),
+        survivors=[mutant.id for mutant in findings.survivors],
+    )
+    proof.save(lab)
 
-    lab = Lab.load(folder)
-    secret = hashlib.sha256(f"mutate/{lab.id}/{seed}".encode()).digest()
-    with Grader(lab, secret, sandbox) as grader:
-        seconds = grader.traces.seconds
 
-        def budget(test: str) -> float:
-            return max(FLOOR, PATIENCE * seconds[test])
+# ---- in a process of the pool --------------------------------------------------------------------------
 
-        def first_failure(tests: Sequence[str], mutant: Mutant | None) -> TestResult | None:
-            programs = grader.with_solution(mutant.notebook, mutant.cell, mutant.source) if mutant else grader.reference
-            results, _ = grader.run(programs, tests, stop=lambda result: result.outcome != "passed", budget=budget)
-            return results[-1] if results and results[-1].outcome != "passed" else None
 
-        fast = sorted(grader.suite.marks, key=lambda test: seconds[test])
-        if wrong := first_failure(fast, None):
-            raise GraderError(
-                f"the reference fails {wrong.name} ({wrong.outcome}: {wrong.message.en}), fast tests first"
-            )
-        for mutant in share:
-            reached = [test for test in fast if test in grader.tests_of(mutant.notebook)]
-            own = grader.problem_of(mutant.notebook, mutant.cell)  # its tests first: few mutants come further
-            likely = sorted(reached, key=lambda test: grader.suite.marks[test].problem != own)
-            failed = first_failure(likely, mutant)
-            yield Verdict(mutant, failed.name, failed.outcome) if failed else Verdict(mutant, None, "passed")
+def _grader(bench: Bench, folder: Path, seed: int) -> Grader:
+    secret = hashlib.sha256(f"mutate/{Lab.load(folder).id}/{seed}".encode()).digest()
+    return bench.grader(folder, secret)
+
+
+def _reference(bench: Bench, folder: Path, seed: int) -> None:
+    """Raises GraderError unless the reference passes in the time and the order in which mutants are graded."""
+    grader = _grader(bench, folder, seed)
+    if wrong := _first_failure(grader, _fast_first(grader), None):
+        raise GraderError(f"the reference fails {wrong.name} ({wrong.outcome}: {wrong.message.en}), fast tests first")
+
+
+def _grade(bench: Bench, folder: Path, seed: int, mutant: Mutant) -> Verdict:
+    from autograder.authoring import targets
+
+    grader = _grader(bench, folder, seed)
+    reached = set(targets.tests_of(grader, mutant.notebook))
+    own = targets.problem_of(grader, mutant.notebook, mutant.cell)  # its tests first: few mutants come further
+    fast = [test for test in _fast_first(grader) if test in reached]
+    failed = _first_failure(grader, sorted(fast, key=lambda test: grader.suite.marks[test].problem != own), mutant)
+    return Verdict(mutant, failed.name, failed.outcome) if failed else Verdict(mutant, None, "passed")
+
+
+def _fast_first(grader: Grader) -> list[str]:
+    reference = grader.traces.reference()
+    return sorted(grader.suite.marks, key=lambda test: reference[test].seconds)
+
+
+def _first_failure(grader: Grader, tests: Sequence[str], mutant: Mutant | None) -> TestResult | None:
+    from autograder.authoring import targets
+
+    programs = grader.reference
+    if mutant is not None:
+        programs = targets.with_solution(grader, mutant.notebook, mutant.cell, mutant.source)
+    reference = grader.traces.reference()
+    clock = grader.clock()._replace(test=lambda test: max(FLOOR, PATIENCE * reference[test].seconds))
+    results, _ = grader.run(programs, tests, stop=lambda result: result.outcome != "passed", clock=clock)
+    return results[-1] if results and results[-1].outcome != "passed" else None

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
-import msgspec
 from nbformat import NotebookNode
 
 from autograder import source
 from autograder.grading import diagnosis
 from autograder.grading.intake import SubmittedCell, Unreadable, read_submission
-from autograder.grading.misconception import Extra, Misconception
+from autograder.grading.misconception import Misconception, load_misconceptions
 from autograder.grading.program import merged_cells, solution_names
 from autograder.grading.report import Entry, ProblemReport, Report, SubmissionStatus, TestReport
 from autograder.grading.session import Program, Session
@@ -26,6 +27,16 @@ from autograder.sandbox import choose
 from labkit.i18n import Lang
 
 PATIENCE = 20  # a test may take this many times what the reference takes here
+LOADING = 3  # times the floor of a test: the seconds for loading a notebook
+GENEROUS = 6  # times a student's seconds, for what is run to be compared with: a busy machine must not cut it short
+
+
+class Clock(NamedTuple):
+    """The seconds that the sandbox may work on a submission."""
+
+    test: Callable[[str], float]  # by name
+    load: float  # of one notebook's cells
+    total: float
 
 
 class Grader:
@@ -45,13 +56,21 @@ class Grader:
         with ExitStack() as stack:
             self.sandbox = stack.enter_context(choose.start(self._choice, self.lab))
             # The sandbox imports its libraries while we import the tests.
-            self._release = {name: source.release_cells(self.lab, name) for name in self.lab.notebooks}
+            self.release = {name: source.release_cells(self.lab, name) for name in self.lab.notebooks}
             self.suite = stack.enter_context(Suite(self.lab, self._problems()))
             self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def under(self, secret: bytes) -> Grader:
+        """The same sandbox and suite, as long as this one has them open, with tests seeded by another secret."""
+        other = copy.copy(self)
+        other.secret, other._stack = secret, ExitStack()
+        other.reference, other.misconceptions = self.reference, self.misconceptions
+        other.__dict__.pop("traces", None)
+        return other
 
     def grade(
         self, submission: Path, lang: Lang = "en", done: Callable[[TestResult], None] = lambda result: None
@@ -63,7 +82,7 @@ class Grader:
             status = SubmissionStatus("unreadable", intake.reason)
             return self._report([], status, lang, started)
         programs = {name: self.program(name, cells) for name, cells in intake.cells.items()}
-        self.traces  # noqa: B018  recorded before the clock of the first submission runs
+        self.traces.reference()  # recorded before the clock of the first submission runs
         results, notes = self.run(programs, done=done)
         entry = self.enter(programs, lang)
         status = SubmissionStatus("ok", notes=[*intake.notes, *notes])
@@ -71,7 +90,7 @@ class Grader:
 
     def program(self, notebook: str, cells: Sequence[SubmittedCell]) -> Program:
         """What the sandbox executes of a submission's notebook."""
-        release = self._release[notebook]
+        release = self.release[notebook]
         return Program(merged_cells(release, cells), solution_names(release), self.lab.before(notebook))
 
     def run(
@@ -80,15 +99,16 @@ class Grader:
         only: Sequence[str] | None = None,
         done: Callable[[TestResult], None] = lambda result: None,
         stop: Callable[[TestResult], bool] = lambda result: False,
-        budget: Callable[[str], float] | None = None,
+        clock: Clock | None = None,
     ) -> tuple[list[TestResult], list[str]]:
         """Runs the hidden tests on programs; the results, and notes on what was not run.
 
-        `only`, `done` and `stop` are those of Suite.run; `budget` gives a test other seconds than a student has.
+        `only`, `done` and `stop` are those of Suite.run; `clock` gives other seconds than a student has.
         """
-        session = self._session(programs, self.lab.limits.seconds_total)
+        clock = clock or self.clock()
+        session = self._session(programs, clock.load, clock.total)
         try:
-            results = self.suite.run(session, self.secret, budget or self._budget, only, done, stop)
+            results = self.suite.run(session, self.secret, clock.test, only, done, stop)
         finally:
             session.close()
         return results, [note for notes in session.notes.values() for note in notes]
@@ -98,16 +118,31 @@ class Grader:
         board = self.suite.leaderboard
         if board is None or board.notebook not in programs:
             return None
-        session = self._session(programs, board.seconds)
+        session = self._session(programs, self.clock().load, board.seconds)
         try:
             return board.enter(session, self.secret, self.lab.id, lang)
         finally:
             session.close()
 
+    def clock(self, factor: float = 1.0) -> Clock:
+        """So many times the seconds of a student: of a test a multiple of what the reference takes."""
+        reference, limits = self.traces.reference(), self.lab.limits
+
+        def seconds(test: str) -> float:
+            return factor * max(limits.seconds_floor, PATIENCE * reference[test].seconds)
+
+        return Clock(seconds, factor * LOADING * limits.seconds_floor, factor * limits.seconds_total)
+
+    def clock_of_the_reference(self) -> Clock:
+        """The seconds of the reference itself, of which nobody knows yet what it takes."""
+        limits = self.lab.limits
+        floor = GENEROUS * limits.seconds_floor
+        return Clock(lambda test: floor, LOADING * floor, GENEROUS * limits.seconds_total)
+
     @cached_property
     def misconceptions(self) -> dict[str, Misconception]:
         """The lab's misconceptions by id."""
-        return {name: Misconception.load(path, self.lab.notebooks) for name, path in self.lab.misconceptions.items()}
+        return load_misconceptions(self.lab)
 
     @cached_property
     def reference(self) -> dict[str, Program]:
@@ -116,28 +151,14 @@ class Grader:
             name: self.program(name, submitted_cells(source.reference(self.lab, name))) for name in self.lab.notebooks
         }
 
-    def with_cells(self, *extras: Extra) -> dict[str, Program]:
-        """The reference with more cells after it, each in its own notebook: a misconception, or several."""
-        programs = dict(self.reference)
-        for index, extra in enumerate(extras):
-            cell = {"source": extra.source, "role": "solution", "name": f"added-{index}"}
-            known = programs[extra.notebook]
-            programs[extra.notebook] = msgspec.structs.replace(known, cells=[*known.cells, cell])
-        return programs
-
-    def with_solution(self, notebook: str, cell: str, text: str) -> dict[str, Program]:
-        """The reference with another text in one of its solution cells, which is named by its grade id."""
-        known = self.reference[notebook]
-        cells = [{**each, "source": text} if each["name"] == cell else each for each in known.cells]
-        return {**self.reference, notebook: msgspec.structs.replace(known, cells=cells)}
-
     @cached_property
     def traces(self) -> Traces:
         """The traces under this secret; made, or read from where an earlier grader kept them."""
 
-        def run(misconception: str | None, tests: Sequence[str] | None) -> list[TestResult]:
-            extras = [] if misconception is None else [self.misconceptions[misconception]]
-            return self.run(self.with_cells(*extras), tests)[0]
+        def run(known: Misconception | None, tests: Sequence[str] | None) -> list[TestResult]:
+            if known is None:
+                return self.run(self.reference, tests, clock=self.clock_of_the_reference())[0]
+            return self.run(known.added_to(self.reference), tests, clock=self.clock(GENEROUS))[0]
 
         return Traces(self.lab, self.secret, self.misconceptions, run)
 
@@ -148,48 +169,22 @@ class Grader:
         failed = {other.name for other in results if other.outcome != "passed"}
 
         def known() -> dict[str, diagnosis.Known]:
-            return {
-                name: diagnosis.Known(trace, fails)
-                for name, trace in self.traces.misconceptions(result.name).items()
-                if (fails := frozenset(self.misconceptions[name].fails)) <= failed
-            }
+            failing = self.traces.failing(result.name)
+            return {name: found for name, found in failing.items() if found.fails <= failed}
 
-        reference = self.traces.reference(result.name)
+        reference = self.traces.reference()[result.name].replies
         return diagnosis.diagnose(result.trace, reference, known, result.mark.tolerance)
 
-    def tests_of(self, notebook: str) -> list[str]:
-        """The tests that cells of this notebook can fail: its own, and those of the notebooks that build on it.
-
-        For any other test this notebook's cells are not needed: a test is run on its own notebook and on what that uses
-        (Session), each a module of its own. Only a cell that changes the whole process while it is loaded, such as
-        torch.set_default_dtype at its top level, could be felt elsewhere; a submission is tried on all tests for that.
-        """
-        reached = {name for name in self.lab.notebooks if name == notebook or notebook in self.lab.before(name)}
-        return [test for test, mark in self.suite.marks.items() if self.suite.notebook_of[mark.problem] in reached]
-
-    def problem_of(self, notebook: str, solution: str) -> str | None:
-        """The problem whose check cell comes next after a solution cell, which is named by its grade id."""
-        following = iter(self._release[notebook])
-        next(cell for cell in following if cell.grade_id == solution)
-        return next((cell.grade_id for cell in following if cell.grade_id and not cell.solution), None)
-
-    def _session(self, programs: dict[str, Program], seconds: float) -> Session:
+    def _session(self, programs: dict[str, Program], load: float, total: float) -> Session:
         """A submission in the sandbox; a notebook that it lacks has no cells."""
         empty = {name: self.program(name, ()) for name in self.lab.notebooks if name not in programs}
-        return Session(self.sandbox, {**empty, **programs}, self.lab.limits.seconds_floor * 3, seconds)
-
-    def _budget(self, test: str) -> float:
-        # Not self.traces: it is the run for these traces that asks first.
-        recorded = self.__dict__.get("traces")
-        seconds = recorded.seconds.get(test, 0.0) if recorded else 0.0
-        floor = self.lab.limits.seconds_floor * (1 if recorded else 6)
-        return max(floor, PATIENCE * seconds)
+        return Session(self.sandbox, {**empty, **programs}, load, total)
 
     def _problems(self) -> dict[str, str]:
         """Problem -> the notebook with its check cell."""
         return {
             cell.grade_id: name
-            for name, cells in self._release.items()
+            for name, cells in self.release.items()
             for cell in cells
             if cell.grade_id and not cell.solution
         }

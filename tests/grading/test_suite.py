@@ -95,10 +95,11 @@ def test_a_run_that_stops_early_leaves_nothing_set_up(tmp_path: Path):
         tests += f"{MARK}def test_{name}(student, seen):\n    seen.append('{name}')\n    {body}\n\n\n"
     (folder / "hidden" / "test_mini.py").write_text(tests)
     with Grader(Lab.load(folder), b"secret") as own:
+        clock = own.clock_of_the_reference()
         for only in (None, ["test_c", "test_b", "test_a"], None):
-            results, _ = own.run(own.reference, only, stop=lambda result: result.outcome != "passed")
+            results, _ = own.run(own.reference, only, stop=lambda result: result.outcome != "passed", clock=clock)
             assert [result.name for result in results] == (["test_c", "test_b"] if only else ["test_a", "test_b"])
-        assert [result.outcome for result in own.run(own.reference)[0]] == ["passed", "failed", "passed"]
+        assert [result.outcome for result in own.run(own.reference, clock=clock)[0]] == ["passed", "failed", "passed"]
 
 
 def test_tests_run_in_the_order_asked_for_but_those_of_a_problem_together(grader):

@@ -6,7 +6,4 @@ HINT = {
     "zh": "key 比 query 多时，你的第一个 query 只能看到一个 key。这些 query 是文本最前面的 token，还是最后面的？",
 }
 FAILS = ["test_the_causal_mask_lines_up_at_the_bottom_right"]
-
-
-def causal_mask(n_queries, n_keys):
-    return torch.ones(n_queries, n_keys, dtype=torch.bool).tril()
+EDIT = ("causal_mask", "n_keys - n_queries", "")

@@ -15,8 +15,4 @@ FAILS = [
     "test_the_tied_head_of_a_small_smollm2",
     "test_mixtral_agrees_with_hugging_face",
 ]
-
-
-class SwiGLU(SwiGLU):
-    def forward(self, x):
-        return self.down_proj(torch.sigmoid(self.gate_proj(x)) * self.up_proj(x))
+EDIT = ("SwiGLU.forward", "F.silu", "torch.sigmoid")

@@ -13,7 +13,4 @@ FAILS = [
     "test_gradients_reach_every_parameter",
     "test_bert_does_not_attend_to_padding",
 ]
-
-
-def padding_mask(attention_mask):
-    return attention_mask.bool()[:, None, :, None]
+EDIT = ("padding_mask", "None, :", ":, None")

@@ -10,14 +10,10 @@ FAILS = [
     "test_gradients_reach_router_and_experts",
     "test_mixtral_agrees_with_hugging_face",
 ]
-
-
-class MoELayer(MoELayer):
-    def forward(self, x):
-        tokens = x.flatten(0, -2)
-        weights, chosen = self.route(tokens)
-        output = torch.zeros_like(tokens)
-        for number, expert in enumerate(self.experts):
-            token = (chosen == number).any(-1).nonzero()[:, 0]
-            output = output.index_add(0, token, weights[token, :1] * expert(tokens[token]))
-        return output.view_as(x)
+EDIT = (
+    "MoELayer.forward",
+    "token, place = (chosen == number).nonzero(as_tuple=True)  # who chose this expert, and as its how-manyth\n"
+    "            output = output.index_add(0, token, weights[token, place, None] * expert(tokens[token]))",
+    "token = (chosen == number).any(-1).nonzero()[:, 0]\n"
+    "            output = output.index_add(0, token, weights[token, :1] * expert(tokens[token]))",
+)

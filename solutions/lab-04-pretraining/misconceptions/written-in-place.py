@@ -6,15 +6,8 @@ HINT = {
     "zh": "新文件还没写好，你的 save_checkpoint 就把旧的覆盖了：中间断电，两个都没有。",
 }
 FAILS = ["test_a_resumed_run_is_the_same_to_the_bit"]
-
-
-def save_checkpoint(path, model, optimizer, batches, step):
-    state = {
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "batches": batches.state_dict(),
-        "step": step,
-        "random": torch.get_rng_state(),
-        "random_cuda": torch.cuda.get_rng_state_all(),
-    }
-    torch.save(state, path)
+EDIT = (
+    "save_checkpoint",
+    'unfinished = f"{path}.part"\n    torch.save(state, unfinished)\n    os.replace(unfinished, path)',
+    "torch.save(state, path)",
+)

@@ -1,7 +1,6 @@
 """`autograder mutate`: what it draws, what survives in the small lab, what it prints and how it exits."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -9,17 +8,11 @@ import pytest
 from autograder import cli
 from autograder.authoring import mutate
 from autograder.authoring.mutate import Findings, sample
+from autograder.authoring.proof import Proof
 from autograder.errors import UserError
 from autograder.lab import Equivalent, Lab
 
 MINI = Path(__file__).parent.parent / "labs" / "lab-90-mini"
-
-
-@pytest.fixture
-def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The small lab, to be changed, as the only one there is."""
-    monkeypatch.setenv("LLM101_SOLUTIONS", str(tmp_path))
-    return shutil.copytree(MINI, tmp_path / MINI.name, ignore=shutil.ignore_patterns(".traces"))
 
 
 def command(*words: str) -> int:
@@ -27,7 +20,7 @@ def command(*words: str) -> int:
     return cli.app(["mutate", "90", *words], standalone_mode=False) or 0
 
 
-def test_what_nobody_looks_at_survives_and_an_endless_loop_does_not(copy: Path):
+def test_what_nobody_looks_at_survives_and_an_endless_loop_does_not(copy: Path, here: None):
     test = copy / "hidden" / "test_mini.py"
     test.write_text(test.read_text().partition('@pytest.mark.problem("rms-norm"')[0])
     source = copy / "mini.py"
@@ -82,6 +75,21 @@ def test_the_findings_as_data(graded: None, capsys: pytest.CaptureFixture[str]):
     assert found["rate"] == pytest.approx(found["killed"] / found["graded"], abs=1e-4)
     assert {entry["reason"] for entry in found["equivalent"]} == {"q has two axes", "the scores have two axes"}
     assert list(found["survivors"][0]) == ["id", "notebook", "cell", "line", "diff"]
+
+
+def test_the_findings_on_a_whole_sample_are_kept(graded: None, copy: Path):
+    """Those on a few mutants are not: they would stand for a proof that nobody made."""
+    command("--count", "3")
+    assert not mutate.is_kept(Lab.load(copy))
+    command("--count", "1000")
+    lab = Lab.load(copy)
+    assert mutate.is_kept(lab)
+    kept = Proof.load(lab).mutants
+    assert kept is not None
+    assert (kept.count, kept.killed, kept.equivalent) == (sample(lab, 1000, 1).total - 2, kept.count - 1, 2)
+    assert kept.survivors[0].startswith("mini:softmax:")
+    (copy / "lab.toml").write_text((copy / "lab.toml").read_text().replace("two axes", "only two axes"))
+    assert not mutate.is_kept(Lab.load(copy))
 
 
 def test_an_equivalent_that_names_no_mutant_is_an_error(copy: Path, capsys: pytest.CaptureFixture[str]):
