@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 DIGITS = 16  # of a digest, as it is written down
 ENGINE = "grading", "sandbox", "worker", "source.py"  # of autograder
-LOCKS = "lab", "models", "grader"  # the layers that grading runs on
+LOCKS = "torch", "lab", "models", "grader"  # the layers that grading runs on
 # In a lab's folder, what no reply of the reference depends on.
 APART = {"misconceptions", "variants", "checks", "__pycache__", "proof.json", "lab.toml"}
 _PROSE = re.compile(r"^# %% \[markdown\].*\n(?:(?!# %%).*\n)*", re.MULTILINE)
@@ -55,9 +55,8 @@ def engine() -> dict[str, Path]:
 def of_engine() -> str:
     """A digest of the engine's code, without its prose, and of the locks of the packages that it runs on."""
     locks = Path(autograder.__file__).parent.parent / "requirements"
-    torch = re.findall(r"^TORCH = .*$", (locks / "setup_env.py").read_text(encoding="utf-8"), re.MULTILINE)
     parts = [part for name, path in engine().items() for part in (name, _content(path))]
-    return digest([*parts, *torch, *((locks / f"{name}.txt").read_bytes() for name in LOCKS)])
+    return digest([*parts, *((locks / f"{name}.txt").read_bytes() for name in LOCKS)])
 
 
 def of_replies(lab: Lab, secret: bytes) -> str:

@@ -13,10 +13,11 @@ from autograder.grading.session import Event
 from autograder.grading.suite import Mark, TestResult
 from autograder.grading.traces import Traces
 from autograder.lab import Lab
+from labkit.i18n import Bilingual
 
 MINI = Path(__file__).parent.parent / "labs" / "lab-90-mini"
 SECRET = b"a secret of thirty-two bytes ..."
-MARK = Mark("softmax", 2, {"en": "e", "zh": "z"})
+MARK = Mark("softmax", 2, Bilingual("e", "z"))
 
 
 @pytest.fixture
