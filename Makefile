@@ -6,6 +6,7 @@
 PYTHON := $(or $(wildcard .venv/bin/python),python3)
 SETUP := @$(PYTHON) -I -S requirements/setup_env.py
 BIN := .venv/bin
+PARALLEL := -n logical --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup status ps stop build images publish test test-slow test-containers bench lint format lock FORCE
@@ -78,7 +79,7 @@ publish: ## publish REGISTRY=host: push the images that are here, and join amd64
 ##@ Developer
 test: ## test: the tests, but for the slow ones
 	$(SETUP) dev sandbox
-	@$(BIN)/python -m pytest -m "not slow" --ignore=tests/containers $(ARGS)
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow" --ignore=tests/containers $(ARGS)
 
 test-slow: ## test-slow: the slow ones: attacks, real model, browser
 	$(SETUP) dev sandbox

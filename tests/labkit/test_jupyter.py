@@ -22,7 +22,7 @@ def read(url: str) -> str:
 def test_the_token_opens_the_lab_and_an_interrupt_stops_it(tmp_path: Path):
     (tmp_path / "lora.ipynb").write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
     code = (
-        "from pathlib import Path; from labkit import jupyter; here = Path('.').resolve();"
+        "from pathlib import Path; from launcher import jupyter; here = Path('.').resolve();"
         "jupyter.serve(here, 'lora.ipynb', state=here / 'state', browser=False,"
         " announce=lambda url: print(url, flush=True))"
     )
