@@ -113,6 +113,7 @@ def test_a_memory_bomb_ends_in_its_own_problem(arena, bomb):
     assert arena.outcomes(arena.disrupt(BOMBS[bomb])) <= {"memory", "crashed", "error", "timeout"}
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("bomb", [name for name in BOMBS if "process" in name or "mapped" in name])
 def test_what_is_held_stays_near_the_limit(arena, grader, bomb):
     """Sampled from outside, by what the machine has left: nothing that the bomb does changes how we count."""
