@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import rotation
+
 # Beside another worker of pytest-xdist a second thread of torch has no core to run on.
 # Set before anything imports torch; programs that tests start inherit it.
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -14,6 +16,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 ROOM = Path(__file__).parent  # locked in common by tests that run side by side
 DOOR = Path(__file__)  # where one waits for the room, so that nobody slips in before
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Which labs it is this time."""
+    return None if config.option.markexpr == "not slow" else rotation.summary()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -14,15 +14,13 @@ import pytest
 
 from autograder import source
 from autograder.grading.grader import Grader
-from autograder.lab import REPOSITORY, Lab
+from autograder.lab import Lab
 from autograder.sandbox import choose
+from tests import rotation
 
 LABS = [
     Path(__file__).parent.parent / "labs" / "lab-90-mini",
-    *(
-        pytest.param(path.parent, marks=pytest.mark.slow)
-        for path in sorted((REPOSITORY / "solutions").glob("lab-*/lab.toml"))
-    ),
+    *(pytest.param(lab.folder, marks=pytest.mark.slow) for lab in rotation.labs()),
 ]
 
 AT_LOAD = {

@@ -154,6 +154,7 @@ DISRUPTIONS = {
 }  # fmt: skip
 
 
+@pytest.mark.limits
 @pytest.mark.parametrize("disruption", DISRUPTIONS)
 def test_what_a_process_does_to_itself_costs_its_own_problem_only(arena, disruption):
     body, expected = DISRUPTIONS[disruption]
@@ -209,6 +210,7 @@ def test_a_changed_keeper_gains_nothing(arena, keeper):
     arena.cheat(KEEPERS[keeper])
 
 
+@pytest.mark.limits
 def test_no_process_and_no_group_outlives_its_submission(arena, bubblewrap):
     def processes():
         template = psutil.Process(bubblewrap._process.pid)
@@ -227,6 +229,7 @@ def test_no_process_and_no_group_outlives_its_submission(arena, bubblewrap):
     assert groups() <= others
 
 
+@pytest.mark.limits
 def test_when_the_grader_is_killed_everything_ends(bubblewrap):
     script = f"""
         import nbformat, sys
