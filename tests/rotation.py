@@ -1,6 +1,6 @@
 """Which labs, and which notebooks, the slow tests take in this run: what changed last, and one more in its turn.
 
-CI stays as short with any number of labs, and all of them have been tested after a few runs. LLM101_ALL_LABS asks for
+CI stays as short with any number of labs, and all of them have been tested after a few runs. LLM101_TEST_ALL asks for
 all at once (`make prove`), and so does a tree without history.
 
     .venv/bin/python -m tests.rotation      says what it is today
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from autograder.lab import REPOSITORY, Lab, solutions_folder
 
-ALL = "LLM101_ALL_LABS"
+ALL = "LLM101_TEST_ALL"
 RECENT = 24 * 3600  # seconds before the last commit in which a change counts as this run's
 
 
