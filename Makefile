@@ -6,9 +6,11 @@
 PYTHON := $(or $(wildcard .venv/bin/python),python3)
 SETUP := @$(PYTHON) -I -S requirements/setup_env.py
 BIN := .venv/bin
+PARALLEL := -n logical --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup status ps stop build proof prove images publish test test-slow test-containers bench lint docs format lock FORCE
+.PHONY: help setup status ps stop build proof prove images publish test test-slow test-as-user test-containers test-all
+.PHONY: coverage bench lint docs format lock FORCE
 
 ##@ Student
 lab-%: FORCE ## lab-NN: open a lab in JupyterLab
@@ -91,15 +93,32 @@ publish: ## publish REGISTRY=host: push the images that are here, and join amd64
 ##@ Developer
 test: ## test: the tests, but for the slow ones
 	$(SETUP) dev sandbox
-	@$(BIN)/python -m pytest -m "not slow" --ignore=tests/containers $(ARGS)
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow" --ignore=tests/containers $(ARGS)
 
 test-slow: ## test-slow: the slow ones: attacks, real model, browser
 	$(SETUP) dev sandbox
-	@$(BIN)/python -m pytest -m slow --ignore=tests/containers $(ARGS)
+	@$(BIN)/python -m pytest $(PARALLEL) -m slow --ignore=tests/containers $(ARGS)
+
+test-as-user: ## test-as-user: is the sandbox as tight for an ordinary user, who has no cgroup? for root
+	$(SETUP) dev sandbox
+	@$(BIN)/python tests/adversarial/run_as_user.py $(PARALLEL) \
+	  -m "not slow$(if $(LLM101_TEST_ALL),, and (isolation or limits))" tests/adversarial tests/sandbox $(ARGS)
 
 test-containers: ## test-containers: images built and run, the docker sandbox; needs an engine, or root on Debian
 	$(SETUP) dev sandbox
 	@$(BIN)/python -m pytest tests/containers $(ARGS)
+
+test-all: ## test-all: every test there is, with every lab and notebook
+	@$(MAKE) test
+	@$(if $(filter 0,$(shell id -u)),LLM101_TEST_ALL=1 $(MAKE) test-as-user)
+	@LLM101_TEST_ALL=1 $(MAKE) test-slow
+	@LLM101_TEST_ALL=1 $(MAKE) test-containers
+
+coverage: ## coverage: the fast tests, and how much of each package they run
+	$(SETUP) dev sandbox
+	@rm -f build/coverage*
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not slow" --ignore=tests/containers --cov --cov-report= $(ARGS)
+	@$(BIN)/python tests/coverage_table.py
 
 bench: ## bench: grading speed, against peers
 	$(SETUP) dev sandbox

@@ -39,6 +39,8 @@ class Lab(msgspec.Struct, forbid_unknown_fields=True, dict=True):
     uses: dict[str, list[str]] = msgspec.field(default_factory=dict)  # notebook -> those whose names it builds on
     limits: Limits = Limits()
     equivalent: list[Equivalent] = msgspec.field(default_factory=list)
+    # Where tests run a notebook whole, it is made shorter: notebook -> text of it -> what stands there instead.
+    short: dict[str, dict[str, str]] = msgspec.field(default_factory=dict)
     # What the sandbox imports once, before all submissions: modules, or module:function to call.
     preload: list[str] = msgspec.field(default_factory=lambda: ["torch"])
 

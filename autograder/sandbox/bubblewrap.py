@@ -86,13 +86,15 @@ class Bubblewrap:
         with contextlib.suppress(GraderError):
             self._bury()
         if self._spare is not None:
-            self._spare.discard()
+            self._spare.channel.close()
         self._control.close()
         try:
             self._process.wait(5)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        if self._spare is not None:
+            self._spare.forget()
         if self._stage is not None:
             shutil.rmtree(self._stage, ignore_errors=True)
 
@@ -210,11 +212,11 @@ class _Spawning:
         watchdog = None if self.cgroup else Watchdog(pid, sandbox.limits.memory_mb * interior.MEBIBYTE)
         return BubblewrapChild(sandbox, wire.Channel(self.channel), pid_inside, self.cgroup, watchdog)
 
-    def discard(self) -> None:
-        """Drops a child that nobody needs. It ends with the template."""
-        self.channel.close()
+    def forget(self) -> None:
+        """Removes the group of a child that nobody needed, once the template is gone, and with it the child."""
+        self._settling.join()
         if self.cgroup:
-            threading.Thread(target=self.cgroup.remove).start()
+            self.cgroup.remove()
 
 
 class BubblewrapChild:

@@ -1,6 +1,9 @@
 """A Docker engine for the tests: the one that answers, or one of our own where there is none and we are root.
 
-    .venv/bin/python tests/containers/engine.py        prepares one of our own and prints the environment to use it
+    .venv/bin/python tests/containers/engine.py [--images]
+
+prepares one of our own, builds the CPU images where it is told to, prints the environment to use it and waits for its
+end.
 
 Our own comes from Debian's packages, with a base image by mmdebstrap and the wheels in a folder served to the builds:
 no registry of images is needed. All is kept in ~/.cache/llm101-labs, so that the next run builds only what has changed.
@@ -13,6 +16,7 @@ import functools
 import http.server
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -185,6 +189,10 @@ def run(*command: str, environment: dict[str, str] | None = None, folder: Path |
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     with running() as environment:
-        print("\n".join(f"export {name}={value!r}" for name, value in environment.items()), flush=True)
+        if "--images" in sys.argv:
+            build = [sys.executable, str(ROOT / "images" / "build.py"), "--variant", "cpu"]
+            subprocess.run(build, env={**os.environ, **environment}, stdout=sys.stderr, check=True)
+        print(": ready", *(f"export {name}={value!r}" for name, value in environment.items()), sep="\n", flush=True)
         threading.Event().wait()

@@ -20,6 +20,7 @@ import pytest
 from labkit import i18n, registry
 from launcher.container import SERVICES, checkout_id
 from launcher.workspace import Workspace
+from tests.patience import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDENT = 1000  # whose the work is, where root runs these tests
@@ -219,14 +220,14 @@ def test_tensorboard_stands_beside_the_lab_and_is_stopped_with_it(checkout: Path
     started = start_lab("--with", "tensorboard")
     started.line("JupyterLab: ")
     url = started.line("TensorBoard: ")
-    for _ in range(100):
+
+    def answers() -> bool:
         try:
-            assert ask(url) == 200
-            break
+            return ask(url) == 200
         except OSError:
-            threading.Event().wait(0.2)
-    else:
-        pytest.fail("TensorBoard did not answer")
+            return False
+
+    assert eventually(answers)
     assert started.interrupt() == 0
     assert containers(checkout) == []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 from autograder.grading.intake import SubmittedCell
 from autograder.grading.program import ReleaseCell, merged_cells, solution_names
+from tests.patience import cheap
 
 RELEASE = [
     ReleaseCell("import torch", None, solution=False, export=True),
@@ -122,6 +122,5 @@ def test_any_order_keeps_the_release_and_loses_no_cell(submission: list[tuple[st
 
 def test_five_thousand_cells_take_no_time() -> None:
     cells = [HELPER, MY_F, IMPORT, MY_G, CONFIG] * 1000
-    started = time.monotonic()
-    assert len(run(*cells)) == 3002
-    assert time.monotonic() - started < 1
+    with cheap(3):
+        assert len(run(*cells)) == 3002

@@ -15,7 +15,7 @@ from launcher.workspace import LabError
 
 
 def read(url: str) -> str:
-    return urllib.request.urlopen(url, timeout=10).read().decode()
+    return urllib.request.urlopen(url, timeout=60).read().decode()
 
 
 def test_the_token_opens_the_lab_and_an_interrupt_stops_it(tmp_path: Path):
@@ -38,7 +38,7 @@ def test_the_token_opens_the_lab_and_an_interrupt_stops_it(tmp_path: Path):
                 read(f"{base}/api/contents")
         finally:
             lab.send_signal(signal.SIGINT)
-        assert lab.wait(15) == 0
+        assert lab.wait(60) == 0
     with pytest.raises(urllib.error.URLError):
         read(url)
 
