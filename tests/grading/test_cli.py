@@ -15,7 +15,7 @@ LABS = Path(__file__).parent.parent / "labs"
 def autograder(*words: object, env: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "autograder.cli", *map(str, words)]
     environment = {**os.environ, "LLM101_SOLUTIONS": str(LABS), "COLUMNS": "120", **(env or {})}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600)
 
 
 def test_grade_prints_the_report_as_json_and_exits_0(hand_in):
