@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from autograder import fingerprint
+from autograder.grading import suite
 from autograder.grading.grader import GENEROUS, Grader
 from autograder.grading.misconception import Misconception
 from autograder.grading.session import Event
-from autograder.grading.suite import Mark, TestResult
+from autograder.grading.suite import Mark
 from autograder.grading.traces import Traces
 from autograder.lab import Lab
 from labkit.i18n import Bilingual
@@ -83,10 +84,10 @@ def traces(lab: Lab, *known: Misconception, **outcomes: str) -> tuple[Traces, li
     """Traces under which every misconception has these outcomes; and the targets, as they are run."""
     run = []
 
-    def outcome(target: Misconception | None, tests) -> list[TestResult]:
+    def outcome(target: Misconception | None, tests) -> list[suite.TestResult]:
         run.append(target.id if target else "reference")
         ended = {name: outcomes[name] if target else "passed" for name in tests or outcomes}
-        return [TestResult(name, MARK, ended[name], trace=[Event("call", 1.0)]) for name in ended]
+        return [suite.TestResult(name, MARK, ended[name], trace=[Event("call", 1.0)]) for name in ended]
 
     return Traces(lab, SECRET, {each.id: each for each in known}, outcome), run
 

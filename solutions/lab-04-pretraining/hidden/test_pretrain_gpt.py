@@ -597,7 +597,8 @@ def test_a_trained_gpt_beats_pairs_of_letters(student, rng):
     training, held_out = language.text(60_000), language.text(8_000)
     sizes = {"vocab_size": 128, "n_positions": 32, "n_layers": 1, "n_heads": 4, "d_model": 64}
     gpt = student.GPT(student.GPTConfig(**sizes))
-    config = student.TrainConfig(steps=200, max_lr=4e-3, min_lr=4e-4, warmup=20, max_norm=1.0)
+    # With a norm of 1 clipping makes up for gradients that are never cleared: under some secrets that run is as good.
+    config = student.TrainConfig(steps=200, max_lr=4e-3, min_lr=4e-4, warmup=60, max_norm=5.0)
     batches = student.Batches(torch.tensor(list(training)), 8, 32, 1)
     losses = student.train(gpt, optimizer_of(student, "AdamW", gpt, betas=(0.9, 0.95)), batches, config)
     expect.that(

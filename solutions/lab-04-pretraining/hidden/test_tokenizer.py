@@ -298,8 +298,8 @@ def test_ties_go_to_the_smallest_ids(student, rng):
 def test_special_tokens_cut_the_training_text(student, rng):
     specials = ["<|user|>", "<|end|>"]
     documents = [
-        pick(rng, ["zig", "zag", "zog"]) + a_text(rng, 12, 9).strip() + pick(rng, ["qu", "qa"]) for _ in range(25)
-    ]
+        pick(rng, ["zig", "zag", "zog"]) + a_text(rng, 5, 9).strip() + "q" for _ in range(60)
+    ]  # without the special tokens "qz" would be the most frequent pair
     text = "".join(document + pick(rng, specials) for document in documents)
     _, merges = trained(student, text, 60, specials)
     expected = merges_here([word for document in documents for word in words_here(document)], 60)
@@ -463,7 +463,8 @@ def test_special_tokens_become_one_id_each(student, rng):
             ordinary, {token: i for i, token in enumerate(["<|end|>", "<|user|>"], len(ordinary)) if token in specials}
         )
         tokenizer = student.Tokenizer(vocab, merges, specials)
-        text = "".join(a_text(rng, 4) + pick(rng, ["", "x"]) + pick(rng, ["<|end|>", "<|user|>"]) for _ in range(9))
+        # Enough new words that the order of merges shows in one of them at least.
+        text = "".join(a_text(rng, 30) + pick(rng, ["", "x"]) + pick(rng, ["<|end|>", "<|user|>"]) for _ in range(9))
         for document in (text, "<|user|><|user|><|end|>" + a_word(rng)):
             expected = library.encode(document, allowed_special=set(specials), disallowed_special=())
             expect.equal(tokenizer.encode(document), expected, what=f"encode(text) with {len(specials)} special tokens")
