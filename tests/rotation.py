@@ -54,7 +54,7 @@ def _chosen(names: list[str], changed: list[str]) -> list[str]:
 
 def _turn() -> int | None:
     """A number that the next commit raises; None where all are wanted, or nobody can tell."""
-    count = "" if os.environ.get(ALL) else _git("rev-list", "--count", "HEAD")
+    count = "" if os.environ.get(ALL) else _git("rev-list", "--count", "--first-parent", "HEAD")
     return int(count) if count else None
 
 
