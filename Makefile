@@ -76,9 +76,10 @@ proof: ## proof [ARGS=--check]: how the proofs of all labs stand; with --check, 
 	$(SETUP) grader sandbox
 	@$(BIN)/autograder proof $(ARGS)
 
-prove: ## prove: prove all labs by the present code, in full: before a release
+prove: ## prove: all proofs by the present code, then every test there is: before a release
 	$(SETUP) grader sandbox
 	@$(BIN)/autograder prove $(ARGS)
+	@$(MAKE) test-all
 
 images: ## images [VARIANT=cuda]: build the images of all labs
 	@$(PYTHON) images/build.py $(if $(VARIANT),--variant $(VARIANT))
