@@ -13,8 +13,9 @@
 # %% [markdown] tags=["en"]
 # # Lab 05: instruction fine-tuning with LoRA
 #
-# In this lab you teach a real language model a new way to answer, in about a minute of training on a laptop, by
-# changing **0.34 %** of its numbers. You build every part by hand, and then meet the same parts in PEFT and TRL.
+# In this lab you teach a real language model a new way to answer, in one or two minutes of training on a laptop. None of its
+# 134.5 million numbers changes: you train **460,800 new ones** beside them, **0.34 %** of its size. You build every part by
+# hand, and then meet the same parts in the libraries PEFT and TRL.
 #
 # **You will be able to**
 # - turn a conversation into training data, and say for every token whether it is trained and why;
@@ -22,9 +23,11 @@
 # - train, and judge honestly, on questions the model has not seen, whether it helped;
 # - do the same with `peft` and `trl`, and know what they do inside.
 #
-# **Time** about three hours. Running everything takes about six minutes on two CPU cores.
+# **Time** about three hours. Running everything takes about seven minutes on two CPU cores.
 #
 # **You need** Python, tensors and `nn.Module` in PyTorch, and the Transformer of lesson 2. 5 GB of free memory, no GPU.
+# With `profile = "gpu"` in the second code cell the same notebook runs on Qwen2-7B-Instruct, which it downloads: it then needs
+# one CUDA card with 80 GB, because it holds three copies of the model at a time.
 #
 # **How it works** Cells with `# YOUR CODE HERE` are yours. The check cell below each problem tries a few small cases at
 # once; the score comes from other, hidden tests. All other cells just run.
@@ -32,18 +35,20 @@
 # %% [markdown] tags=["zh"]
 # # 实验 05：用 LoRA 做指令微调
 #
-# 在这个实验里，你会教一个真实的语言模型换一种方式回答问题：在笔记本电脑上训练一分钟左右，只改动它 **0.34%** 的参数。
-# 每个部件先自己动手写一遍，再去看 PEFT 和 TRL 里同样的东西。
+# 在这个实验里，你会教一个真实的语言模型换一种方式回答问题，在笔记本电脑上训练一两分钟就够了。它原有的 1.345 亿个数一个也不改：
+# 你在旁边训练 **46.08 万个新的数**，相当于它的 **0.34%**。每个部件先自己动手写一遍，再去看 PEFT 和 TRL 这两个库里同样的东西。
 #
 # **学完之后，你能够**
-# - 把一段对话变成训练数据，并说清每个 token 是否参与训练、为什么；
+# - 把一段对话变成训练数据，并说清每个词元（token）是否参与训练、为什么；
 # - 从公式出发写出 LoRA：层本身、注入模型、合并、保存与加载；
 # - 完成训练，并用模型没见过的问题诚实地判断训练是否有效；
 # - 用 `peft` 和 `trl` 做同样的事，并且知道它们内部做了什么。
 #
-# **时间** 约三小时。全部单元格在两个 CPU 核上跑一遍约需 6 分钟。
+# **时间** 约三小时。全部单元格在两个 CPU 核上跑一遍约需 7 分钟。
 #
 # **预备知识** Python、PyTorch 的张量与 `nn.Module`、第 2 课的 Transformer。5 GB 空闲内存，不需要 GPU。
+# 把第二个代码单元格里的 profile 改成 `"gpu"`，同一个笔记本就会下载 Qwen2-7B-Instruct 并在它上面运行：需要一块 80 GB 显存的 CUDA 显卡，
+# 因为同时要放三份模型。
 #
 # **做法** 带 `# YOUR CODE HERE` 的单元格由你来写。每道题下面的检查单元格会立刻试几个小例子；
 # 最终得分来自另外的隐藏测试。其余单元格直接运行即可。
@@ -69,9 +74,7 @@ Example = tuple[list[int], list[int]]  # (ids, labels), equally long
 Batch = dict[str, Tensor]  # input_ids, attention_mask, labels: each (B, T) int64
 
 # %%
-profile = (
-    "cpu"  # or "gpu": Qwen2-7B-Instruct from the hub, on one CUDA card with 80 GB (it holds three copies at a time)
-)
+profile = "cpu"  # or "gpu"
 
 # %%
 import sys
@@ -101,14 +104,18 @@ torch.manual_seed(0)
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
 plots.style()
-warnings.filterwarnings("ignore", category=FutureWarning)  # of the libraries, about their own next versions
+warnings.filterwarnings("ignore", category=FutureWarning)
 
 
 def load_base() -> nn.Module:
-    """The model before any training, in eval mode."""
+    """The model before any training, in eval mode.
+    ---
+    未经任何训练的模型，处于 eval 模式。
+    """
     if profile == "cpu":
         return load_smollm2()
-    return AutoModelForCausalLM.from_pretrained(HUB_NAME, dtype=torch.bfloat16, device_map="cuda").eval()
+    hub_model = AutoModelForCausalLM.from_pretrained(HUB_NAME, dtype=torch.bfloat16, device_map="cuda")
+    return hub_model.eval()
 
 
 tokenizer = load_tokenizer() if profile == "cpu" else AutoTokenizer.from_pretrained(HUB_NAME)
@@ -116,20 +123,33 @@ model = load_base()
 
 
 def complete(model: nn.Module, texts: list[str], max_new_tokens: int = 64) -> list[str]:
-    """What the model writes after each text (greedy), up to and including its <|im_end|>."""
-    # Generation pads on the LEFT: the next token must follow the text, not the padding.
-    inputs = tokenizer(texts, return_tensors="pt", padding=True, padding_side="left").to(model.device)
+    """What the model writes after each text, up to and including its <|im_end|>.
+
+    Always takes the most probable token (greedy), and is cut off after max_new_tokens. Padding stands on
+    the LEFT here: the next token must follow the text, not the padding.
+    ---
+    模型在每段文本之后写出的内容，到 <|im_end|> 为止（含它）。
+
+    每一步都取概率最大的 token（贪心），写满 max_new_tokens 个就截断。这里在**左侧**填充：
+    下一个 token 必须接在文本后面，而不是接在填充后面。
+    """
+    inputs = tokenizer(texts, return_tensors="pt", padding=True, padding_side="left")
+    inputs = inputs.to(model.device)
     model.eval()
     output = model.generate(
         **inputs, max_new_tokens=max_new_tokens, do_sample=False, pad_token_id=tokenizer.pad_token_id
     )
     written = output[:, inputs["input_ids"].shape[1] :].tolist()
-    ends = [ids.index(tokenizer.eos_token_id) + 1 if tokenizer.eos_token_id in ids else len(ids) for ids in written]
+    eos = tokenizer.eos_token_id
+    ends = [ids.index(eos) + 1 if eos in ids else len(ids) for ids in written]
     return [tokenizer.decode(ids[:end]) for ids, end in zip(written, ends, strict=True)]
 
 
 def as_prompt(question: str) -> str:
-    """The text the model sees before it answers: the chat template, up to the header of the answer."""
+    """The text the model sees before it answers: the chat template, up to the header of the answer.
+    ---
+    模型回答之前看到的文本：套用聊天模板，一直到回答的开头标记为止。
+    """
     messages = [{"role": "user", "content": question}]
     return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
 
@@ -137,12 +157,13 @@ def as_prompt(question: str) -> str:
 # %% [markdown] tags=["en"]
 # ## 1. Three surprises
 #
-# **First.** We ask SmolLM2-135M-Instruct the same question twice: once as plain text, once in its *chat template*.
+# **First.** We ask SmolLM2-135M-Instruct the same question twice: once as plain text, once in its *chat template*, the text format
+# in which a model gets a conversation.
 
 # %% [markdown] tags=["zh"]
 # ## 1. 三件出人意料的事
 #
-# **第一件。** 同一个问题问 SmolLM2-135M-Instruct 两次：一次直接给纯文本，一次套上它的 **chat template**（对话模板）。
+# **第一件。** 同一个问题问 SmolLM2-135M-Instruct 两次：一次直接给纯文本，一次套上它的**聊天模板**（chat template），也就是把对话交给模型时用的文本格式。
 
 # %%
 question = "What is the capital of Peru?"
@@ -161,7 +182,7 @@ for name, text in [
 # %% [markdown] tags=["en"]
 # Same weights, same question. As plain text the model has nothing to say: its first token is `<|im_end|>`, "my turn is
 # over". In the template it knows the answer. So an "instruct" model is a text predictor that was *fine-tuned on
-# conversations in exactly this format*. The roles, the headers and the end mark are ordinary tokens; that the model
+# conversations in exactly this format*. The roles, the headers and the end mark are ordinary tokens. That the model
 # answers and then **stops** was learnt from data. You are about to produce such data.
 #
 # **Second.** Here is how we would like the model to answer from now on: like a tutor, always in three lines. And here
@@ -170,7 +191,7 @@ for name, text in [
 # %% [markdown] tags=["zh"]
 # 权重一样，问题一样。给纯文本时模型无话可说：它的第一个 token 就是 `<|im_end|>`，意思是“我说完了”；
 # 套上模板，它就知道答案。所以所谓 “instruct” 模型，就是一个**在这种格式的对话上微调过**的文本预测器。
-# 角色、header、结束标记都只是普通的 token；模型会回答、答完会**停**，都是从数据里学来的。接下来你就要亲手制作这样的数据。
+# 角色、开头标记、结束标记都只是普通的 token；模型会回答、答完会**停**，都是从数据里学来的。接下来你就要亲手制作这样的数据。
 #
 # **第二件。** 下面是我们希望模型今后的回答方式：像一位辅导老师，永远三行。再看看它现在是怎么回答的。
 
@@ -193,19 +214,21 @@ in_form = sum(follows_tutor_form(a.removesuffix("<|im_end|>")) for a in answers_
 print(say(f"in the tutor's form: {in_form} of 18", f"符合辅导老师格式的回答：{in_form} / 18"))
 
 # %% [markdown] tags=["en"]
-# The held-out conversations share no fact with the training set, and a third of them are about topics (organs,
-# opposites, inventors) that do not occur in training at all. We shall see what the model learns: facts, or a manner.
+# Some answers break off: we let the model write 64 tokens at most. The held-out conversations share no fact with the training
+# set, and a third of them are about topics (organs, opposites, inventors) that do not occur in training at all. Later we
+# shall see what the model learns: facts, or a manner.
 #
-# **Third.** Full fine-tuning keeps four numbers in memory for every parameter: the weight, its gradient and Adam's two
-# moments, in float32 16 bytes. (Mixed precision comes to 16 as well: Rajbhandari et al. 2020, section 3.1.) LoRA freezes the
-# weights, which then cost 4 bytes each, and trains two thin matrices beside some of them. Compare:
+# **Third.** Full fine-tuning keeps four numbers in memory for every parameter: the weight, its gradient, and the two running means
+# that the optimizer Adam keeps (its moments). In float32 that is 16 bytes. (Mixed precision comes to 16 as well: Rajbhandari et
+# al. 2020, section 3.1.) LoRA, low-rank adaptation, freezes the weights, which then cost 4 bytes each, and trains two thin
+# matrices beside some of them. Compare:
 
 # %% [markdown] tags=["zh"]
-# 留出的对话与训练集没有任何相同的事实，其中三分之一的话题（器官、反义词、发明家）在训练集里根本没有出现过。
-# 到时候看看，模型学到的究竟是知识，还是一种说话方式。
+# 有些回答断在半路：我们最多只让模型写 64 个 token。留出的对话与训练集没有任何相同的事实，其中三分之一的话题（器官、反义词、发明家）
+# 在训练集里根本没有出现过。到时候看看，模型学到的究竟是知识，还是一种说话方式。
 #
-# **第三件。** 全参数微调时，每个参数要在内存里放四个数：权重、梯度、Adam 的两个动量，float32 下共 16 字节
-# （混合精度算下来也是 16：Rajbhandari 等 2020，3.1 节）。LoRA 把权重冻结，每个只占 4 字节，
+# **第三件。** 全参数微调时，每个参数要在内存里放四个数：权重、梯度，以及优化器 Adam 保存的两个滑动平均（动量）。float32 下共 16 字节
+# （混合精度算下来也是 16：Rajbhandari 等 2020，3.1 节）。LoRA（低秩适配，low-rank adaptation）把权重冻结，每个只占 4 字节，
 # 再在其中一部分权重旁边训练两个细长的矩阵。对比一下：
 
 
@@ -247,10 +270,10 @@ for name, n, memory in [
 # | part | trained? | why |
 # |---|---|---|
 # | system and user turns | no | the model reads them, it does not write them |
-# | `<\|im_start\|>assistant\n` | no | whoever calls the model writes this header |
+# | `<\|im_start\|>assistant\n` (the *header*) | no | whoever calls the model writes this header |
 # | the answer | **yes** | that is the behaviour we want |
-# | `<\|im_end\|>` after the answer | **yes** | this is how it learns to stop; mask it and it rambles on |
-# | the newline after it | no | the template adds it; nobody lets the model run on to there |
+# | `<\|im_end\|>` after the answer | **yes** | the model must write it to stop; a model that never learns it does not stop |
+# | the newline after it | no | the template adds it; generation has stopped by then |
 #
 # In a conversation of several turns, *every* answer of the assistant is trained: the model learns from all of them in
 # one forward pass.
@@ -263,14 +286,14 @@ for name, n, memory in [
 #
 # $$\mathcal{L} = -\frac{1}{\sum_t m_t}\sum_{t} m_t \,\log p_\theta(x_t \mid x_{<t}),\qquad \text{assistant 说话的位置 } m_t = 1\text{，其余 } m_t = 0.$$
 #
-# 掩码 $m_t$ 就放在**标签**（labels）里：把 ids 复制一份，凡是 $m_t = 0$ 的位置填 $-100$，PyTorch 的 cross-entropy 会跳过它。
+# 掩码 $m_t$ 就放在**标签**（labels）里：把 ids 复制一份，凡是 $m_t = 0$ 的位置填 $-100$，PyTorch 的交叉熵会跳过它。
 #
 # | 部分 | 训练？ | 原因 |
 # |---|---|---|
 # | system 和 user 轮次 | 否 | 模型只读它们，不写它们 |
-# | `<\|im_start\|>assistant\n` | 否 | 这个 header 由调用模型的程序写好 |
+# | `<\|im_start\|>assistant\n`（**开头标记**，header） | 否 | 由调用模型的程序写好 |
 # | 回答内容 | **是** | 这正是我们想要的行为 |
-# | 回答后面的 `<\|im_end\|>` | **是** | 模型靠它学会停下来；屏蔽掉它，模型就会说个没完 |
+# | 回答后面的 `<\|im_end\|>` | **是** | 模型要写出它才会停；从没学过它的模型停不下来 |
 # | 再后面的换行 | 否 | 由模板添加；生成时模型早已停下，走不到那里 |
 #
 # 多轮对话里，assistant 的**每一轮**回答都参与训练：一次前向计算，所有轮次一起学。
@@ -281,6 +304,10 @@ for name, n, memory in [
 # Hint: what does the model see just *before* it gives its $i$-th answer? `apply_chat_template` can tell you, with
 # `add_generation_prompt=True`, on the messages up to there. The difference in length to the conversation *after* the answer gives the
 # span. Searching the text for "assistant" is a trap: users may write that word too.
+#
+# This counting rests on one thing: the tokens before the answer must be the same with the answer and without it. An answer that begins
+# with two spaces or two newlines would break that, because the tokenizer joins the newline of the header and the first of them into
+# one token. That is why no message here begins with white space, and why real data is stripped first.
 
 # %% [markdown] tags=["zh"]
 # ### 第 1 题（16 分）：`build_labels`
@@ -288,6 +315,9 @@ for name, n, memory in [
 # 提示：模型在给出第 $i$ 个回答**之前**看到的是什么？把到那里为止的消息交给 `apply_chat_template`，加上
 # `add_generation_prompt=True`，就能知道。再与回答**之后**的长度比较，就得到了要训练的区间。
 # 不要在文本里搜索 “assistant”：用户自己也可能写这个词。
+#
+# 这样数长度有一个前提：有没有这个回答，它前面的 token 都应当一样。如果回答以两个空格或两个换行开头，前提就不成立了：
+# 分词器会把开头标记末尾的换行和后面第一个空白并成一个 token。所以这里的消息都不以空白字符开头；处理真实数据时，也要先去掉首尾空白。
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "chat-labels-solution", "cell_type": "code"}
@@ -295,13 +325,17 @@ def build_labels(messages: Sequence[Message], tokenizer: PreTrainedTokenizerBase
     """Token ids of a conversation, and the labels that train its assistant turns only.
 
     Args:
-        messages: any number of turns, the first one a system or a user message; no content begins with white space.
-        tokenizer: has the chat template; `tokenizer.apply_chat_template(messages, return_dict=False)` gives the ids.
+        messages: any number of turns. The first is a system or a user message; after it user and assistant
+            come in any order, also twice in a row. No content begins with white space; it may be empty.
+        tokenizer: has the chat template; `tokenizer.apply_chat_template(messages, return_dict=False)`
+            gives the ids.
 
     Returns:
-        ids: T token ids of the whole conversation, exactly as the chat template renders it.
-        labels: T integers. The id itself on the content of every assistant turn and on the `<|im_end|>` that
-            closes it; IGNORE_INDEX everywhere else (system and user turns, the header of the assistant's turn, the
+        A tuple (ids, labels) of two lists of int, both of length T.
+        ids: the token ids of the whole conversation, exactly as the chat template renders it.
+        labels: label t belongs to token t (nothing is shifted here). It is the id itself on the content of
+            every assistant turn and on the `<|im_end|>` that closes it, also where the content is empty;
+            IGNORE_INDEX everywhere else (system and user turns, the header of the assistant's turn, the
             newline after `<|im_end|>`). A conversation without an assistant turn has only IGNORE_INDEX.
 
     Source: Ouyang et al. 2022 (InstructGPT), section 3; Touvron et al. 2023 (Llama 2), section 3.1.
@@ -309,14 +343,18 @@ def build_labels(messages: Sequence[Message], tokenizer: PreTrainedTokenizerBase
     一段对话的 token id，以及只训练 assistant 轮次的标签。
 
     参数：
-        messages: 任意多轮消息，第一条是 system 或 user 消息；每条消息的 content 都不以空白字符开头。
-        tokenizer: 自带对话模板；`tokenizer.apply_chat_template(messages, return_dict=False)` 给出 token id。
+        messages: 任意多轮消息。第一条是 system 或 user 消息，之后 user 与 assistant 次序任意，
+            也可以同一角色连续两轮。每条消息的 content 都不以空白字符开头；content 可以为空。
+        tokenizer: 自带聊天模板；`tokenizer.apply_chat_template(messages, return_dict=False)`
+            给出 token id。
 
     返回：
-        ids: 整段对话的 T 个 token id，与对话模板渲染的结果完全一致。
-        labels: T 个整数。每个 assistant 轮次的内容，以及结束这一轮的 `<|im_end|>`，标签就是 id 本身；
-            其余位置都是 IGNORE_INDEX（system 和 user 轮次、assistant 轮次的 header、`<|im_end|>` 后面的换行）。
-            没有 assistant 轮次的对话，标签全部是 IGNORE_INDEX。
+        元组 (ids, labels)：两个元素为 int 的列表，长度都是 T。
+        ids: 整段对话的 token id，与聊天模板渲染的结果完全一致。
+        labels: 第 t 个标签对应第 t 个 token（这里不错位）。每个 assistant 轮次的内容，以及结束这一轮的
+            `<|im_end|>`（内容为空时也一样），标签就是 id 本身；其余位置都是 IGNORE_INDEX（system 和
+            user 轮次、assistant 轮次的开头标记、`<|im_end|>` 后面的换行）。没有 assistant 轮次的对话，
+            标签全部是 IGNORE_INDEX。
 
     出处：Ouyang 等 2022（InstructGPT），第 3 节；Touvron 等 2023（Llama 2），3.1 节。
     """
@@ -340,10 +378,11 @@ labkit.check("chat-labels")
 
 # %% [markdown] tags=["en"]
 # **Look at it.** Never train on labels you have not looked at: a wrong mask raises no error, it just trains something
-# else. Blue is trained, grey is only read; a dot is a space, which belongs to the token.
+# else. Blue is trained, grey is only read; a dot is a space, which belongs to the token, and ↵ is a newline.
 
 # %% [markdown] tags=["zh"]
-# **看一眼。** 没有亲眼看过的标签不要拿去训练：掩码错了不会报错，只会默默训练出别的东西。蓝色参与训练，灰色只读；圆点是空格，它是 token 的一部分。
+# **看一眼。** 没有亲眼看过的标签不要拿去训练：掩码错了不会报错，只会默默训练出别的东西。蓝色参与训练，灰色只读；
+# 圆点是空格，它是 token 的一部分；↵ 是换行。
 
 
 # %%
@@ -390,32 +429,35 @@ draw_tokens(*build_labels(two_turns, tokenizer))
 # | tensor | on tokens | on padding | who reads it |
 # |---|---|---|---|
 # | `input_ids` $(B, T)$ | the id | `pad_id` | the embedding |
-# | `attention_mask` $(B, T)$ | 1 | 0 | attention: padding is not attended |
+# | `attention_mask` $(B, T)$ | 1 | 0 | attention: no token attends to padding |
 # | `labels` $(B, T)$ | the label | $-100$ | the loss: padding is not learnt |
 #
 # **The pitfall of this section.** Run the next cell: SmolLM2 pads with the very token that ends an answer. Code that
 # finds padding by `ids == pad_id` therefore throws away every real `<|im_end|>` too, and the model never learns to
-# stop. This bug has shipped in well-known libraries. Go by *length*.
+# stop. `DataCollatorForLanguageModeling` of transformers 5 still does this: it sets `labels[labels == pad_token_id] = -100`.
+# Go by *length*.
 
 # %% [markdown] tags=["zh"]
 # 最上面的 system 轮次并不在我们的数据里：对话没有 system 消息时，SmolLM2 的模板会自动补上。推理时同一个模板也会补上它，
 # 于是训练和推理看到的输入一致。这正是**要用模板**、而不要自己拼字符串的原因。
 #
-# ## 3. 从样本到 batch
+# ## 3. 从样本到批
 #
-# batch 是一个 $(B, T)$ 的矩形，而对话长短不一，短的要在右侧填充（padding）。产出三个张量：
+# 一个批（batch）是 $(B, T)$ 的矩形，而对话长短不一，短的要在右侧填充（padding）。产出三个张量：
 #
 # | 张量 | 真实 token 处 | 填充处 | 谁来用 |
 # |---|---|---|---|
-# | `input_ids` $(B, T)$ | id | `pad_id` | embedding |
-# | `attention_mask` $(B, T)$ | 1 | 0 | attention：不关注填充 |
+# | `input_ids` $(B, T)$ | id | `pad_id` | 嵌入层 |
+# | `attention_mask` $(B, T)$ | 1 | 0 | 注意力：任何 token 都不关注填充 |
 # | `labels` $(B, T)$ | 标签 | $-100$ | 损失：不学填充 |
 #
 # **本节的坑。** 运行下一个单元格：SmolLM2 用来填充的，正是结束回答的那个 token。如果用 `ids == pad_id` 判断填充，
-# 真正的 `<|im_end|>` 也会被一并丢掉，模型就永远学不会停。一些知名的库也出过这个 bug。请按**长度**判断。
+# 真正的 `<|im_end|>` 也会被一并丢掉，模型就永远学不会停。transformers 5 的 `DataCollatorForLanguageModeling` 至今仍是这样做的：
+# `labels[labels == pad_token_id] = -100`。请按**长度**判断。
 
 # %%
-print("EOS:", tokenizer.eos_token, tokenizer.eos_token_id, "  padding:", tokenizer.pad_token, tokenizer.pad_token_id)
+print(say("end of a turn (EOS):", "一轮结束（EOS）："), tokenizer.eos_token, tokenizer.eos_token_id)
+print(say("padding:            ", "填充：          "), tokenizer.pad_token, tokenizer.pad_token_id)
 
 # %% [markdown] tags=["en"]
 # ### Problem 2 (12 points): `collate`
@@ -430,14 +472,30 @@ def collate(examples: Sequence[Example], pad_id: int) -> Batch:
 
     Args:
         examples: B pairs (ids, labels) from build_labels.
-        pad_id: fills input_ids. It may be the id of `<|im_end|>` too: real tokens keep their mask and their label.
+        pad_id: fills input_ids. It may be the id of `<|im_end|>` too: real tokens keep their mask and
+            their label, wherever they stand.
 
     Returns:
-        {"input_ids", "attention_mask", "labels"}: each (B, T) int64. attention_mask is 1 on tokens, 0 on padding;
-        labels are IGNORE_INDEX on padding.
+        A dict with the keys "input_ids", "attention_mask", "labels": each a tensor (B, T) int64.
+        attention_mask is 1 on tokens, 0 on padding; labels are as given on tokens, IGNORE_INDEX on padding.
 
     Raises:
         ValueError: examples is empty.
+    ---
+    把 B 个样本在右侧填充到最长样本的长度 T。
+
+    参数：
+        examples: build_labels 给出的 B 个 (ids, labels)。
+        pad_id: 用来填充 input_ids。它可能就是 `<|im_end|>` 的 id：真实的 token 无论在哪里，
+            掩码和标签都要保留。
+
+    返回：
+        字典，键为 "input_ids"、"attention_mask"、"labels"，值都是 (B, T) 的 int64 张量。
+        attention_mask 在真实 token 处为 1，在填充处为 0；labels 在真实 token 处原样保留，
+        在填充处为 IGNORE_INDEX。
+
+    抛出：
+        ValueError: examples 为空。
     """
     ### BEGIN SOLUTION
     if not examples:
@@ -464,39 +522,65 @@ test_examples = [build_labels(chat, tokenizer) for chat in test_chats]
 
 batch = collate(train_examples[:8], tokenizer.pad_token_id)
 kind = batch["attention_mask"] + (batch["labels"] != IGNORE_INDEX)  # 0 padding, 1 read, 2 trained
-figure, axes = plt.subplots(figsize=(9, 2.2))
-axes.imshow(kind, aspect="auto", cmap=plt.matplotlib.colors.ListedColormap(["white", GREY, BLUE]), interpolation="none")
-axes.set(xlabel="position t", ylabel="example", title="a batch: blue is trained, grey is read, white is padding")
+figure, axes = plt.subplots(figsize=(9, 2.6))
+colours = plt.matplotlib.colors.ListedColormap(["white", GREY, BLUE])
+axes.imshow(kind, aspect="auto", cmap=colours, interpolation="none")
+names = [say("padding", "填充"), say("only read", "只读"), say("trained", "参与训练")]
+axes.legend(
+    [Rectangle((0, 0), 1, 1, facecolor=colour, edgecolor="grey") for colour in ("white", GREY, BLUE)],
+    names,
+    loc="lower center",
+    bbox_to_anchor=(0.5, 1.12),
+    ncols=3,
+    frameon=False,
+)
+axes.set(
+    xlabel=say("position t", "位置 t"),
+    ylabel=say("example", "样本"),
+    title=say("a batch of eight conversations", "由八段对话组成的一个批"),
+)
 axes.spines[["top", "right"]].set_visible(True)
 plt.show()
-print(f"trained: {(kind == 2).float().mean():.0%} of the positions, padding: {(kind == 0).float().mean():.0%}")
+shares = [(kind == value).float().mean().item() for value in (2, 1, 0)]
+print(
+    say(
+        f"trained {shares[0]:.0%} of the positions, only read {shares[1]:.0%}, padding {shares[2]:.0%}",
+        f"参与训练的位置占 {shares[0]:.0%}，只读占 {shares[1]:.0%}，填充占 {shares[2]:.0%}",
+    )
+)
 
 # %% [markdown] tags=["en"]
-# White is computed and thrown away. Sorting by length or *packing* several conversations into one row avoids that; at
-# our size it does not matter.
+# Most positions are only read or padding: they cost computing time and give no loss. White is computed and thrown away. Sorting by length avoids much of it, and so does
+# *packing*, which puts several conversations into one row (lab 04, notebook "data", section 7). At our size it does not matter.
 #
 # ## 4. LoRA: a thin matrix beside a thick one
 #
-# **Why.** Fine-tuning changes a weight $W_0$ of shape $(d_{out}, d_{in})$ into $W_0 + \Delta W$. Aghajanyan et al. (2020) found
-# that the *intrinsic dimension* of such changes is small: a few hundred directions are enough to reach 90 % of the full
-# effect. So do not learn all of $\Delta W$; learn it as a product of two thin matrices, whose rank is at most $r$:
+# **Why.** Fine-tuning changes a weight $W_0$ of shape $(d_{out}, d_{in})$ into $W_0 + \Delta W$. How much freedom does that change need?
+# Aghajanyan et al. (2020, section 4) fine-tuned RoBERTa with all parameters tied to a random subspace: on MRPC, a task of telling paraphrases,
+# 200 numbers were enough to reach 90 % of the full performance. They call the size of such a subspace the *intrinsic dimension*. That
+# concerns one task and all parameters together; it does not follow that the change of *each* matrix has a low rank. That it does is the
+# hypothesis of Hu et al. (2021, section 4.1), and the results of LoRA are what speaks for it. So do not learn all of $\Delta W$; learn it
+# as a product of two thin matrices, whose rank (the number of independent directions) is at most $r$:
 #
 # $$y = W_0 x + b + \frac{\alpha}{r}\,B A\,x, \qquad A \in \mathbb{R}^{r \times d_{in}},\quad B \in \mathbb{R}^{d_{out}\times r},\quad r \ll d$$
 #
-# The drawing is to scale for one `q_proj` of SmolLM2.
+# The drawing is to scale for one `q_proj` of SmolLM2, the layer that makes the queries of attention.
 
 # %% [markdown] tags=["zh"]
-# 白色部分算了也是白算。按长度排序，或者把几段对话**打包**（packing）进同一行，可以避免浪费；我们的规模小，不必在意。
+# 多数位置只读或者是填充：要花计算量，却不产生损失。白色部分算了也是白算。按长度排序能省下大半；**打包**（packing）也能，它把几段对话放进同一行
+# （实验 04 的笔记本 data，第 7 节）。我们的规模小，不必在意。
 #
 # ## 4. LoRA：厚矩阵旁边的薄矩阵
 #
-# **为什么。** 微调把形状为 $(d_{out}, d_{in})$ 的权重 $W_0$ 变成 $W_0 + \Delta W$。Aghajanyan 等（2020）发现这种改变的
-# **内在维度**（intrinsic dimension）很低：几百个方向就足以达到全参数微调 90% 的效果。
-# 既然如此，就不必学整个 $\Delta W$，而是把它写成两个细长矩阵的乘积，秩不超过 $r$：
+# **为什么。** 微调把形状为 $(d_{out}, d_{in})$ 的权重 $W_0$ 变成 $W_0 + \Delta W$。这个改变需要多少自由度？
+# Aghajanyan 等（2020，第 4 节）把 RoBERTa 的全部参数限制在一个随机子空间里微调：在判断两句话是否同义的任务 MRPC 上，
+# 200 个数就足以达到全参数微调 90% 的效果。他们把这种子空间的大小叫**内在维度**（intrinsic dimension）。
+# 这说的是一个任务、所有参数合在一起；由此并不能推出**每个**矩阵的改变都是低秩的。后者是 Hu 等（2021，4.1 节）的假设，支持它的是 LoRA 的实验结果。
+# 既然如此，就不必学整个 $\Delta W$，而是把它写成两个细长矩阵的乘积，秩（独立方向的个数）不超过 $r$：
 #
 # $$y = W_0 x + b + \frac{\alpha}{r}\,B A\,x, \qquad A \in \mathbb{R}^{r \times d_{in}},\quad B \in \mathbb{R}^{d_{out}\times r},\quad r \ll d$$
 #
-# 下图按 SmolLM2 一个 `q_proj` 的真实比例绘制。
+# 下图按 SmolLM2 一个 `q_proj`（产生注意力查询的那一层）的真实比例绘制。
 
 # %%
 q_proj = model.model.layers[0].self_attn.q_proj
@@ -504,9 +588,16 @@ d_out, d_in, r = q_proj.out_features, q_proj.in_features, SETTINGS["r"]
 figure, axes = plt.subplots(figsize=(9, 3.6))
 gap = 0.28 * d_in
 parts = [  # x, y, width, height, colour, label
-    (0, 0, d_in, d_out, GREY, f"$W_0$  {d_out} × {d_in}\nfrozen: {d_out * d_in:,}"),
-    (d_in + gap, 0, r, d_out, ORANGE, f"$B$  {d_out} × {r}\n{d_out * r:,}\nstarts at 0"),
-    (d_in + 2.2 * gap, (d_out - r) / 2, d_in, r, BLUE, f"$A$  {r} × {d_in}\n{r * d_in:,}\nstarts random"),
+    (0, 0, d_in, d_out, GREY, f"$W_0$  {d_out} × {d_in}\n" + say("frozen", "冻结") + f": {d_out * d_in:,}"),
+    (d_in + gap, 0, r, d_out, ORANGE, f"$B$  {d_out} × {r}\n{d_out * r:,}\n" + say("starts at 0", "初值为 0")),
+    (
+        d_in + 2.2 * gap,
+        (d_out - r) / 2,
+        d_in,
+        r,
+        BLUE,
+        f"$A$  {r} × {d_in}\n{r * d_in:,}\n" + say("starts random", "初值随机"),
+    ),
 ]
 for x, y, width, height, colour, label in parts:
     axes.add_patch(Rectangle((x, y), width, height, facecolor=colour))
@@ -515,24 +606,31 @@ axes.text(d_in + gap / 2, d_out / 2, r"$+\ \frac{\alpha}{r}$", ha="center", va="
 axes.text(d_in + 1.6 * gap, d_out / 2, r"$\times$", ha="center", va="center", fontsize=18)
 axes.set(xlim=(-10, 2.7 * d_in + gap), ylim=(-170, d_out + 10), aspect="equal")
 axes.axis("off")
+few, many = r * (d_in + d_out), d_in * d_out
 axes.set_title(
-    f"{r * (d_in + d_out):,} trained numbers instead of {d_in * d_out:,}: {r * (d_in + d_out) / (d_in * d_out):.1%}"
+    say(
+        f"{few:,} trained numbers instead of {many:,}: {few / many:.1%}",
+        f"训练 {few:,} 个数，而不是 {many:,} 个：{few / many:.1%}",
+    )
 )
 plt.show()
 
 # %% [markdown] tags=["en"]
 # **The three decisions in the formula**
 #
-# - **$B = 0$ and $A$ random.** At the start $BA = 0$: the model is *exactly* the old one, and training begins from what it knows.
-#   If both were zero, both gradients would be zero too ($\partial\mathcal L/\partial B \propto A x$ and
-#   $\partial\mathcal L/\partial A \propto B^\top$) and nothing would ever move.
-# - **$\alpha / r$.** $BAx$ is a sum of $r$ terms. Dividing by $r$ keeps the size of the update, and so the learning rate that
-#   suits it, about the same when you try another $r$. $\alpha$ then says how loudly the adapter speaks.
-# - **Dropout on the update only.** The frozen path is not ours to disturb: $y = W_0x + b + \frac{\alpha}{r}BA\,\mathrm{dropout}(x)$,
-#   and like every dropout it is off in `eval()`.
+# - **$B = 0$ and $A$ random.** At the start $BA = 0$: the layer computes *exactly* what the base layer computes, and training begins from
+#   what the model knows. If both were zero, both gradients would be zero too ($\partial\mathcal L/\partial B \propto A x$ and
+#   $\partial\mathcal L/\partial A \propto B^\top$) and nothing would ever move. Hu et al. (2021, section 4.1) draw $A$ from a Gaussian. We
+#   draw it as the library PEFT does, *Kaiming-uniform* with $a = \sqrt 5$: uniform between $\pm 1/\sqrt{d_{in}}$, like PyTorch's own linear layers.
+# - **$\alpha / r$.** $BAx$ is a sum of $r$ terms. Dividing by $r$ is meant to keep the size of the update, and so the learning rate that
+#   suits it, about the same when you try another $r$ (Hu et al. 2021, section 4.1). At large $r$ it divides by too much: there
+#   Kalajdzievski (2023) uses $\alpha/\sqrt r$. The constant $\alpha$ says how loudly the adapter speaks.
+# - **Dropout on the update only.** Dropout sets random entries of its input to zero in training, against overfitting. The frozen path is not
+#   ours to disturb: $y = W_0x + b + \frac{\alpha}{r}BA\,\mathrm{dropout}(x)$. Like every dropout it is off in `eval()`.
 #
 # **Never compute $BA$ in `forward`.** $(BA)x$ first builds a $(d_{out}, d_{in})$ matrix; $B(Ax)$ goes through $r$ numbers per token:
-# `(..., d_in) → (..., r) → (..., d_out)`. It is the same product, but cheaper by a factor of about $d/2r$.
+# `(..., d_in) → (..., r) → (..., d_out)`. It is the same product. For $d_{in} = d_{out} = d$ and many tokens at once, it takes about $d/2r$ times fewer
+# multiplications: 36 times fewer for $d = 576$ and $r = 8$.
 #
 # ### Problem 3 (24 points): `LoRALinear`
 #
@@ -542,15 +640,18 @@ plt.show()
 # %% [markdown] tags=["zh"]
 # **公式里的三个决定**
 #
-# - **$B = 0$、$A$ 随机。** 起步时 $BA = 0$：模型与原来**完全**一样，训练从它已有的能力出发。
+# - **$B = 0$、$A$ 随机。** 起步时 $BA = 0$：这一层的输出与原来的层**完全**一样，训练从模型已有的能力出发。
 #   如果两个都为零，两者的梯度也都为零（$\partial\mathcal L/\partial B \propto A x$，$\partial\mathcal L/\partial A \propto B^\top$），那就永远动不了。
-# - **$\alpha / r$。** $BAx$ 是 $r$ 项之和。除以 $r$ 之后，换一个 $r$ 时更新的幅度（以及合适的学习率）大致不变；
-#   $\alpha$ 则决定 adapter 的“音量”。
-# - **dropout 只作用在更新项上。** 冻结的主路不该被干扰：$y = W_0x + b + \frac{\alpha}{r}BA\,\mathrm{dropout}(x)$；
-#   和所有 dropout 一样，`eval()` 时关闭。
+#   Hu 等（2021，4.1 节）用高斯分布初始化 $A$；我们与 PEFT 库一致，用 $a = \sqrt 5$ 的 **Kaiming 均匀分布**，
+#   即在 $\pm 1/\sqrt{d_{in}}$ 之间均匀取值，和 PyTorch 自带的线性层一样。
+# - **$\alpha / r$。** $BAx$ 是 $r$ 项之和。除以 $r$ 的用意是：换一个 $r$ 时，更新的幅度（以及合适的学习率）大致不变（Hu 等 2021，4.1 节）。
+#   $r$ 很大时会除过头，Kalajdzievski（2023）因此改用 $\alpha/\sqrt r$。常数 $\alpha$ 决定适配器的“音量”。
+# - **dropout 只作用在更新项上。** 训练时，dropout 随机把输入的一部分元素置零，用来防止过拟合。冻结的主路不该被干扰：
+#   $y = W_0x + b + \frac{\alpha}{r}BA\,\mathrm{dropout}(x)$；和所有 dropout 一样，`eval()` 时关闭。
 #
 # **`forward` 里千万不要先算 $BA$。** $(BA)x$ 要先造出一个 $(d_{out}, d_{in})$ 的矩阵；$B(Ax)$ 每个 token 只经过 $r$ 个数：
-# `(..., d_in) → (..., r) → (..., d_out)`。结果相同，计算量约为前者的 $2r/d$。
+# `(..., d_in) → (..., r) → (..., d_out)`。结果相同；当 $d_{in} = d_{out} = d$、一次处理的 token 很多时，乘法次数大约只有前者的 $2r/d$：
+# $d = 576$、$r = 8$ 时是 1/36。
 #
 # ### 第 3 题（24 分）：`LoRALinear`
 #
@@ -563,18 +664,45 @@ class LoRALinear(nn.Module):
     """A frozen linear layer plus a trainable update of rank r:  y = base(x) + alpha / r * B A dropout(x).
 
     Attributes:
-        base: the nn.Linear, its weight (d_out, d_in) and its bias frozen.
-        lora_A: Parameter (r, d_in), Kaiming-uniform with a = sqrt(5).    lora_B: Parameter (d_out, r), zeros.
-        scaling: alpha / r.    dropout: nn.Dropout, on the input of A only.    merged: bool, False at first.
+        base: the very nn.Linear that was given, not a copy; its weight (d_out, d_in) and its bias (if it
+            has one) frozen.
+        lora_A: Parameter (r, d_in), uniform in +-1 / sqrt(d_in): Kaiming-uniform with a = sqrt(5).
+        lora_B: Parameter (d_out, r), zeros. There are no other parameters.
+        scaling: alpha / r. forward reads it at every call, so that it can be changed later (section 11).
+        dropout: nn.Dropout, on the input of A only.
+        merged: bool, False at first.
 
-    Source: Hu et al. 2021, LoRA, section 4.1.
+    Source: Hu et al. 2021, LoRA, section 4.1; the distribution of A is that of the library PEFT.
+    ---
+    冻结的线性层，加上一个可训练的、秩为 r 的更新：y = base(x) + alpha / r * B A dropout(x)。
+
+    属性：
+        base: 传进来的那个 nn.Linear 本身，不是副本；它的权重 (d_out, d_in) 和偏置（如果有）被冻结。
+        lora_A: Parameter (r, d_in)，在 +-1 / sqrt(d_in) 内均匀分布：a = sqrt(5) 的 Kaiming 均匀分布。
+        lora_B: Parameter (d_out, r)，全零。此外没有别的参数。
+        scaling: alpha / r。forward 每次调用都读取它，因此以后可以改动（第 11 节）。
+        dropout: nn.Dropout，只作用在 A 的输入上。
+        merged: bool，初值为 False。
+
+    出处：Hu 等 2021，LoRA，4.1 节；A 的分布与 PEFT 库一致。
     """
 
     def __init__(self, base: nn.Linear, r: int, alpha: float, dropout: float = 0.0) -> None:
         """Wraps base; lora_A and lora_B take dtype and device of base.weight.
 
+        Args:
+            dropout: the probability with which each entry of the input of A is set to zero in train mode.
+
         Raises:
             ValueError: r < 1.
+        ---
+        包装 base；lora_A 和 lora_B 的 dtype 与 device 都与 base.weight 相同。
+
+        参数：
+            dropout: 训练模式下，A 的输入的每个元素被置零的概率。
+
+        抛出：
+            ValueError: r < 1。
         """
         super().__init__()
         ### BEGIN SOLUTION
@@ -590,7 +718,14 @@ class LoRALinear(nn.Module):
         ### END SOLUTION
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (..., d_in) -> (..., d_out). When merged, base alone already gives the answer."""
+        """x (..., d_in) -> (..., d_out), with any leading axes, or none.
+
+        When merged, base alone gives the output, in train mode too.
+        ---
+        x (..., d_in) -> (..., d_out)，前面可以有任意多个维度，也可以没有。
+
+        合并之后只用 base 计算输出，训练模式下也是如此。
+        """
         ### BEGIN SOLUTION
         if self.merged:
             return self.base(x)
@@ -601,7 +736,14 @@ class LoRALinear(nn.Module):
         ### END SOLUTION
 
     def merge(self) -> None:
-        """Adds the update to base.weight in place and sets merged. Already merged: does nothing. (Section 5.)"""
+        """Adds the update to base.weight in place and sets merged. Already merged: does nothing. (Section 5.)
+
+        The base stays frozen; A and B stay as they are.
+        ---
+        把更新项原地加到 base.weight 上，并设置 merged。已经合并过则什么也不做。（第 5 节）
+
+        base 仍然是冻结的；A 和 B 保持不变。
+        """
         ### BEGIN SOLUTION
         if not self.merged:
             self.base.weight.data += self.scaling * (self.lora_B @ self.lora_A).detach()
@@ -609,7 +751,15 @@ class LoRALinear(nn.Module):
         ### END SOLUTION
 
     def unmerge(self) -> None:
-        """Takes the update out of base.weight again. Not merged: does nothing. (Section 5.)"""
+        """Takes the update out of base.weight again, up to rounding, and clears merged. (Section 5.)
+
+        Not merged: does nothing. You may subtract the update, or keep a copy of the old weight (not as a
+        parameter) and put it back.
+        ---
+        把更新项从 base.weight 里再取出来（允许舍入误差），并清除 merged。（第 5 节）
+
+        没有合并则什么也不做。可以减去更新项，也可以事先留一份旧权重（不能是 Parameter）再放回去。
+        """
         ### BEGIN SOLUTION
         if self.merged:
             self.base.weight.data -= self.scaling * (self.lora_B @ self.lora_A).detach()
@@ -621,31 +771,32 @@ class LoRALinear(nn.Module):
 labkit.check("lora-linear")
 
 # %% [markdown] tags=["en"]
-# **See the decision "B = 0, A random" at work.** On a toy layer we look at the gradients of the first two steps. At step 0 all
+# **See the decision "B = 0, A random" at work.** On a toy layer we look at the gradients of the first four steps. At step 0 all
 # of $A$'s gradient is zero, because $B$ is; $B$ moves first, and from step 1 on both learn.
 
 # %% [markdown] tags=["zh"]
-# **亲眼看看“B = 0、A 随机”。** 在一个小层上看前几步的梯度。第 0 步 $A$ 的梯度全为零，因为 $B$ 是零；
+# **亲眼看看“B = 0、A 随机”。** 在一个小层上看前四步的梯度。第 0 步 $A$ 的梯度全为零，因为 $B$ 是零；
 # $B$ 先动，从第 1 步起两者一起学。
 
 # %%
 toy = LoRALinear(nn.Linear(64, 48), r=4, alpha=8.0)
 x, target = torch.randn(32, 64), torch.randn(32, 48)
 optimizer = torch.optim.SGD([toy.lora_A, toy.lora_B], lr=0.1)
-print("step   |grad A|   |grad B|   rank of B A")
+print(say("step   |grad A|   |grad B|   rank of B A", "步数   |A 的梯度|  |B 的梯度|  BA 的秩"))
 for step in range(4):
     rank = torch.linalg.matrix_rank(toy.lora_B @ toy.lora_A).item()
     optimizer.zero_grad()
     F.mse_loss(toy(x), target).backward()
-    print(f"{step:4}{toy.lora_A.grad.norm():11.4f}{toy.lora_B.grad.norm():11.4f}{rank:10}")
+    gradients = toy.lora_A.grad.norm(), toy.lora_B.grad.norm()
+    print(f"{step:4}{gradients[0]:11.4f}{gradients[1]:11.4f}{rank:10}")
     optimizer.step()
 
 # %% [markdown] tags=["en"]
-# ## 5. Merging: the adapter costs nothing
+# ## 5. Merging: the adapter costs nothing at inference
 #
 # $W_0x + \frac{\alpha}{r}BAx = (W_0 + \frac{\alpha}{r}BA)\,x$. After training one can add the update into the weight: the
-# merged layer has the shape and the speed of the old one. (Adapters inserted *between* layers, Houlsby et al. 2019, cannot do
-# that.) Subtract it again, and another adapter can take its place.
+# merged layer has the shape and the speed of the old one. (The adapters of Houlsby et al. 2019, small networks with a nonlinearity
+# *between* the layers, cannot do that.) Subtract it again, and another adapter can take its place.
 #
 # **Pitfalls.** Merge twice and the update counts double: that is what the flag `merged` is for. And a merged layer that still
 # adds the update in `forward` counts it double as well.
@@ -653,10 +804,10 @@ for step in range(4):
 # ### Problem 4 (12 points): `merge`, `unmerge` (in the class above) and the same for a whole model
 
 # %% [markdown] tags=["zh"]
-# ## 5. 合并：adapter 不增加推理开销
+# ## 5. 合并：适配器不增加推理开销
 #
 # $W_0x + \frac{\alpha}{r}BAx = (W_0 + \frac{\alpha}{r}BA)\,x$。训练完可以把更新项加进权重：合并后的层，形状和速度都与原来的层一样。
-# （插在层与**层之间**的 adapter，即 Houlsby 等 2019，做不到这一点。）把它再减出来，就可以换上另一个 adapter。
+# （Houlsby 等 2019 的适配器是插在层与**层之间**、带非线性的小网络，做不到这一点。）把它再减出来，就可以换上另一个适配器。
 #
 # **坑。** 合并两次，更新项就算了两遍：`merged` 这个标志就是为此而设。合并之后 `forward` 里若还加更新项，同样会算两遍。
 #
@@ -665,7 +816,10 @@ for step in range(4):
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "merge-solution", "cell_type": "code"}
 def merge_lora(model: nn.Module) -> None:
-    """Merges every LoRALinear in model (also model itself, if it is one)."""
+    """Merges every LoRALinear in model, however deep (also model itself, if it is one). Others stay as they are.
+    ---
+    合并 model 里的每一个 LoRALinear，无论嵌套多深（model 本身是 LoRALinear 时也算）。其他层保持不变。
+    """
     ### BEGIN SOLUTION
     for module in model.modules():
         if isinstance(module, LoRALinear):
@@ -674,7 +828,10 @@ def merge_lora(model: nn.Module) -> None:
 
 
 def unmerge_lora(model: nn.Module) -> None:
-    """Unmerges every LoRALinear in model (also model itself, if it is one)."""
+    """Unmerges every LoRALinear in model, however deep (also model itself, if it is one).
+    ---
+    对 model 里的每一个 LoRALinear 取消合并，无论嵌套多深（model 本身是 LoRALinear 时也算）。
+    """
     ### BEGIN SOLUTION
     for module in model.modules():
         if isinstance(module, LoRALinear):
@@ -697,8 +854,9 @@ labkit.check("merge")
 # model.layers.0.self_attn.o_proj  (576 → 576)
 # ```
 #
-# LoRA's paper adapts `q_proj` and `v_proj`; QLoRA (Dettmers et al. 2023, section 4) found that adapting *all* of them closes the gap to full
-# fine-tuning. Replacing a layer is `setattr(parent, "q_proj", LoRALinear(...))`: the rest of the model neither knows nor cares.
+# Hu et al. (2021, section 7.1) adapt the queries and the values, `q_proj` and `v_proj`. In QLoRA, LoRA on a base in 4 bits, *all* linear
+# layers of the blocks had to be adapted to match full fine-tuning (Dettmers et al. 2023, section 4). We take the two of the paper: for our task they
+# are enough. Replacing a layer is `setattr(parent, "q_proj", LoRALinear(...))`; the rest of the model need not change.
 #
 # **Pitfalls.** Freeze *everything* first: embeddings and norms too, or you fine-tune 28 million embedding
 # parameters without noticing. Compare whole name parts, not substrings. And do not change a tree while you walk over it.
@@ -708,7 +866,7 @@ labkit.check("merge")
 # %% [markdown] tags=["zh"]
 # ## 6. 注入：模型本身毫不知情
 #
-# SmolLM2 有 30 个 block，每个 block 有七个线性层：
+# SmolLM2 有 30 个 Transformer 块，每个块有七个线性层：
 #
 # ```text
 # model.layers.0.self_attn.q_proj  (576 → 576)      model.layers.0.mlp.gate_proj  (576 → 1536)
@@ -717,30 +875,59 @@ labkit.check("merge")
 # model.layers.0.self_attn.o_proj  (576 → 576)
 # ```
 #
-# LoRA 论文只改 `q_proj` 和 `v_proj`；QLoRA（Dettmers 等 2023，第 4 节）发现**所有**线性层都加，才能追平全参数微调。
-# 替换一层只需 `setattr(parent, "q_proj", LoRALinear(...))`：模型其余部分既不知道，也不在乎。
+# Hu 等（2021，7.1 节）只改查询和值，即 `q_proj` 和 `v_proj`。QLoRA（基座为 4 bit 的 LoRA）的实验里，要给块中**所有**线性层都加上，
+# 才能追平全参数微调（Dettmers 等 2023，第 4 节）。我们采用前者：对我们的任务已经够用。
+# 替换一层只需 `setattr(parent, "q_proj", LoRALinear(...))`，模型其余部分不必改动。
 #
-# **坑。** 先冻结**全部**参数：embedding 和 norm 也要冻结，否则你会在不知不觉中训练 2800 万个 embedding 参数。
+# **坑。** 先冻结**全部**参数：嵌入层和归一化层也要冻结，否则你会在不知不觉中训练 2800 万个嵌入参数。
 # 名字要按整段比较，不要用子串匹配。另外，不要一边遍历模块树一边修改它。
 #
 # ### 第 5 题（12 分）：`inject_lora`
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "inject-solution", "cell_type": "code"}
-def inject_lora(model: nn.Module, targets: Sequence[str], r: int, alpha: float, dropout: float = 0.0) -> list[str]:
+def inject_lora(
+    model: nn.Module,
+    targets: Sequence[str],
+    r: int,
+    alpha: float,
+    dropout: float = 0.0,
+) -> list[str]:
     """Freezes every parameter that model has, then puts a LoRALinear in the place of each target nn.Linear.
 
     Args:
-        targets: a layer is a target when the last part of its dotted name is in here: "q_proj" takes
-            "model.layers.0.self_attn.q_proj", and neither "my_q_proj" nor "q_proj_norm".
+        targets: an nn.Linear is a target when the last part of its dotted name is in here: "q_proj" takes
+            "model.layers.0.self_attn.q_proj", and neither "my_q_proj" nor "q_proj_norm". An embedding, a
+            norm or a block of that name is no target.
+        r, alpha, dropout: for each new LoRALinear.
 
     Returns:
-        The dotted names of the layers replaced, in the order of model.named_modules(). A LoRALinear that is there
-        already is not wrapped again, nor is its base. Each new layer is in the mode (train or eval) of the one it
-        replaces.
+        A list of the dotted names of the layers replaced, in the order of model.named_modules(). Each new
+        layer is in the mode (train or eval) of the one it replaces.
+
+    Called again, it leaves alone a LoRALinear that is there already, and its base. But it freezes the A and B
+    of the first call like every parameter: to train all of them, name all targets in one call.
 
     Raises:
-        ValueError: no layer to replace.
+        ValueError: no layer to replace, also when all targets are wrapped already.
+    ---
+    冻结 model 现有的全部参数，然后把每个目标 nn.Linear 换成 LoRALinear。
+
+    参数：
+        targets: 一个 nn.Linear 的名字以点分段，最后一段在 targets 里，它就是目标："q_proj" 匹配
+            "model.layers.0.self_attn.q_proj"，不匹配 "my_q_proj"，也不匹配 "q_proj_norm"。
+            同名的嵌入层、归一化层或模块块不是目标。
+        r、alpha、dropout: 用于每个新的 LoRALinear。
+
+    返回：
+        被替换的层的完整名字组成的列表，按 model.named_modules() 的次序。每个新层的模式（train 或 eval）
+        与被替换的层相同。
+
+    再次调用时，已有的 LoRALinear 及其 base 不会再包一层。但第一次的 A、B 会和其他参数一样被冻结：
+    如果都要训练，请把所有目标写在同一次调用里。
+
+    抛出：
+        ValueError: 没有可替换的层，包括所有目标都已经包装过的情况。
     """
     ### BEGIN SOLUTION
     model.requires_grad_(False)
@@ -762,23 +949,36 @@ def inject_lora(model: nn.Module, targets: Sequence[str], r: int, alpha: float, 
 labkit.check("inject")
 
 # %%
-before = model(**tokenizer(question, return_tensors="pt").to(model.device)).logits
+encoded = tokenizer(question, return_tensors="pt").to(model.device)
+before = model(**encoded).logits
 torch.manual_seed(0)
 replaced = inject_lora(model, SETTINGS["targets"], SETTINGS["r"], SETTINGS["alpha"])
-after = model(**tokenizer(question, return_tensors="pt").to(model.device)).logits
+after = model(**encoded).logits
 trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
-print(f"{len(replaced)} layers replaced, e.g. {replaced[0]}")
-print(f"trainable: {trainable:,} of {n_total:,} = {trainable / n_total:.2%}")
-print(f"largest change of a logit: {(after - before).abs().max().item()}")
+change = (after - before).abs().max().item()
+print(
+    say(
+        f"{len(replaced)} layers replaced, e.g. {replaced[0]}",
+        f"替换了 {len(replaced)} 层，例如 {replaced[0]}",
+    )
+)
+print(
+    say(
+        f"trainable: {trainable:,} new numbers, {trainable / n_total:.2%} of the base's {n_total:,}",
+        f"可训练的新参数：{trainable:,} 个，是基座模型 {n_total:,} 个参数的 {trainable / n_total:.2%}",
+    )
+)
+print(say(f"largest change of a logit: {change}", f"logit 的最大变化：{change}"))
 
 # %% [markdown] tags=["en"]
 # Sixty layers were replaced and not one logit moved. Training starts from exactly the model that we know.
 #
 # ## 7. Saving what is new
 #
-# The base is 538 MB and everybody has it. What is new is in $A$ and $B$: 1.8 MB. So a server keeps one base and hundreds of
-# adapters, and a hub hosts millions of them. The configuration goes with the weights: without $\alpha$ and
-# $r$ the numbers in $A$ and $B$ mean nothing.
+# The base is 538 MB and can be downloaded by anyone. What is new is in $A$ and $B$: 1.8 MB. So a server can hold one base and many adapters
+# beside it, and apply another one to each request: S-LoRA (Sheng et al. 2023) serves thousands of adapters this way, and the inference
+# engines vLLM and SGLang have it built in ([LoRA in vLLM](https://docs.vllm.ai/en/latest/features/lora.html)). The configuration goes with
+# the weights: without $\alpha$ and $r$ the numbers in $A$ and $B$ mean nothing.
 #
 # ### Problem 6 (8 points): `save_adapter`, `load_adapter`
 
@@ -787,7 +987,9 @@ print(f"largest change of a logit: {(after - before).abs().max().item()}")
 #
 # ## 7. 只保存新的部分
 #
-# base 有 538 MB，人人都有。新东西都在 $A$ 和 $B$ 里：1.8 MB。所以一台服务器可以只放一个 base，外加几百个 adapter。
+# 基座模型有 538 MB，谁都可以下载。新东西都在 $A$ 和 $B$ 里：1.8 MB。所以一台服务器可以只放一个基座，旁边放许多适配器，每个请求用不同的那个：
+# S-LoRA（Sheng 等 2023）就这样同时服务几千个适配器，推理引擎 vLLM 和 SGLang 也内置了这种功能
+# （[vLLM 的 LoRA 文档](https://docs.vllm.ai/en/latest/features/lora.html)）。
 # 配置要和权重一起保存：没有 $\alpha$ 和 $r$，$A$、$B$ 里的数字就没有意义。
 #
 # ### 第 6 题（8 分）：`save_adapter`、`load_adapter`
@@ -795,13 +997,28 @@ print(f"largest change of a logit: {(after - before).abs().max().item()}")
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "adapter-io-solution", "cell_type": "code"}
 def save_adapter(model: nn.Module, folder: Path) -> None:
-    """Writes the adapter of model, and nothing else of it, into folder (made if it is missing).
+    """Writes the adapter of model, and nothing else of it, into folder.
+
+    The folder is made if it is missing, and so are its parents; files of an older adapter are overwritten.
+    All LoRALinear layers of model have the same r and alpha. A merged model gives the same files as before
+    merging, because merging leaves A and B alone.
 
     adapter.safetensors: one tensor per lora_A and lora_B, under its name in model.named_parameters().
-    adapter_config.json: {"r": int, "alpha": float, "targets": [last name parts, sorted]}.
+    adapter_config.json: {"r": int, "alpha": float, "targets": [last name parts, each once, sorted]}.
 
     Raises:
         ValueError: model has no LoRALinear.
+    ---
+    把 model 的适配器写进 folder，除此之外什么都不写。
+
+    folder 不存在时要创建，它的上级目录不存在时也一样；已有的旧适配器文件会被覆盖。
+    model 里所有 LoRALinear 的 r 和 alpha 都相同。合并过的模型写出的文件与合并前相同，因为合并不改变 A 和 B。
+
+    adapter.safetensors: 每个 lora_A、lora_B 一个张量，名字与 model.named_parameters() 中一致。
+    adapter_config.json: {"r": int, "alpha": float, "targets": [名字的最后一段，不重复，已排序]}。
+
+    抛出：
+        ValueError: model 里没有 LoRALinear。
     """
     ### BEGIN SOLUTION
     layers = {name: module for name, module in model.named_modules() if isinstance(module, LoRALinear)}
@@ -827,8 +1044,19 @@ def save_adapter(model: nn.Module, folder: Path) -> None:
 def load_adapter(model: nn.Module, folder: Path) -> None:
     """Puts the adapter in folder onto model, a base model without LoRA layers (in place; dropout is 0).
 
+    The base keeps its weights, and every tensor of the file is taken as it is.
+
     Raises:
-        ValueError: the names or shapes of the adapter do not fit model.
+        ValueError: the names or shapes in the file are not exactly those of model's new layers: a name too
+            many, a name too few, another shape. What model then holds is left open: load a fresh base.
+    ---
+    把 folder 里的适配器加到 model 上；model 是没有 LoRA 层的基座模型（原地修改；dropout 为 0）。
+
+    基座的权重不变，文件里的每个张量都原样采用。
+
+    抛出：
+        ValueError: 文件里的名字或形状与 model 的新层不完全一致：多一个名字、少一个名字、形状不同都算。
+            此后 model 处于什么状态不作规定：请重新加载基座模型。
     """
     ### BEGIN SOLUTION
     config = json.loads((Path(folder) / "adapter_config.json").read_text())
@@ -853,8 +1081,8 @@ labkit.check("adapter-io")
 # %% [markdown] tags=["en"]
 # ## 8. The loss and the training loop
 #
-# **Who predicts whom.** `logits[:, t]` $(B, T, V)$ is the model's opinion, after reading tokens $0 \dots t$, about token $t + 1$. `labels[:, t]` is
-# token $t$ itself. So one of them must be shifted, by exactly one, in exactly one place:
+# **Who predicts whom.** `logits[:, t]`, one row of $(B, T, V)$ with a number for each of the $V$ tokens of the vocabulary, is the model's opinion about token
+# $t + 1$, after it has read tokens $0 \dots t$. `labels[:, t]` is token $t$ itself. So one of them must be shifted, by exactly one, in exactly one place:
 #
 # ```text
 # position      0        1        2          3
@@ -863,33 +1091,34 @@ labkit.check("adapter-io")
 # label        (nobody)  :        Lima       <|im_end|>
 # ```
 #
-# Not shifted, the model is rewarded for repeating the token it just read: a loss that is far too good soon. Shifted
-# twice, it learns to skip a word. And the mean goes over the *response* tokens; divide by $B \cdot T$ and the
-# loss, and with it every gradient, depends on how much padding and prompt happen to be in the batch.
+# Without the shift, the model is rewarded for repeating the token it just read: the loss soon looks far too good. Shifted
+# by two, it learns to skip a token. The mean goes over the *response* tokens only. If you divided by $B \cdot T$, the
+# loss and every gradient would depend on how much padding and prompt happen to be in the batch.
 #
-# **The loop** is the usual one: AdamW on the parameters with `requires_grad` (and only those: weight decay would shrink the
-# others), gradient clipping, one step per batch.
+# **The loop** is the usual one: the optimizer AdamW on the parameters with `requires_grad`, gradient clipping (a gradient that is too long is
+# scaled down to a given length), one step per batch. PyTorch's AdamW passes over parameters that have no gradient, weight decay
+# included, so the frozen ones would be safe with it. Give it only the trainable ones all the same: then the code says what is trained.
 #
 # ### Problem 7 (10 points): `sft_loss`, `train`
 
 # %% [markdown] tags=["zh"]
 # ## 8. 损失函数与训练循环
 #
-# **谁预测谁。** `logits[:, t]` $(B, T, V)$ 是模型读完第 $0 \dots t$ 个 token 之后，对第 $t + 1$ 个 token 的判断；
+# **谁预测谁。** `logits[:, t]` 取自 $(B, T, V)$，词表里 $V$ 个 token 各有一个数：这是模型读完第 $0 \dots t$ 个 token 之后，对第 $t + 1$ 个 token 的判断；
 # `labels[:, t]` 是第 $t$ 个 token 本身。所以必须错开一位：恰好一位，恰好在一个地方。
 #
 # ```text
-# position      0        1        2          3
-# input         Answer   :        Lima       <|im_end|>
-# logits say    ":"?     "Lima"?  "<end>"?   (nobody asks)
-# label        (nobody)  :        Lima       <|im_end|>
+# 位置          0        1        2          3
+# 输入          Answer   :        Lima       <|im_end|>
+# logits 预测   ":"?     "Lima"?  "<end>"?   （没人问）
+# 标签         （无人预测） :       Lima       <|im_end|>
 # ```
 #
 # 不错位，模型只要复读刚看到的 token 就能得分，损失很快低得离谱；错两位，模型学会跳词。
-# 另外，平均只对**回答**的 token 取；如果除以 $B \cdot T$，损失和所有梯度就会随 batch 里恰好有多少填充和 prompt 而变。
+# 另外，平均只对**回答**的 token 取；如果除以 $B \cdot T$，损失和所有梯度就会随批里恰好有多少填充和提示而变。
 #
-# **训练循环**就是通常的样子：AdamW 只管 `requires_grad` 的参数（也只能管它们：否则 weight decay 会让别的权重缩小），
-# 梯度裁剪，每个 batch 更新一步。
+# **训练循环**就是通常的样子：优化器 AdamW 只管 `requires_grad` 的参数，梯度裁剪（梯度太长就按比例缩短到给定长度），每个批更新一步。
+# PyTorch 的 AdamW 会跳过没有梯度的参数，权重衰减也一并跳过，所以把冻结的参数交给它也不会被改动。即便如此，仍然只交可训练的参数：这样代码本身就说明了训练的是什么。
 #
 # ### 第 7 题（10 分）：`sft_loss`、`train`
 
@@ -899,11 +1128,23 @@ def sft_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Mean cross-entropy of the next token, over the positions whose label counts.
 
     Args:
-        logits: (B, T, V); logits[:, t] predicts the token at t + 1.
+        logits: (B, T, V), float32 or bfloat16; logits[:, t] predicts the token at t + 1.
         labels: (B, T), aligned with input_ids (NOT shifted); IGNORE_INDEX where nothing is to be learnt.
+            labels[:, 0] never counts: no position predicts it.
 
     Returns:
-        A float32 scalar. When every label is ignored it is 0, with a gradient of zeros (not NaN).
+        A scalar, computed in float32 also from bfloat16 logits. When no label counts it is 0, with a gradient
+        of zeros (not NaN).
+    ---
+    下一个 token 的交叉熵，对标签计入损失的位置取平均。
+
+    参数：
+        logits: (B, T, V)，float32 或 bfloat16；logits[:, t] 预测第 t + 1 个 token。
+        labels: (B, T)，与 input_ids 对齐（没有错位）；不需要学的位置是 IGNORE_INDEX。
+            labels[:, 0] 不计入：没有位置预测它。
+
+    返回：
+        标量；即使 logits 是 bfloat16，也用 float32 计算。没有标签计入时损失为 0，梯度全为 0（不是 NaN）。
     """
     ### BEGIN SOLUTION
     predictions = logits[:, :-1].flatten(0, 1).float()  # (B * (T-1), V)
@@ -916,14 +1157,33 @@ def sft_loss(logits: Tensor, labels: Tensor) -> Tensor:
 def train(model: nn.Module, batches: Iterable[Batch], lr: float, max_grad_norm: float = 1.0) -> list[float]:
     """One AdamW step per batch, on the trainable parameters only; the model is in train mode meanwhile.
 
+    What is frozen stays as it is, to the last bit. The mode in which the model is afterwards is up to you.
+
     Args:
-        model: `model(input_ids=..., attention_mask=...).logits` is (B, T, V).
-        batches: from collate; each is moved to the model's device.
+        model: `model(input_ids=..., attention_mask=...).logits` is (B, T, V). Which parameters are trainable
+            (requires_grad) is settled before the call.
+        batches: from collate, read once; each is moved to the model's device.
         lr: learning rate; AdamW's other settings are PyTorch's defaults.
-        max_grad_norm: the gradient of all trainable parameters together is clipped to this L2 norm.
+        max_grad_norm: if the gradient of all trainable parameters together has a larger L2 norm, it is scaled
+            down to this one.
 
     Returns:
-        The loss of each batch, before its step.
+        A list of float: the loss of each batch, before its step. Each step uses the gradient of its own
+        batch only.
+    ---
+    每个批做一步 AdamW，只更新可训练的参数；训练期间模型处于训练模式。
+
+    冻结的参数一个比特都不变。训练结束后模型处于哪种模式由你决定。
+
+    参数：
+        model: `model(input_ids=..., attention_mask=...).logits` 的形状是 (B, T, V)。哪些参数可训练
+            （requires_grad）在调用之前就已确定。
+        batches: 由 collate 得到，只读一遍；每个批都移到模型所在的设备上。
+        lr: 学习率；AdamW 的其他设置用 PyTorch 的默认值。
+        max_grad_norm: 所有可训练参数的梯度合在一起，如果 L2 范数超过这个值，就按比例缩小到这个值。
+
+    返回：
+        float 列表：每个批的损失，是这一步更新之前的值。每一步只用这一个批的梯度。
     """
     ### BEGIN SOLUTION
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -950,19 +1210,25 @@ labkit.check("sft-train")
 # %% [markdown] tags=["en"]
 # ## 9. Measuring
 #
-# A falling training loss proves little: the model has seen those answers. We measure the response loss on the **held-out**
+# A falling training loss proves little once the model has seen the answers. We measure the response loss on the **held-out**
 # conversations. Each response *token* weighs the same, whatever batch it happens to be in: the mean of batch means
-# is another number when batches have different lengths. $\exp(\text{loss})$ is the *perplexity*: among how many tokens the model hesitates, so to
-# speak.
+# is another number when batches have different lengths. $\exp(\text{loss})$ is the *perplexity*: the number of equally likely tokens
+# that the model chooses from.
+#
+# `evaluate` switches the model to eval mode and back. Here the whole model is in one mode, so remembering `model.training` is enough. Where parts of a model are in
+# different modes, remember the mode of each module, as in lab 02, notebook "explore".
 #
 # ### Problem 8 (6 points): `evaluate`
 
 # %% [markdown] tags=["zh"]
 # ## 9. 如何衡量
 #
-# 训练损失下降说明不了太多：那些答案模型都见过。我们在**留出的**对话上测量回答的损失。
-# 每个回答 **token** 的权重相同，与它在哪个 batch 无关：batch 长短不一时，“各 batch 均值的平均”是另一个数。
-# $\exp(\text{loss})$ 叫**困惑度**（perplexity）：可以理解为模型在多少个 token 之间犹豫。
+# 答案都见过之后，训练损失下降说明不了太多。我们在**留出的**对话上测量回答的损失。
+# 每个回答 **token** 的权重相同，与它在哪个批无关：各批长短不一时，“各批均值的平均”是另一个数。
+# $\exp(\text{loss})$ 叫**困惑度**（perplexity）：相当于模型在多少个概率相等的 token 里选一个。
+#
+# `evaluate` 要把模型切换到 eval 模式，再切换回来。这里整个模型处于同一种模式，记住 `model.training` 就够了；
+# 如果模型的各部分模式不同，就要记住每个模块的模式，见实验 02 的笔记本 explore。
 #
 # ### 第 8 题（6 分）：`evaluate`
 
@@ -972,14 +1238,35 @@ labkit.check("sft-train")
 def evaluate(model: nn.Module, batches: Iterable[Batch]) -> dict[str, float | int]:
     """Response loss over all batches, every response token weighing the same.
 
-    The model is in eval mode meanwhile (dropout off), no gradient is recorded, and afterwards the model is in the
-    mode it was in before.
+    The model is in eval mode meanwhile (dropout off) and no gradient is recorded. Before the call all its
+    modules are in one mode, train or eval; afterwards they are in that mode again.
+
+    Args:
+        batches: as in train, read once. A batch without a token that counts adds nothing.
 
     Returns:
-        {"loss": mean over all tokens that count in sft_loss, "perplexity": exp(loss), "tokens": how many they are}
+        {"loss": mean over all tokens that count in sft_loss, a float,
+         "perplexity": exp(loss), a float,
+         "tokens": how many tokens count, an int}
 
     Raises:
-        ValueError: there is no token to score.
+        ValueError: no token counts in any batch.
+    ---
+    所有批的回答损失，每个回答 token 权重相同。
+
+    评估期间模型处于 eval 模式（dropout 关闭），不记录梯度。调用之前所有模块处于同一种模式（train 或
+    eval），调用之后要恢复成那种模式。
+
+    参数：
+        batches: 与 train 相同，只读一遍。没有 token 计入损失的批不影响结果。
+
+    返回：
+        {"loss": 在 sft_loss 里计入的所有 token 上的均值，float,
+         "perplexity": exp(loss)，float,
+         "tokens": 计入的 token 数，int}
+
+    抛出：
+        ValueError: 所有批里都没有 token 计入损失。
     """
     ### BEGIN SOLUTION
     was_training = model.training
