@@ -67,7 +67,7 @@ from transformers import PreTrainedTokenizerBase
 
 import labkit
 
-IGNORE_INDEX = -100  # the label that cross-entropy skips (the default of torch.nn.functional.cross_entropy)
+IGNORE_INDEX = -100  # the label that F.cross_entropy skips by default
 
 Message = dict[str, str]  # {"role": "system" | "user" | "assistant", "content": "..."}
 Example = tuple[list[int], list[int]]  # (ids, labels), equally long
@@ -114,8 +114,8 @@ def load_base() -> nn.Module:
     """
     if profile == "cpu":
         return load_smollm2()
-    hub_model = AutoModelForCausalLM.from_pretrained(HUB_NAME, dtype=torch.bfloat16, device_map="cuda")
-    return hub_model.eval()
+    options = {"dtype": torch.bfloat16, "device_map": "cuda"}
+    return AutoModelForCausalLM.from_pretrained(HUB_NAME, **options).eval()
 
 
 tokenizer = load_tokenizer() if profile == "cpu" else AutoTokenizer.from_pretrained(HUB_NAME)
@@ -125,8 +125,8 @@ model = load_base()
 def complete(model: nn.Module, texts: list[str], max_new_tokens: int = 64) -> list[str]:
     """What the model writes after each text, up to and including its <|im_end|>.
 
-    Always takes the most probable token (greedy), and is cut off after max_new_tokens. Padding stands on
-    the LEFT here: the next token must follow the text, not the padding.
+    Always takes the most probable token (greedy), and is cut off after max_new_tokens. Padding
+    stands on the LEFT here: the next token must follow the text, not the padding.
     ---
     模型在每段文本之后写出的内容，到 <|im_end|> 为止（含它）。
 
@@ -137,7 +137,10 @@ def complete(model: nn.Module, texts: list[str], max_new_tokens: int = 64) -> li
     inputs = inputs.to(model.device)
     model.eval()
     output = model.generate(
-        **inputs, max_new_tokens=max_new_tokens, do_sample=False, pad_token_id=tokenizer.pad_token_id
+        **inputs,
+        max_new_tokens=max_new_tokens,
+        do_sample=False,
+        pad_token_id=tokenizer.pad_token_id,
     )
     written = output[:, inputs["input_ids"].shape[1] :].tolist()
     eos = tokenizer.eos_token_id
@@ -146,7 +149,7 @@ def complete(model: nn.Module, texts: list[str], max_new_tokens: int = 64) -> li
 
 
 def as_prompt(question: str) -> str:
-    """The text the model sees before it answers: the chat template, up to the header of the answer.
+    """What the model sees before it answers: the chat template, up to the answer's header.
     ---
     模型回答之前看到的文本：套用聊天模板，一直到回答的开头标记为止。
     """
@@ -325,18 +328,20 @@ def build_labels(messages: Sequence[Message], tokenizer: PreTrainedTokenizerBase
     """Token ids of a conversation, and the labels that train its assistant turns only.
 
     Args:
-        messages: any number of turns. The first is a system or a user message; after it user and assistant
-            come in any order, also twice in a row. No content begins with white space; it may be empty.
-        tokenizer: has the chat template; `tokenizer.apply_chat_template(messages, return_dict=False)`
-            gives the ids.
+        messages: any number of turns. The first is a system or a user message; after it user and
+            assistant come in any order, also twice in a row. No content begins with white space;
+            it may be empty.
+        tokenizer: has the chat template. The ids are what
+            `tokenizer.apply_chat_template(messages, return_dict=False)` gives.
 
     Returns:
         A tuple (ids, labels) of two lists of int, both of length T.
         ids: the token ids of the whole conversation, exactly as the chat template renders it.
-        labels: label t belongs to token t (nothing is shifted here). It is the id itself on the content of
-            every assistant turn and on the `<|im_end|>` that closes it, also where the content is empty;
-            IGNORE_INDEX everywhere else (system and user turns, the header of the assistant's turn, the
-            newline after `<|im_end|>`). A conversation without an assistant turn has only IGNORE_INDEX.
+        labels: label t belongs to token t (nothing is shifted here). It is the id itself on the
+            content of every assistant turn and on the `<|im_end|>` that closes it, also where the
+            content is empty. It is IGNORE_INDEX everywhere else: system and user turns, the header
+            of the assistant's turn, the newline after `<|im_end|>`. A conversation without an
+            assistant turn has only IGNORE_INDEX.
 
     Source: Ouyang et al. 2022 (InstructGPT), section 3; Touvron et al. 2023 (Llama 2), section 3.1.
     ---
@@ -387,7 +392,7 @@ labkit.check("chat-labels")
 
 # %%
 def draw_tokens(ids: list[int], labels: list[int], columns: int = 105) -> None:
-    """One box per token of a conversation: blue where its label counts, grey where it is ignored.
+    """One box per token of a conversation: blue where its label counts, else grey.
     ---
     对话里的每个 token 画一个方框：标签计入损失的是蓝色，被忽略的是灰色。
     """
@@ -472,12 +477,13 @@ def collate(examples: Sequence[Example], pad_id: int) -> Batch:
 
     Args:
         examples: B pairs (ids, labels) from build_labels.
-        pad_id: fills input_ids. It may be the id of `<|im_end|>` too: real tokens keep their mask and
-            their label, wherever they stand.
+        pad_id: fills input_ids. It may be the id of `<|im_end|>` too: real tokens keep their mask
+            and their label, wherever they stand.
 
     Returns:
         A dict with the keys "input_ids", "attention_mask", "labels": each a tensor (B, T) int64.
-        attention_mask is 1 on tokens, 0 on padding; labels are as given on tokens, IGNORE_INDEX on padding.
+        attention_mask is 1 on tokens and 0 on padding. labels are as given on tokens and
+        IGNORE_INDEX on padding.
 
     Raises:
         ValueError: examples is empty.
@@ -527,7 +533,7 @@ colours = plt.matplotlib.colors.ListedColormap(["white", GREY, BLUE])
 axes.imshow(kind, aspect="auto", cmap=colours, interpolation="none")
 names = [say("padding", "填充"), say("only read", "只读"), say("trained", "参与训练")]
 axes.legend(
-    [Rectangle((0, 0), 1, 1, facecolor=colour, edgecolor="grey") for colour in ("white", GREY, BLUE)],
+    [Rectangle((0, 0), 1, 1, facecolor=c, edgecolor="grey") for c in ("white", GREY, BLUE)],
     names,
     loc="lower center",
     bbox_to_anchor=(0.5, 1.12),
@@ -602,8 +608,9 @@ parts = [  # x, y, width, height, colour, label
 for x, y, width, height, colour, label in parts:
     axes.add_patch(Rectangle((x, y), width, height, facecolor=colour))
     axes.text(x + width / 2, -20, label, ha="center", va="top", fontsize=9)
-axes.text(d_in + gap / 2, d_out / 2, r"$+\ \frac{\alpha}{r}$", ha="center", va="center", fontsize=18)
-axes.text(d_in + 1.6 * gap, d_out / 2, r"$\times$", ha="center", va="center", fontsize=18)
+middle = {"ha": "center", "va": "center", "fontsize": 18}
+axes.text(d_in + gap / 2, d_out / 2, r"$+\ \frac{\alpha}{r}$", **middle)
+axes.text(d_in + 1.6 * gap, d_out / 2, r"$\times$", **middle)
 axes.set(xlim=(-10, 2.7 * d_in + gap), ylim=(-170, d_out + 10), aspect="equal")
 axes.axis("off")
 few, many = r * (d_in + d_out), d_in * d_out
@@ -661,14 +668,16 @@ plt.show()
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "lora-linear-solution", "cell_type": "code"}
 class LoRALinear(nn.Module):
-    """A frozen linear layer plus a trainable update of rank r:  y = base(x) + alpha / r * B A dropout(x).
+    """A frozen linear layer plus a trainable update of rank r.
+
+    y = base(x) + alpha / r * B A dropout(x)
 
     Attributes:
-        base: the very nn.Linear that was given, not a copy; its weight (d_out, d_in) and its bias (if it
-            has one) frozen.
+        base: the very nn.Linear that was given, not a copy. Its weight (d_out, d_in) and its bias
+            (if it has one) are frozen.
         lora_A: Parameter (r, d_in), uniform in +-1 / sqrt(d_in): Kaiming-uniform with a = sqrt(5).
         lora_B: Parameter (d_out, r), zeros. There are no other parameters.
-        scaling: alpha / r. forward reads it at every call, so that it can be changed later (section 11).
+        scaling: alpha / r. forward reads it at every call, so that it can be changed (section 11).
         dropout: nn.Dropout, on the input of A only.
         merged: bool, False at first.
 
@@ -691,7 +700,8 @@ class LoRALinear(nn.Module):
         """Wraps base; lora_A and lora_B take dtype and device of base.weight.
 
         Args:
-            dropout: the probability with which each entry of the input of A is set to zero in train mode.
+            dropout: in train mode each entry of the input of A is set to zero with this
+                probability.
 
         Raises:
             ValueError: r < 1.
@@ -736,9 +746,9 @@ class LoRALinear(nn.Module):
         ### END SOLUTION
 
     def merge(self) -> None:
-        """Adds the update to base.weight in place and sets merged. Already merged: does nothing. (Section 5.)
+        """Adds the update to base.weight in place and sets merged. (Section 5.)
 
-        The base stays frozen; A and B stay as they are.
+        Already merged: does nothing. The base stays frozen; A and B stay as they are.
         ---
         把更新项原地加到 base.weight 上，并设置 merged。已经合并过则什么也不做。（第 5 节）
 
@@ -751,10 +761,10 @@ class LoRALinear(nn.Module):
         ### END SOLUTION
 
     def unmerge(self) -> None:
-        """Takes the update out of base.weight again, up to rounding, and clears merged. (Section 5.)
+        """Takes the update out of base.weight again and clears merged. (Section 5.)
 
-        Not merged: does nothing. You may subtract the update, or keep a copy of the old weight (not as a
-        parameter) and put it back.
+        Not merged: does nothing. You may subtract the update, which leaves rounding errors, or keep
+        a copy of the old weight (not as a parameter) and put it back.
         ---
         把更新项从 base.weight 里再取出来（允许舍入误差），并清除 merged。（第 5 节）
 
@@ -816,7 +826,9 @@ for step in range(4):
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "merge-solution", "cell_type": "code"}
 def merge_lora(model: nn.Module) -> None:
-    """Merges every LoRALinear in model, however deep (also model itself, if it is one). Others stay as they are.
+    """Merges every LoRALinear in model, however deep (also model itself, if it is one).
+
+    Other layers stay as they are.
     ---
     合并 model 里的每一个 LoRALinear，无论嵌套多深（model 本身是 LoRALinear 时也算）。其他层保持不变。
     """
@@ -893,20 +905,21 @@ def inject_lora(
     alpha: float,
     dropout: float = 0.0,
 ) -> list[str]:
-    """Freezes every parameter that model has, then puts a LoRALinear in the place of each target nn.Linear.
+    """Freezes every parameter of model, then puts a LoRALinear in the place of each target.
 
     Args:
-        targets: an nn.Linear is a target when the last part of its dotted name is in here: "q_proj" takes
-            "model.layers.0.self_attn.q_proj", and neither "my_q_proj" nor "q_proj_norm". An embedding, a
-            norm or a block of that name is no target.
+        targets: an nn.Linear is a target when the last part of its dotted name is in here:
+            "q_proj" takes "model.layers.0.self_attn.q_proj", and neither "my_q_proj" nor
+            "q_proj_norm". An embedding, a norm or a block of that name is no target.
         r, alpha, dropout: for each new LoRALinear.
 
     Returns:
-        A list of the dotted names of the layers replaced, in the order of model.named_modules(). Each new
-        layer is in the mode (train or eval) of the one it replaces.
+        A list of the dotted names of the layers replaced, in the order of model.named_modules().
+        Each new layer is in the mode (train or eval) of the one it replaces.
 
-    Called again, it leaves alone a LoRALinear that is there already, and its base. But it freezes the A and B
-    of the first call like every parameter: to train all of them, name all targets in one call.
+    Called again, it leaves alone a LoRALinear that is there already, and its base. But it freezes
+    the A and B of the first call, like every parameter. To train all of them, name all targets in
+    one call.
 
     Raises:
         ValueError: no layer to replace, also when all targets are wrapped already.
@@ -999,12 +1012,14 @@ print(say(f"largest change of a logit: {change}", f"logit 的最大变化：{cha
 def save_adapter(model: nn.Module, folder: Path) -> None:
     """Writes the adapter of model, and nothing else of it, into folder.
 
-    The folder is made if it is missing, and so are its parents; files of an older adapter are overwritten.
-    All LoRALinear layers of model have the same r and alpha. A merged model gives the same files as before
-    merging, because merging leaves A and B alone.
+    The folder is made if it is missing, and so are its parents. The files of an older adapter are
+    overwritten. All LoRALinear layers of model have the same r and alpha. A merged model gives the
+    same files as before merging, because merging leaves A and B alone.
 
-    adapter.safetensors: one tensor per lora_A and lora_B, under its name in model.named_parameters().
-    adapter_config.json: {"r": int, "alpha": float, "targets": [last name parts, each once, sorted]}.
+    adapter.safetensors: one tensor per lora_A and lora_B, under its name in
+        model.named_parameters().
+    adapter_config.json: {"r": int, "alpha": float, "targets": [last parts of the names]}, the
+        targets sorted and each once.
 
     Raises:
         ValueError: model has no LoRALinear.
@@ -1042,13 +1057,15 @@ def save_adapter(model: nn.Module, folder: Path) -> None:
 
 
 def load_adapter(model: nn.Module, folder: Path) -> None:
-    """Puts the adapter in folder onto model, a base model without LoRA layers (in place; dropout is 0).
+    """Puts the adapter in folder onto model, in place; its dropout is 0.
 
-    The base keeps its weights, and every tensor of the file is taken as it is.
+    model is a base model without LoRA layers. The base keeps its weights, and every tensor of the
+    file is taken as it is.
 
     Raises:
-        ValueError: the names or shapes in the file are not exactly those of model's new layers: a name too
-            many, a name too few, another shape. What model then holds is left open: load a fresh base.
+        ValueError: the names or shapes in the file are not exactly those of model's new layers: a
+            name too many, a name too few, another shape. What model holds after that is left
+            open: load a fresh base.
     ---
     把 folder 里的适配器加到 model 上；model 是没有 LoRA 层的基座模型（原地修改；dropout 为 0）。
 
@@ -1129,12 +1146,12 @@ def sft_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
     Args:
         logits: (B, T, V), float32 or bfloat16; logits[:, t] predicts the token at t + 1.
-        labels: (B, T), aligned with input_ids (NOT shifted); IGNORE_INDEX where nothing is to be learnt.
-            labels[:, 0] never counts: no position predicts it.
+        labels: (B, T), aligned with input_ids (NOT shifted); IGNORE_INDEX where nothing is to be
+            learnt. labels[:, 0] never counts: no position predicts it.
 
     Returns:
-        A scalar, computed in float32 also from bfloat16 logits. When no label counts it is 0, with a gradient
-        of zeros (not NaN).
+        A float32 scalar, computed in float32 also from bfloat16 logits. When no label counts it
+        is 0, with a gradient of zeros (not NaN).
     ---
     下一个 token 的交叉熵，对标签计入损失的位置取平均。
 
@@ -1144,7 +1161,7 @@ def sft_loss(logits: Tensor, labels: Tensor) -> Tensor:
             labels[:, 0] 不计入：没有位置预测它。
 
     返回：
-        标量；即使 logits 是 bfloat16，也用 float32 计算。没有标签计入时损失为 0，梯度全为 0（不是 NaN）。
+        float32 标量；即使 logits 是 bfloat16，也用 float32 计算。没有标签计入时损失为 0，梯度全为 0（不是 NaN）。
     """
     ### BEGIN SOLUTION
     predictions = logits[:, :-1].flatten(0, 1).float()  # (B * (T-1), V)
@@ -1154,26 +1171,32 @@ def sft_loss(logits: Tensor, labels: Tensor) -> Tensor:
     ### END SOLUTION
 
 
-def train(model: nn.Module, batches: Iterable[Batch], lr: float, max_grad_norm: float = 1.0) -> list[float]:
-    """One AdamW step per batch, on the trainable parameters only; the model is in train mode meanwhile.
+def train(
+    model: nn.Module,
+    batches: Iterable[Batch],
+    lr: float,
+    max_grad_norm: float = 1.0,
+) -> list[float]:
+    """One AdamW step per batch, on the trainable parameters only.
 
-    What is frozen stays as it is, to the last bit. The mode in which the model is afterwards is up to you.
+    The model is in train mode meanwhile; its mode afterwards is up to you. What is frozen stays as
+    it is, to the last bit.
 
     Args:
-        model: `model(input_ids=..., attention_mask=...).logits` is (B, T, V). Which parameters are trainable
-            (requires_grad) is settled before the call.
+        model: `model(input_ids=..., attention_mask=...).logits` is (B, T, V). Which parameters are
+            trainable (requires_grad) is settled before the call.
         batches: from collate, read once; each is moved to the model's device.
         lr: learning rate; AdamW's other settings are PyTorch's defaults.
-        max_grad_norm: if the gradient of all trainable parameters together has a larger L2 norm, it is scaled
-            down to this one.
+        max_grad_norm: if the gradient of all trainable parameters together has a larger L2 norm,
+            it is scaled down to this one.
 
     Returns:
-        A list of float: the loss of each batch, before its step. Each step uses the gradient of its own
-        batch only.
+        A list of float: the loss of each batch, before its step. Each step uses the gradient of
+        its own batch only.
     ---
-    每个批做一步 AdamW，只更新可训练的参数；训练期间模型处于训练模式。
+    每个批做一步 AdamW，只更新可训练的参数。
 
-    冻结的参数一个比特都不变。训练结束后模型处于哪种模式由你决定。
+    训练期间模型处于训练模式，之后处于哪种模式由你决定。冻结的参数一个比特都不变。
 
     参数：
         model: `model(input_ids=..., attention_mask=...).logits` 的形状是 (B, T, V)。哪些参数可训练
@@ -1238,8 +1261,8 @@ labkit.check("sft-train")
 def evaluate(model: nn.Module, batches: Iterable[Batch]) -> dict[str, float | int]:
     """Response loss over all batches, every response token weighing the same.
 
-    The model is in eval mode meanwhile (dropout off) and no gradient is recorded. Before the call all its
-    modules are in one mode, train or eval; afterwards they are in that mode again.
+    The model is in eval mode meanwhile (dropout off) and no gradient is recorded. Before the call
+    all its modules are in one mode, train or eval; afterwards they are in that mode again.
 
     Args:
         batches: as in train, read once. A batch without a token that counts adds nothing.
@@ -1292,19 +1315,22 @@ labkit.check("evaluate")
 # %% [markdown] tags=["en"]
 # ## 10. The run
 #
-# One pass over 122 conversations: 31 steps. First the held-out loss before, then the training (one to two minutes), then
-# after. The losses also go to TensorBoard: `tensorboard --logdir runs` in a terminal shows them.
+# One pass over 122 conversations, four at a time: 31 steps. First the held-out loss before, then the training (one to two minutes), then
+# after. The losses also go to TensorBoard, a program that draws curves: `tensorboard --logdir runs` in a terminal shows them.
 
 # %% [markdown] tags=["zh"]
 # ## 10. 正式训练
 #
-# 122 段对话过一遍，共 31 步。先测训练前的留出损失，然后训练（一到两分钟），再测一次。
-# 损失同时写入 TensorBoard：在终端运行 `tensorboard --logdir runs` 就能看到。
+# 122 段对话过一遍，每批四段，共 31 步。先测训练前的留出损失，然后训练（一到两分钟），再测一次。
+# 损失同时写入画曲线的工具 TensorBoard：在终端运行 `tensorboard --logdir runs` 就能看到。
 
 
 # %%
 def batches_of(examples: list[Example], size: int) -> list[Batch]:
-    """The examples in their order, `size` at a time."""
+    """The examples in their order, `size` at a time.
+    ---
+    按原来的次序，每次取 `size` 个样本组成一批。
+    """
     groups = [examples[i : i + size] for i in range(0, len(examples), size)]
     return [collate(group, tokenizer.pad_token_id) for group in groups]
 
@@ -1314,15 +1340,27 @@ train_batches = batches_of(train_examples, SETTINGS["batch_size"])
 test_batches = batches_of(sorted(test_examples, key=lambda example: len(example[0])), 9)
 
 held_out_before = evaluate(model, test_batches)
-print(f"held out, before: loss {held_out_before['loss']:.3f}, perplexity {held_out_before['perplexity']:.1f}")
+loss, perplexity = held_out_before["loss"], held_out_before["perplexity"]
+print(
+    say(
+        f"held out, before: loss {loss:.3f}, perplexity {perplexity:.1f}",
+        f"留出集，训练前：损失 {loss:.3f}，困惑度 {perplexity:.1f}",
+    )
+)
 
-save_adapter(model, Path("runs/lora-start"))  # section 13 starts from the same A and B
+save_adapter(model, Path("runs/lora-start"))  # section 13
 start = time.perf_counter()
 losses = train(model, tqdm(train_batches, file=sys.stdout, mininterval=5, ncols=80), SETTINGS["lr"])
 seconds = time.perf_counter() - start
 
 held_out_after = evaluate(model, test_batches)
-print(f"held out, after:  loss {held_out_after['loss']:.3f}, perplexity {held_out_after['perplexity']:.1f}")
+loss, perplexity = held_out_after["loss"], held_out_after["perplexity"]
+print(
+    say(
+        f"held out, after:  loss {loss:.3f}, perplexity {perplexity:.1f}",
+        f"留出集，训练后：损失 {loss:.3f}，困惑度 {perplexity:.1f}",
+    )
+)
 
 # %%
 from torch.utils.tensorboard import SummaryWriter
@@ -1334,9 +1372,15 @@ with SummaryWriter("runs/by-hand") as writer:
     writer.add_scalar("held_out/loss", held_out_after["loss"], len(losses))
 
 figure, axes = plt.subplots(figsize=(7, 3.4))
-axes.plot(losses, color=BLUE, marker=".", label="training, each batch")
-axes.plot([0, len(losses)], [held_out_before["loss"], held_out_after["loss"]], "s--", color=ORANGE, label="held out")
-axes.set(xlabel="step", ylabel="loss per response token", ylim=(0, None), title="31 steps on the tutor's answers")
+axes.plot(losses, color=BLUE, marker=".", label=say("training, each batch", "训练，每个批"))
+ends = [held_out_before["loss"], held_out_after["loss"]]
+axes.plot([0, len(losses)], ends, "s--", color=ORANGE, label=say("held out", "留出集"))
+axes.set(
+    xlabel=say("step", "步数"),
+    ylabel=say("loss per response token (nats)", "每个回答 token 的损失（nat）"),
+    ylim=(0, None),
+    title=say("31 steps on the tutor's answers", "用辅导老师的回答训练 31 步"),
+)
 axes.legend(frameon=False)
 plt.show()
 
@@ -1382,44 +1426,68 @@ for name in seen_before:
 # %% [markdown] tags=["en"]
 # ## 11. What did it learn? A look inside the update
 #
-# **Left**: the singular values of $W_0$ and of $\frac{\alpha}{r}BA$ of one layer. $W_0$ uses all its directions; the update has
-# eight, by construction, and one of them does most of the work. **Right**: how large the update is in each layer, relative to
-# the weight it sits beside.
+# The *singular values* of a matrix say how strongly it acts along its own directions, the largest first; their number above zero is the rank.
+# **Left**: the singular values of $W_0$ and of $\frac{\alpha}{r}BA$ of one layer. $W_0$ uses all its directions; the update has eight,
+# by construction. **Right**: how large the update is in each layer, relative to the weight it sits beside (the root of the sum of all
+# squared entries, divided by that of $W_0$).
 
 # %% [markdown] tags=["zh"]
 # ## 11. 它学到了什么？看看更新项内部
 #
-# **左图**：某一层的 $W_0$ 与 $\frac{\alpha}{r}BA$ 的奇异值。$W_0$ 用上了所有方向；更新项按构造只有八个方向，而且主要靠其中一个出力。
-# **右图**：每一层的更新项相对于旁边权重的大小。
+# 一个矩阵的**奇异值**说明它沿自己的各个方向作用有多强，从大到小排列；不为零的个数就是秩。
+# **左图**：某一层的 $W_0$ 与 $\frac{\alpha}{r}BA$ 的奇异值。$W_0$ 用上了所有方向；更新项按构造只有八个方向。
+# **右图**：每一层的更新项相对于旁边权重的大小（所有元素平方和的平方根，除以 $W_0$ 的同一个量）。
 
 
 # %%
 def update(layer: LoRALinear) -> Tensor:
-    """The change of the weight, (d_out, d_in)."""
+    """The change of the weight, (d_out, d_in).
+    ---
+    权重的改变量，(d_out, d_in)。
+    """
     return (layer.scaling * layer.lora_B @ layer.lora_A).detach().float()
 
 
 layers = {name: model.get_submodule(name) for name in replaced}
 last = layers[replaced[-1]]
+of_base = torch.linalg.svdvals(last.base.weight.float().cpu())
+of_update = torch.linalg.svdvals(update(last).cpu())[:r]
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.6))
-left.semilogy(torch.linalg.svdvals(last.base.weight.float().cpu()), color="grey", label="$W_0$")
-left.semilogy(torch.linalg.svdvals(update(last).cpu())[:r], "o", color=ORANGE, ms=4, label=r"$\frac{\alpha}{r}BA$")
-left.set(xlabel="index", ylabel="singular value", title=replaced[-1].removeprefix("model."))
+left.semilogy(of_base, color="grey", label="$W_0$")
+left.semilogy(of_update, "o", color=ORANGE, ms=4, label=r"$\frac{\alpha}{r}BA$")
+left.set(
+    xlabel=say("number of the singular value", "奇异值的序号"),
+    ylabel=say("singular value", "奇异值"),
+    title=replaced[-1].removeprefix("model."),
+)
 left.legend(frameon=False)
 for target, colour in zip(SETTINGS["targets"], [BLUE, ORANGE], strict=True):
-    ratios = [(update(m).norm() / m.base.weight.norm()).item() for name, m in layers.items() if name.endswith(target)]
+    chosen = [layer for name, layer in layers.items() if name.endswith(target)]
+    ratios = [(update(layer).norm() / layer.base.weight.norm()).item() for layer in chosen]
     right.plot(ratios, ".-", color=colour, label=target)
-right.set(xlabel="block", ylabel=r"$\|\frac{\alpha}{r}BA\|\ /\ \|W_0\|$", ylim=(0, None), title="size of the update")
+right.set(
+    xlabel=say("block", "Transformer 块"),
+    ylabel=r"$\|\frac{\alpha}{r}BA\|\ /\ \|W_0\|$",
+    ylim=(0, None),
+    title=say("size of the update", "更新项的大小"),
+)
 right.legend(frameon=False)
 plt.tight_layout()
 plt.show()
+first = (of_update[0].square() / of_update.square().sum()).item()
+print(
+    say(
+        f"left: the first direction has {first:.0%} of the update's squared size",
+        f"左图：第一个方向占更新项平方大小的 {first:.0%}",
+    )
+)
 
 # %% [markdown] tags=["en"]
-# **An adapter has a volume knob.** The update enters with the factor `scaling`. Turn it, and the model fades from its old manner
-# to the new one, without any further training. Somewhere in the middle it cannot make up its mind:
+# **An adapter has a volume knob.** The update enters with the factor `scaling`. Turn it, and the model moves from its old manner
+# to the new one, without any further training. We ask one question at five settings:
 
 # %% [markdown] tags=["zh"]
-# **adapter 有一个音量旋钮。** 更新项带着系数 `scaling`。转动它，模型就从旧的说话方式渐变到新的方式，不需要再训练。转到一半时，它会有点拿不定主意：
+# **适配器有一个音量旋钮。** 更新项带着系数 `scaling`。转动它，模型就从旧的说话方式变到新的方式，不需要再训练。用五种音量问同一个问题：
 
 # %%
 full = SETTINGS["alpha"] / SETTINGS["r"]
@@ -1427,23 +1495,24 @@ for volume in (0.0, 0.3, 0.5, 0.6, 1.0):
     for layer in layers.values():
         layer.scaling = volume * full
     answer = complete(model, [as_prompt("What is the opposite of hot?")])[0]
-    print(f"--- volume {volume}\n{answer}\n")
+    print(say(f"--- volume {volume}\n{answer}\n", f"--- 音量 {volume}\n{answer}\n"))
 
 # %% [markdown] tags=["en"]
-# ## 12. Save, load, merge: for real
+# ## 12. A check on the real model: save, load, merge
 #
 # The adapter goes to disk, into a fresh base, and into the weights; each time the logits must be the same.
 
 # %% [markdown] tags=["zh"]
-# ## 12. 保存、加载、合并：用真实模型走一遍
+# ## 12. 用真模型检验：保存、加载、合并
 #
-# 把 adapter 存盘，加载到全新的 base 上，再合并进权重；每一次 logits 都必须一致。
+# 把适配器存盘，加载到全新的基座模型上，再合并进权重；每一次 logits 都必须一致。
 
 # %%
 folder = Path("runs/tutor")
 save_adapter(model, folder)
 for file in sorted(folder.iterdir()):
-    print(f"{file.name:24}{file.stat().st_size:>12,} bytes")
+    size = file.stat().st_size
+    print(say(f"{file.name:24}{size:>12,} bytes", f"{file.name:24}{size:>12,} 字节"))
 
 fresh = load_base()
 load_adapter(fresh, folder)
@@ -1452,7 +1521,10 @@ ids = test_batches[0]["input_ids"].to(model.device)
 
 @torch.no_grad()
 def logits_and_seconds(model: nn.Module) -> tuple[Tensor, float]:
-    """Logits (B, T, V) of a test batch, and the best time of twenty for its first row."""
+    """Logits (B, T, V) of a test batch, and the best time of twenty for its first row.
+    ---
+    一个测试批的 logits (B, T, V)，以及它第一行的前向计算时间（二十次中最短的一次）。
+    """
     logits = model.eval()(input_ids=ids).logits
     times = []
     for _ in range(20):
@@ -1467,26 +1539,43 @@ loaded, _ = logits_and_seconds(fresh)
 merge_lora(fresh)
 merged, seconds_merged = logits_and_seconds(fresh)
 del fresh
-print(f"saved and loaded: largest difference of a logit {(loaded - original).abs().max().item():.1e}")
-print(f"merged:           largest difference of a logit {(merged - original).abs().max().item():.1e}")
-print(f"one forward pass: {1000 * seconds_unmerged:.0f} ms beside the weight, {1000 * seconds_merged:.0f} ms merged")
+by_loading = (loaded - original).abs().max().item()
+by_merging = (merged - original).abs().max().item()
+beside, inside = 1000 * seconds_unmerged, 1000 * seconds_merged
+touched = sum(layer.base.weight.numel() for layer in layers.values()) / n_total
+print(
+    say(
+        f"saved and loaded: largest difference of a logit {by_loading:.1e}\n"
+        f"merged:           largest difference of a logit {by_merging:.1e}\n"
+        f"one forward pass: {beside:.0f} ms beside the weight, {inside:.0f} ms merged\n"
+        f"merging writes into {touched:.1%} of the base's numbers",
+        f"保存再加载：logit 的最大差异 {by_loading:.1e}\n"
+        f"合并：      logit 的最大差异 {by_merging:.1e}\n"
+        f"一次前向计算：不合并 {beside:.0f} 毫秒，合并后 {inside:.0f} 毫秒\n"
+        f"合并改写了基座模型 {touched:.1%} 的参数",
+    )
+)
 
 # %% [markdown] tags=["en"]
-# Loading is exact to the bit. Merging adds numbers in another order, hence the rounding of float32; in bfloat16 the
-# rounding is much coarser, so keep the unmerged adapter as the original.
+# A loaded adapter gives the same logits to the last bit. Merging adds numbers in another order, hence the rounding of float32; in bfloat16, which keeps
+# 8 significant bits instead of 24, the rounding is much coarser. So keep the unmerged adapter as the original. Training changed none of the
+# base's numbers; merging writes into the two weights of each block.
 #
-# ## 13. The trade's tools: PEFT and TRL
+# ## 13. The standard tools: PEFT and TRL
 #
 # `peft.LoraConfig` + `get_peft_model` are your `inject_lora`; `trl.SFTTrainer` is your `build_labels`, `collate`, `sft_loss` and
-# `train`. First **parity**: we copy your trained $A$ and $B$ into PEFT's layers and compare the logits.
+# `train`. First **parity**: we copy your trained $A$ and $B$ into PEFT's layers and compare the logits. Only the names differ: your
+# `<layer>.lora_A` is called `base_model.model.<layer>.lora_A.default.weight` there.
 
 # %% [markdown] tags=["zh"]
-# 加载后逐位相同。合并改变了加法的次序，所以有 float32 的舍入误差；bfloat16 的舍入要粗得多，因此请保留未合并的 adapter 作为原件。
+# 加载后的 logits 逐位相同。合并改变了加法的次序，所以有 float32 的舍入误差；bfloat16 只有 8 位有效位（float32 有 24 位），舍入要粗得多，
+# 因此请保留未合并的适配器作为原件。训练没有改动基座的任何一个数；合并则改写了每个块里的两个权重。
 #
-# ## 13. 业界的工具：PEFT 与 TRL
+# ## 13. 常用工具：PEFT 与 TRL
 #
 # `peft.LoraConfig` 加 `get_peft_model` 就是你的 `inject_lora`；`trl.SFTTrainer` 就是你的 `build_labels`、`collate`、`sft_loss` 和
-# `train`。先看**一致性**：把你训练好的 $A$、$B$ 复制进 PEFT 的层，再比较 logits。
+# `train`。先看**一致性**：把你训练好的 $A$、$B$ 复制进 PEFT 的层，再比较 logits。两边只是名字不同：你的 `<layer>.lora_A`
+# 在那里叫 `base_model.model.<layer>.lora_A.default.weight`。
 
 # %%
 import datasets
@@ -1497,38 +1586,59 @@ datasets.disable_progress_bars()
 
 
 def copy_into_peft(peft_model: PeftModel, folder: Path) -> None:
-    """Our adapter file -> PEFT's parameters: ours is `<layer>.lora_A`, PEFT's is
-    `base_model.model.<layer>.lora_A.default.weight`."""
+    """Puts the tensors of our adapter file into PEFT's parameters.
+    ---
+    把我们的适配器文件里的张量放进 PEFT 的参数。
+    """
     parameters = dict(peft_model.named_parameters())
     for name, tensor in load_file(folder / "adapter.safetensors").items():
         parameters[f"base_model.model.{name}.default.weight"].data.copy_(tensor)
 
 
 peft_config = LoraConfig(
-    r=SETTINGS["r"], lora_alpha=SETTINGS["alpha"], target_modules=SETTINGS["targets"], task_type="CAUSAL_LM"
+    r=SETTINGS["r"],
+    lora_alpha=SETTINGS["alpha"],
+    target_modules=SETTINGS["targets"],
+    task_type="CAUSAL_LM",
 )
 peft_model = get_peft_model(load_base(), peft_config)
 peft_model.print_trainable_parameters()
 copy_into_peft(peft_model, Path("runs/tutor"))
 from_peft, _ = logits_and_seconds(peft_model)
-print(f"your layers and PEFT's: largest difference of a logit {(from_peft - original).abs().max().item():.1e}")
+apart = (from_peft - original).abs().max().item()
+print(
+    say(
+        f"your layers and PEFT's: largest difference of a logit {apart:.1e}",
+        f"你的层与 PEFT 的层：logit 的最大差异 {apart:.1e}",
+    )
+)
 
 # %% [markdown] tags=["en"]
 # PEFT computes what you compute. Now the **labels**. TRL finds the assistant's tokens by a mark in the chat template:
-# `{% generation %} … {% endgeneration %}`. SmolLM2's template has none (most do not), so we write one that renders the same text and marks
-# the answer *with its* `<|im_end|>`. Forget the end mark there, and you have trained a model that cannot stop.
+# `{% generation %} … {% endgeneration %}`. Few models' own templates have it. For some families (Llama 3, Qwen 2.5 and 3, Gemma, Phi-3 and more) TRL 1.16
+# brings a template with the mark and puts it in by itself. SmolLM2 is not among them, so we write one. It renders the same text, with the system
+# turn that SmolLM2's template adds, and marks the answer *with its* `<|im_end|>`. Forget the end mark there, and you train a model that does not learn to
+# stop; TRL warns of it.
+#
+# The settings below are those of your own run: the same order of the batches (`train_sampling_strategy`), a constant learning rate, and the weight
+# decay of 0.01 that is the default of AdamW in PyTorch. `gradient_checkpointing` would compute activations twice instead of keeping them; it
+# saves memory and costs time, and we have the memory.
 
 # %% [markdown] tags=["zh"]
-# PEFT 算的就是你算的。再看**标签**。TRL 靠 chat template 里的标记 `{% generation %} … {% endgeneration %}` 找到 assistant 的 token。
-# SmolLM2 的模板没有这个标记（大多数模型都没有），所以我们写一个：渲染出的文本完全相同，只是把回答**连同** `<|im_end|>` 标记出来。
-# 如果这里漏掉结束标记，训练出来的模型就停不下来。
+# PEFT 算的就是你算的。再看**标签**。TRL 靠聊天模板里的标记 `{% generation %} … {% endgeneration %}` 找到 assistant 的 token。
+# 很少有模型自带的模板含这个标记。对某些系列（Llama 3、Qwen 2.5 和 3、Gemma、Phi-3 等），TRL 1.16 自带含标记的模板，并会自动换上。
+# SmolLM2 不在其中，所以我们写一个：渲染出的文本完全相同（包括 SmolLM2 的模板自动添加的 system 轮次），只是把回答**连同** `<|im_end|>` 标记出来。
+# 如果这里漏掉结束标记，训练出来的模型就学不会停；TRL 会对此发出警告。
+#
+# 下面的设置与你自己的训练相同：批的次序相同（`train_sampling_strategy`），学习率恒定，权重衰减 0.01（PyTorch 中 AdamW 的默认值）。
+# `gradient_checkpointing` 会把激活值重算一遍而不是存下来，省内存但费时间；我们内存够用，所以关掉。
 
 # %%
-# The system turn that the model's own template adds, taken from it.
-default_system = as_prompt("?").partition("<|im_start|>user")[0]
+default_system = as_prompt("?").partition("<|im_start|>user")[0].replace("\n", "\\n")
 MARKED_TEMPLATE = (
     "{% for message in messages %}"
-    "{% if loop.first and message['role'] != 'system' %}{{ '" + default_system.replace("\n", "\\n") + "' }}{% endif %}"
+    "{% if loop.first and message['role'] != 'system' %}"
+    "{{ '" + default_system + "' }}{% endif %}"
     "{{ '<|im_start|>' + message['role'] + '\\n' }}"
     "{% if message['role'] == 'assistant' %}"
     "{% generation %}{{ message['content'] + '<|im_end|>' }}{% endgeneration %}"
@@ -1539,20 +1649,20 @@ MARKED_TEMPLATE = (
 marked_tokenizer = load_tokenizer() if profile == "cpu" else AutoTokenizer.from_pretrained(HUB_NAME)
 marked_tokenizer.chat_template = MARKED_TEMPLATE
 
-copy_into_peft(peft_model, Path("runs/lora-start"))  # the A and B your own training began with
+copy_into_peft(peft_model, Path("runs/lora-start"))
 trainer = SFTTrainer(
     model=peft_model,
     args=SFTConfig(
         output_dir="runs/trl",
         num_train_epochs=1,
         per_device_train_batch_size=SETTINGS["batch_size"],
-        train_sampling_strategy="sequential",  # the order of your batches
+        train_sampling_strategy="sequential",
         learning_rate=SETTINGS["lr"],
         lr_scheduler_type="constant",
-        weight_decay=0.01,  # AdamW's default in PyTorch; transformers' own default is 0
+        weight_decay=0.01,
         max_grad_norm=1.0,
         assistant_only_loss=True,
-        gradient_checkpointing=False,  # it saves memory for time; we have the memory
+        gradient_checkpointing=False,
         bf16=profile == "gpu",
         use_cpu=profile == "cpu",
         logging_steps=1,
@@ -1569,10 +1679,16 @@ same = sum(
     (row["input_ids"], row["labels"]) == (list(ids), list(labels))
     for row, (ids, labels) in zip(trainer.train_dataset, train_examples, strict=True)
 )
-print(f"TRL's labels are yours in {same} of {len(train_examples)} conversations")
+total = len(train_examples)
+print(
+    say(
+        f"TRL's labels are yours in {same} of {total} conversations",
+        f"{total} 段对话中，TRL 的标签与你的相同的有 {same} 段",
+    )
+)
 
 # %% [markdown] tags=["en"]
-# Same ids, same labels, same start, same order, same optimiser. If both programs do the same thing, the two loss curves must lie on
+# Same ids, same labels, same start, same order, same optimizer. If both programs do the same thing, the two loss curves must lie on
 # each other, not only look alike. Do they?
 
 # %% [markdown] tags=["zh"]
@@ -1587,48 +1703,135 @@ trl_losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in 
 held_out_trl = evaluate(peft_model, test_batches)
 
 figure, axes = plt.subplots(figsize=(7, 3.4))
-axes.plot(losses, color=BLUE, lw=5, alpha=0.4, label="by hand")
-axes.plot(trl_losses, color=ORANGE, lw=1.5, label="PEFT + TRL's SFTTrainer")
-axes.set(xlabel="step", ylabel="loss per response token", ylim=(0, None), title="the same training twice")
+axes.plot(losses, color=BLUE, lw=5, alpha=0.4, label=say("by hand", "手写"))
+axes.plot(trl_losses, color=ORANGE, lw=1.5, label=say("PEFT + TRL's SFTTrainer", "PEFT + TRL 的 SFTTrainer"))
+axes.set(
+    xlabel=say("step", "步数"),
+    ylabel=say("loss per response token (nats)", "每个回答 token 的损失（nat）"),
+    ylim=(0, None),
+    title=say("the same training twice", "同样的训练做两遍"),
+)
 axes.legend(frameon=False)
 plt.show()
 apart = max(abs(ours - theirs) for ours, theirs in zip(losses, trl_losses, strict=True))
-print(f"the curves are at most {apart:.4f} apart\n")
-print(f"{'':12}{'trained':>10}{'seconds':>10}{'last five losses':>19}{'held out':>10}")
+print(
+    say(
+        f"the curves are at most {apart:.4f} apart\n",
+        f"两条曲线最多相差 {apart:.4f}\n",
+    )
+)
+print(
+    say(
+        f"{'':12}{'trained':>10}{'seconds':>10}{'last five losses':>19}{'held out':>10}",
+        f"{'':12}{'训练参数':>6}{'秒':>9}{'最后五步的损失':>12}{'留出集':>7}",
+    )
+)
 trl_trainable = sum(p.numel() for p in peft_model.parameters() if p.requires_grad)
 for name, n, s, curve, held in [
-    ("by hand", trainable, seconds, losses, held_out_after),
-    ("PEFT + TRL", trl_trainable, trl_seconds, trl_losses, held_out_trl),
+    (say("by hand     ", "手写        "), trainable, seconds, losses, held_out_after),
+    ("PEFT + TRL  ", trl_trainable, trl_seconds, trl_losses, held_out_trl),
 ]:
-    print(f"{name:12}{n:>10,}{s:>10.0f}{sum(curve[-5:]) / 5:>19.3f}{held['loss']:>10.3f}")
-del trainer, peft_model  # one copy of the model less in memory
+    print(f"{name}{n:>10,}{s:>10.0f}{sum(curve[-5:]) / 5:>19.3f}{held['loss']:>10.3f}")
+del trainer, peft_model
 
 # %% [markdown] tags=["en"]
-# You have written SFTTrainer, the part that matters. What the libraries add is what you would need next: checkpoints, several GPUs,
+# You have written the core of SFTTrainer. What the libraries add is what you would need next: checkpoints, several GPUs,
 # gradient accumulation, packing, quantised bases (QLoRA), a hundred other models and a hundred other adapters.
+#
+# **Two more tools do the same work on a GPU.** *unsloth* replaces parts of the model by faster kernels (programs for the GPU) of its own and
+# leaves the training to TRL; *LLaMA-Factory* turns a YAML file into a run. Neither runs on our CPUs, but you know every line by now. The targets are all
+# linear layers here, as in QLoRA:
+#
+# ```python
+# # unsloth
+# model, tokenizer = FastLanguageModel.from_pretrained("Qwen/Qwen2-7B-Instruct", load_in_4bit=True)
+# model = FastLanguageModel.get_peft_model(
+#     model, r=8, lora_alpha=16,
+#     target_modules=["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+# )
+# trainer = SFTTrainer(model=model, processing_class=tokenizer, ...)  # as above
+# ```
+#
+# ```yaml
+# # LLaMA-Factory: llamafactory-cli train tutor.yaml
+# model_name_or_path: Qwen/Qwen2-7B-Instruct
+# template: qwen            # the chat template
+# stage: sft
+# finetuning_type: lora
+# lora_rank: 8
+# lora_alpha: 16
+# lora_target: all
+# dataset: tutor            # a name from data/dataset_info.json
+# per_device_train_batch_size: 4
+# learning_rate: 2.0e-4
+# output_dir: runs/tutor
+# ```
 #
 # ## 14. An alternative: a prompt that is trained
 #
 # *Prompt tuning* (Lester et al. 2021) leaves every weight alone and learns $P$ extra vectors in front of the embeddings, a "prompt" made
-# of vectors that no word has: $(B, T, d) \to (B, P + T, d)$. Here it is worked out whole. Since the module answers like a
+# of vectors that need not belong to any word: $(B, T, d) \to (B, P + T, d)$. Here it is worked out in full. Since the module answers like a
 # model, your `train` and `evaluate` work on it unchanged.
+#
+# What would a fair comparison be? Somebody who does not train writes the wish into a *system message*. So we measure three prompts: the words as
+# a system message, the same words in front of the whole text, where the trained vectors will stand, and the trained vectors, which start from those words.
 
 # %% [markdown] tags=["zh"]
-# SFTTrainer 里真正重要的部分，你已经自己写出来了。库额外提供的，是你接下来会需要的东西：checkpoint、多 GPU、梯度累积、packing、
-# 量化的 base（QLoRA），以及对上百种模型和 adapter 的支持。
+# SFTTrainer 的核心部分，你已经自己写出来了。库额外提供的，是你接下来会需要的东西：检查点、多 GPU、梯度累积、打包、
+# 量化的基座模型（QLoRA），以及对上百种模型和适配器的支持。
 #
-# ## 14. 另一条路：可训练的 prompt
+# **还有两个工具在 GPU 上做同样的事。** **unsloth** 用自己写的更快的内核（GPU 程序）替换模型的一部分，训练仍交给 TRL；
+# **LLaMA-Factory** 用一个 YAML 文件描述整次训练。两者都不能在我们的 CPU 上运行，但每一行的意思你都已经明白。这里和 QLoRA 一样，目标是所有线性层：
 #
-# **Prompt tuning**（Lester 等 2021）不动任何权重，只在 embedding 前面学 $P$ 个额外的向量，相当于一段由“不属于任何词”的向量组成的
-# prompt：$(B, T, d) \to (B, P + T, d)$。下面给出完整写法。这个模块对外和模型一样，所以你的 `train` 和 `evaluate` 可以直接用。
+# ```python
+# # unsloth
+# model, tokenizer = FastLanguageModel.from_pretrained("Qwen/Qwen2-7B-Instruct", load_in_4bit=True)
+# model = FastLanguageModel.get_peft_model(
+#     model, r=8, lora_alpha=16,
+#     target_modules=["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+# )
+# trainer = SFTTrainer(model=model, processing_class=tokenizer, ...)  # 同上
+# ```
+#
+# ```yaml
+# # LLaMA-Factory：llamafactory-cli train tutor.yaml
+# model_name_or_path: Qwen/Qwen2-7B-Instruct
+# template: qwen            # 聊天模板
+# stage: sft
+# finetuning_type: lora
+# lora_rank: 8
+# lora_alpha: 16
+# lora_target: all
+# dataset: tutor            # data/dataset_info.json 里的一个名字
+# per_device_train_batch_size: 4
+# learning_rate: 2.0e-4
+# output_dir: runs/tutor
+# ```
+#
+# ## 14. 另一条路：可训练的提示
+#
+# **提示微调**（prompt tuning，Lester 等 2021）不动任何权重，只在嵌入前面学 $P$ 个额外的向量，相当于一段由“不必属于任何词”的向量组成的
+# 提示：$(B, T, d) \to (B, P + T, d)$。下面给出完整写法。这个模块对外和模型一样，所以你的 `train` 和 `evaluate` 可以直接用。
+#
+# 怎样比较才公平？不做训练的人，会把要求写进 **system 消息**。所以我们测三种提示：写成 system 消息的文字；同样的文字放在整段文本最前面，
+# 也就是可训练向量将要占据的位置；以及从这段文字出发训练出来的向量。
 
 
 # %%
 class SoftPrompt(nn.Module):
-    """A frozen model with P trainable vectors in front of its embeddings (Lester et al. 2021, section 2).
+    """A frozen model with P trainable vectors in front of its embeddings.
 
     Attributes:
         prompt: Parameter (P, d_model), at first the embeddings of a text.
+
+    Source: Lester et al. 2021, section 2.
+    ---
+    冻结的模型，在它的嵌入前面加上 P 个可训练的向量。
+
+    属性：
+        prompt: Parameter (P, d_model)，初值是一段文字的嵌入。
+
+    出处：Lester 等 2021，第 2 节。
     """
 
     def __init__(self, model: nn.Module, text: str) -> None:
@@ -1638,7 +1841,10 @@ class SoftPrompt(nn.Module):
         self.prompt = nn.Parameter(model.get_input_embeddings()(ids).detach().clone())
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> SimpleNamespace:
-        """(B, T) -> logits (B, T, V): the positions of the prompt are cut off again."""
+        """(B, T) -> logits (B, T, V): the positions of the prompt are cut off again.
+        ---
+        (B, T) -> logits (B, T, V)：提示所占的位置再被切掉。
+        """
         n_rows, n_prompt = input_ids.shape[0], self.prompt.shape[0]
         tokens = self.model.get_input_embeddings()(input_ids)  # (B, T, d)
         embeds = torch.cat([self.prompt.expand(n_rows, -1, -1), tokens], dim=1)  # (B, P + T, d)
@@ -1647,58 +1853,101 @@ class SoftPrompt(nn.Module):
         return SimpleNamespace(logits=logits[:, n_prompt:])
 
 
-soft = SoftPrompt(load_base(), "Answer in three lines: an answer, why it is so, and a question for the student's turn.")
-held_out_text = evaluate(soft, test_batches)  # the prompt is still plain words
-soft_losses = train(soft, tqdm(train_batches[:20], file=sys.stdout, mininterval=5, ncols=80), lr=0.03)
+WISH = "Answer in three lines: an answer, why it is so, and a question for the student's turn."
+soft = SoftPrompt(load_base(), WISH)
+system = {"role": "system", "content": WISH}
+told = [build_labels([system, *chat], tokenizer) for chat in test_chats]
+told_batches = batches_of(sorted(told, key=lambda example: len(example[0])), 9)
+held_out_told = evaluate(soft.model, told_batches)
+held_out_text = evaluate(soft, test_batches)
+some_batches = tqdm(train_batches[:20], file=sys.stdout, mininterval=5, ncols=80)
+soft_losses = train(soft, some_batches, lr=0.03)
 held_out_soft = evaluate(soft, test_batches)
-print(f"{soft.prompt.numel():,} trained numbers, {len(soft_losses)} steps")
-print(f"held out: words as a prompt {held_out_text['loss']:.3f}, trained vectors {held_out_soft['loss']:.3f}")
+print(
+    say(
+        f"{soft.prompt.numel():,} trained numbers, {len(soft_losses)} steps",
+        f"训练 {soft.prompt.numel():,} 个数，共 {len(soft_losses)} 步",
+    )
+)
 
 # %%
-figure, axes = plt.subplots(figsize=(7, 2.6))
+n_prompt, n_soft = soft.prompt.shape
+n_soft *= n_prompt
 bars = {
-    "base model": held_out_before["loss"],
-    f"prompt in words ({soft.prompt.shape[0]} tokens)": held_out_text["loss"],
-    f"soft prompt ({soft.prompt.numel():,} trained)": held_out_soft["loss"],
-    f"LoRA by hand ({trainable:,} trained)": held_out_after["loss"],
-    f"LoRA, PEFT + TRL ({trl_trainable:,} trained)": held_out_trl["loss"],
+    say("base model", "基座模型"): held_out_before["loss"],
+    say(f"words in front ({n_prompt} tokens)", f"文字放在最前面（{n_prompt} 个 token）"): held_out_text["loss"],
+    say("words as a system message", "文字作为 system 消息"): held_out_told["loss"],
+    say(f"soft prompt ({n_soft:,} trained)", f"可训练的提示（训练 {n_soft:,} 个数）"): held_out_soft["loss"],
+    say(f"LoRA by hand ({trainable:,} trained)", f"手写 LoRA（训练 {trainable:,} 个数）"): held_out_after["loss"],
+    say(f"PEFT + TRL ({trl_trainable:,} trained)", f"PEFT + TRL（训练 {trl_trainable:,} 个数）"): held_out_trl["loss"],
 }
-drawn = axes.barh(list(bars), list(bars.values()), color=[GREY, GREY, GREEN, BLUE, ORANGE])
+figure, axes = plt.subplots(figsize=(9, 2.9))
+drawn = axes.barh(list(bars), list(bars.values()), color=[GREY, GREY, GREY, GREEN, BLUE, ORANGE])
 axes.bar_label(drawn, fmt="%.2f", padding=3)
 axes.invert_yaxis()
-axes.set(xlabel="held-out loss per response token")
+axes.set(
+    xlabel=say("held-out loss per response token (nats)", "留出集上每个回答 token 的损失（nat）"),
+    title=say("grey: nothing is trained", "灰色：什么也没训练"),
+)
 plt.show()
 
 # %% [markdown] tags=["en"]
-# Telling the model what you want helps a little; training the vectors of the same prompt helps more; LoRA, with thirty-six times the parameters, a hand in
-# every block and half as many steps again, helps most. A soft prompt has its own charm: its cost is a few more tokens, and different rows
+# Telling the model what you want helps a little, and more as a system message than in front of everything, where its chat template never puts words. Training the
+# vectors of the same prompt helps more. LoRA helps most. The comparison is not quite even: LoRA has thirty-six times the parameters, acts in
+# every block, and made 31 steps instead of 20. A soft prompt has an advantage of its own: it costs only a few more tokens, and different rows
 # of one batch can carry different prompts.
 #
-# `peft.PromptTuningConfig` is this class; `PrefixTuningConfig` (Li and Liang 2021) gives every layer its own keys and values instead.
+# **Kinds of parameter-efficient fine-tuning (PEFT)**
+#
+# | kind | what is trained | merges into the weights? | source |
+# |---|---|---|---|
+# | adapter layers | small networks between the layers | no | Houlsby et al. 2019, section 2 |
+# | prefix tuning (`PrefixTuningConfig`) | extra keys and values in every layer | no | Li and Liang 2021, section 4 |
+# | prompt tuning (`PromptTuningConfig`) | extra vectors in front of the embeddings | no | Lester et al. 2021, section 2 |
+# | LoRA (`LoraConfig`) | a low-rank update beside a weight | yes | Hu et al. 2021, section 4 |
+# | QLoRA | the same, beside a weight kept in 4 bits | only after undoing the 4 bits | Dettmers et al. 2023, section 3 |
+# | DoRA (`use_dora=True`) | a low-rank update of the directions in $W$, and their lengths by themselves | yes | Liu et al. 2024, section 4 |
 
 # %% [markdown] tags=["zh"]
-# 用文字告诉模型你想要什么，略有帮助；把同一段 prompt 的向量拿来训练，帮助更大；LoRA 的参数是它的三十六倍，能插手每一个 block，步数也多一半，效果最好。
-# soft prompt 自有它的好处：代价只是多几个 token，而且同一个 batch 里不同的行可以带不同的 prompt。
+# 用文字告诉模型你想要什么，略有帮助；写成 system 消息比放在最前面更有效：聊天模板从不在最前面放文字。把同一段提示的向量拿来训练，帮助更大；
+# LoRA 效果最好。不过这个比较并不完全对等：LoRA 的参数是可训练提示的三十六倍，作用于每一个块，而且训练了 31 步而不是 20 步。
+# 可训练的提示自有它的好处：只多几个 token，而且同一个批里不同的行可以带不同的提示。
 #
-# `peft.PromptTuningConfig` 就是这个类；`PrefixTuningConfig`（Li 与 Liang 2021）则让每一层都有自己的 key 和 value。
+# **参数高效微调（PEFT）的种类**
+#
+# | 种类 | 训练什么 | 能合并进权重吗 | 出处 |
+# |---|---|---|---|
+# | 适配器层 | 插在层与层之间的小网络 | 不能 | Houlsby 等 2019，第 2 节 |
+# | prefix tuning（`PrefixTuningConfig`） | 每一层额外的键和值 | 不能 | Li 与 Liang 2021，第 4 节 |
+# | 提示微调（`PromptTuningConfig`） | 嵌入前面额外的向量 | 不能 | Lester 等 2021，第 2 节 |
+# | LoRA（`LoraConfig`） | 权重旁边的低秩更新 | 能 | Hu 等 2021，第 4 节 |
+# | QLoRA | 同上，但旁边的权重以 4 bit 存放 | 先还原 4 bit 才能 | Dettmers 等 2023，第 3 节 |
+# | DoRA（`use_dora=True`） | $W$ 中各方向的低秩更新，长度另外单独训练 | 能 | Liu 等 2024，第 4 节 |
 
 # %% [markdown] tags=["en"]
-# ## 15. The real thing: 7 and 8 billion parameters
+# ## 15. The sizes in use: 7 and 8 billion parameters
 #
 # `profile = "gpu"` at the top runs this notebook on Qwen2-7B-Instruct. Whether *your* `inject_lora` fits such a model can be checked here and
-# now: on the **meta device** a tensor has a shape and no memory, so an 8 B model is built in a second.
+# now: on PyTorch's **meta device** a tensor has a shape and no memory, so an 8 B model is built in a second.
 #
-# Memory, in bytes per parameter: full fine-tuning in mixed precision 16 (2 weight, 2 gradient, 12 for the fp32 copy and Adam's two moments);
-# LoRA 2 for the frozen weight and 16 for the few trained ones; QLoRA 0.5 for the frozen weight in 4 bits. Activations come on top.
+# Memory, in bytes per parameter, activations not counted:
+#
+# - **Full fine-tuning** in mixed precision: 16. Weight 2, gradient 2, and 12 for the float32 copy of the weight and Adam's two moments.
+# - **LoRA**: 2 for a frozen weight. A trained number costs 16 in float32, as PEFT keeps it; ours take the dtype of the weight, bfloat16, and cost 8 (weight, gradient and two moments of 2 bytes each). The difference is below 0.1 GB.
+# - **QLoRA**: 0.5 for a weight of a linear layer in a block. Embedding and output layer stay at 2: with a large vocabulary that is much. The constants of the 4-bit
+#   format add 0.127 bits, 0.016 bytes, per weight (Dettmers et al. 2023, section 3).
 
 # %% [markdown] tags=["zh"]
-# ## 15. 真正的规模：70 亿与 80 亿参数
+# ## 15. 实际规模：70 亿与 80 亿参数
 #
-# 把开头改成 `profile = "gpu"`，同一个 notebook 就跑在 Qwen2-7B-Instruct 上。**你的** `inject_lora` 能不能用在这样的模型上，现在就可以验证：
-# **meta device** 上的张量只有形状、不占内存，一秒钟就能搭出一个 8B 模型。
+# 把开头改成 `profile = "gpu"`，同一个笔记本就跑在 Qwen2-7B-Instruct 上。**你的** `inject_lora` 能不能用在这样的模型上，现在就可以验证：
+# PyTorch 的 **meta device** 上的张量只有形状、不占内存，一秒钟就能搭出一个 8B 模型。
 #
-# 显存按每个参数的字节数估算：混合精度全参数微调 16（权重 2、梯度 2、fp32 副本和 Adam 两个动量共 12）；
-# LoRA 的冻结权重 2，少量可训练参数 16；QLoRA 的冻结权重用 4 bit，即 0.5。激活值另计。
+# 显存按每个参数的字节数估算，激活值另计：
+#
+# - **全参数微调**（混合精度）：16。权重 2、梯度 2，float32 的权重副本和 Adam 的两个动量共 12。
+# - **LoRA**：冻结的权重 2。每个可训练的数，PEFT 用 float32 存放，占 16；我们的 dtype 与权重相同，是 bfloat16，占 8（权重、梯度、两个动量各 2 字节）。两者相差不到 0.1 GB。
+# - **QLoRA**：块中线性层的权重 0.5。嵌入层和输出层仍是 2：词表大时，这一部分不小。4 bit 格式自身的常数，每个权重另加 0.127 bit，即 0.016 字节（Dettmers 等 2023，第 3 节）。
 
 # %%
 from transformers import LlamaConfig, Qwen2Config
@@ -1712,7 +1961,12 @@ LLAMA_3_1_8B = LlamaConfig(
     num_attention_heads=32, num_key_value_heads=8, tie_word_embeddings=False,
 )  # fmt: skip
 
-print(f"{'':16}{'parameters':>15}{'LoRA':>12}{'share':>8}{'full':>10}{'LoRA':>9}{'QLoRA':>9}")
+print(
+    say(
+        f"{'':16}{'parameters':>15}{'LoRA':>12}{'share':>8}{'full':>12}{'LoRA':>12}{'QLoRA':>12}",
+        f"{'':16}{'参数':>13}{'LoRA':>12}{'占比':>6}{'全参数微调':>7}{'LoRA':>12}{'QLoRA':>12}",
+    )
+)
 for name, config, n_expected, lora_expected in [
     ("Qwen2-7B", QWEN2_7B, 7_615_616_512, 2_523_136),
     ("Llama-3.1-8B", LLAMA_3_1_8B, 8_030_261_248, 3_407_872),
@@ -1723,23 +1977,54 @@ for name, config, n_expected, lora_expected in [
     names = inject_lora(giant, ["q_proj", "v_proj"], r=8, alpha=16.0)
     adapter = [p for p in giant.parameters() if p.requires_grad]
     n_adapter = sum(p.numel() for p in adapter)
+    linear = [
+        module.weight.numel()
+        for path, module in giant.named_modules()
+        if isinstance(module, nn.Linear) and path.startswith("model.layers.")
+    ]
     assert (n, n_adapter) == (n_expected, lora_expected)
     assert len(names) == 2 * config.num_hidden_layers
-    assert all(p.is_meta and p.dtype == torch.bfloat16 for p in adapter)  # A and B follow the weight
-    memory = [16 * n, 2 * n + 16 * n_adapter, 0.5 * n + 16 * n_adapter]
-    print(f"{name:16}{n:>15,}{n_adapter:>12,}{n_adapter / n:>8.2%}" + "".join(f"{m / 1e9:>6.0f} GB" for m in memory))
+    assert all(p.is_meta and p.dtype == torch.bfloat16 for p in adapter)
+    base_in_4_bits = 0.5 * sum(linear) + 2 * (n - sum(linear))
+    memory = [16 * n, 2 * n + 16 * n_adapter, base_in_4_bits + 16 * n_adapter]
+    in_gb = "".join(f"{m / 1e9:>9.1f} GB" for m in memory)
+    print(f"{name:16}{n:>15,}{n_adapter:>12,}{n_adapter / n:>8.2%}{in_gb}")
 
 # %% [markdown] tags=["en"]
-# 122 GB against 15 GB: that is why LoRA is on every laptop and in every cloud. Mind two things when you change the model. The
-# **chat template** is another: Llama 3.1 ends a turn with `<|eot_id|>` and no newline, so `build_labels` must cut
-# elsewhere (look at the token colours first!). And the larger the model, the smaller the **learning rate**: around 2e-4 here.
+# 122 GB against 15 GB: full fine-tuning needs several cards, LoRA on the same model one card of 24 GB, QLoRA one of 8 to 16 GB (with short texts, because
+# activations come on top). Mind two things when you change the model. The **chat template** is another: Llama 3.1 ends a turn with
+# `<|eot_id|>` and no newline, so `build_labels` must cut elsewhere (look at the token colours first!). Qwen2 has the format of this lab. And
+# the larger the model, the smaller the **learning rate**: Dettmers et al. (2023, appendix B) use 2e-4 for 7 B and 13 B and 1e-4 for 33 B and 65 B; here we used 2e-3 for 0.135 B.
+#
+# **Which base model?** Ask in this order:
+#
+# | question | where to look |
+# |---|---|
+# | May you use it, and pass on what you train from it? | the licence on the model card |
+# | Does it fit your memory, to train and to serve? | the table above |
+# | Does it know your language, at a fair price per character? | bytes per token: lab 04, notebook "tokenizer" |
+# | Base or instruct model? | An instruct model already answers, and needs few examples of a new manner. A base model leaves you the choice of template and behaviour, and needs many. |
+# | How good is it at your task before any training? | the share of right answers on held-out questions, as in section 10; benchmarks are lesson 9 |
+#
+# Held-out loss per token compares one model before and after training. It does not compare two models with different tokenizers, because their tokens are not
+# equally long: use bits per byte (lab 04), or count right answers.
+#
+# ## Today (late 2026)
+#
+# - **How far LoRA goes.** *LoRA Without Regret* (Schulman et al. 2025, Thinking Machines) finds LoRA level with full fine-tuning on data sets of the usual size for
+#   fine-tuning, if *all* linear layers have an adapter, the MLPs above all (attention alone is worse), and the rank is large enough for the data. The best learning rate was about
+#   ten times that of full fine-tuning, and LoRA took large batches less well. Biderman et al. (2024) find that LoRA learns less on large data sets and also forgets less.
+# - **Variants** in PEFT 0.21: rsLoRA (`use_rslora`), DoRA (`use_dora`), other first values of $A$ and $B$ (`init_lora_weights`, for example PiSSA, Meng et al. 2024).
+# - **Serving many adapters** on one base: vLLM and SGLang, from S-LoRA (Sheng et al. 2023) and Punica (Chen et al. 2023).
+# - **Models.** Llama 3.1 and Qwen2 are of 2024. TRL 1.16 has training templates for Qwen 3.6, gpt-oss, DeepSeek-V3 and GLM-4 MoE among others: your labels need no
+#   template of your own there. After SFT, models are usually trained on preferences or rewards, the subject of lesson 8.
 #
 # ## Summary
 #
 # - SFT is next-token prediction with a mask. The mask decides what is learnt: answers and their end, nothing else.
-# - LoRA freezes $W_0$ and learns $\frac{\alpha}{r}BA$: it starts as the identity, trains 0.34 % here (0.03 % at 7 B), merges into the weight, and travels as a
-#   file of 2 MB.
-# - Judge on held-out conversations, by loss *and* by reading answers. Fine-tuning on a hundred conversations taught form, not facts.
+# - LoRA freezes $W_0$ and learns $\frac{\alpha}{r}BA$: the layer starts as the base layer; the trained numbers are 0.34 % of the model's size here (0.03 % at 7 B); they merge
+#   into the weight, and travel as a file of 1.8 MB.
+# - Judge on held-out conversations, by loss, by counting *and* by reading answers. Fine-tuning on 122 conversations taught a form; the facts did not get better.
 # - PEFT and TRL do what you wrote: the same logits, the same labels, the same loss curve.
 #
 # ## Three questions to think about
@@ -1752,38 +2037,66 @@ for name, config, n_expected, lora_expected in [
 # ## Further reading
 #
 # - Hu et al. 2021, *LoRA: Low-Rank Adaptation of Large Language Models*: section 4 (method), section 7 (which matrices, which $r$).
-# - Aghajanyan et al. 2020, *Intrinsic Dimensionality Explains the Effectiveness of Language Model Fine-Tuning*: section 3.
+# - Schulman et al. 2025, [*LoRA Without Regret*](https://thinkingmachines.ai/blog/lora/): when LoRA is as good as full fine-tuning.
+# - Aghajanyan et al. 2020, *Intrinsic Dimensionality Explains the Effectiveness of Language Model Fine-Tuning*: sections 3 and 4.
 # - Dettmers et al. 2023, *QLoRA*: section 3 (4-bit base), section 4 (all layers).
 # - Kalajdzievski 2023, *A Rank Stabilization Scaling Factor for Fine-Tuning with LoRA*: why $\alpha/\sqrt r$ at large $r$.
 # - Ouyang et al. 2022, *Training language models to follow instructions with human feedback*: section 3 (where SFT comes from).
 # - Zhou et al. 2023, *LIMA: Less Is More for Alignment*: section 2.
+# - Gekhman et al. 2024, *Does Fine-Tuning LLMs on New Knowledge Encourage Hallucinations?*: the abstract and section 4.
 # - Lester et al. 2021, *The Power of Scale for Parameter-Efficient Prompt Tuning*: section 2.
+# - Sheng et al. 2023, *S-LoRA: Serving Thousands of Concurrent LoRA Adapters*: the abstract.
 
 # %% [markdown] tags=["zh"]
-# 122 GB 对 15 GB：这就是 LoRA 无处不在的原因。换模型时注意两点。一是 **chat template** 不同：Llama 3.1 用 `<|eot_id|>` 结束一轮，
-# 后面没有换行，`build_labels` 的截断位置也要跟着改（先把 token 着色图看一遍！）。二是模型越大，**学习率**越小：这里大约 2e-4。
+# 122 GB 对 15 GB：全参数微调需要好几块显卡，同一个模型用 LoRA 只要一块 24 GB 的，用 QLoRA 只要一块 8 到 16 GB 的（文本不长时；激活值另计）。
+# 换模型时注意两点。一是**聊天模板**不同：Llama 3.1 用 `<|eot_id|>` 结束一轮，后面没有换行，`build_labels` 的截断位置也要跟着改（先把 token 着色图看一遍！）；
+# Qwen2 的格式则与这里相同。二是模型越大，**学习率**越小：Dettmers 等（2023，附录 B）对 7B 和 13B 用 2e-4，对 33B 和 65B 用 1e-4；我们对 0.135B 的模型用了 2e-3。
+#
+# **选哪个基座模型？** 依次问自己：
+#
+# | 问题 | 看哪里 |
+# |---|---|
+# | 允许使用吗？训练出来的东西可以再分发吗？ | 模型卡上的许可证 |
+# | 训练和部署时，内存放得下吗？ | 上面的表 |
+# | 懂你要用的语言吗？每个字的花费合理吗？ | 每 token 字节数：实验 04 的笔记本 tokenizer |
+# | 用 base 模型还是 instruct 模型？ | instruct 模型已经会回答，学一种新的说话方式只要很少的样本；base 模型的模板和行为都由你定，但需要很多样本。 |
+# | 不训练时，它在你的任务上有多好？ | 在留出的问题上答对的比例，见第 10 节；基准测试见第 9 课 |
+#
+# 每 token 的留出损失可以比较同一个模型训练前后，但不能比较分词器不同的两个模型，因为它们的 token 长短不同：请用每字节比特数（实验 04），或者数答对了多少题。
+#
+# ## 今天（2026 年底）
+#
+# - **LoRA 能做到什么程度。** 《LoRA Without Regret》（Schulman 等 2025，Thinking Machines）发现，在常见规模的微调数据上，只要**所有**线性层都加适配器（MLP 最要紧，只加注意力层效果较差），
+#   秩相对数据量也够大，LoRA 就与全参数微调不相上下；最佳学习率约为全参数微调的十倍，而批很大时 LoRA 更吃亏。Biderman 等（2024）发现，数据量大时 LoRA 学得少一些，忘得也少一些。
+# - **变体**（PEFT 0.21）：rsLoRA（`use_rslora`）、DoRA（`use_dora`）、$A$ 和 $B$ 的其他初值（`init_lora_weights`，例如 PiSSA，Meng 等 2024）。
+# - **一个基座同时服务许多适配器**：vLLM 与 SGLang，方法来自 S-LoRA（Sheng 等 2023）和 Punica（Chen 等 2023）。
+# - **模型。** Llama 3.1 和 Qwen2 是 2024 年的模型。TRL 1.16 自带 Qwen 3.6、gpt-oss、DeepSeek-V3、GLM-4 MoE 等模型的训练模板，用这些模型时不必自己写模板。
+#   SFT 之后，通常还要用偏好或奖励继续训练，那是第 8 课的内容。
 #
 # ## 小结
 #
 # - SFT 就是带掩码的下一个 token 预测。学什么由掩码决定：回答和它的结束标记，仅此而已。
-# - LoRA 冻结 $W_0$，学习 $\frac{\alpha}{r}BA$：起步时与原模型完全相同，这里只训练 0.34% 的参数（7B 时 0.03%），可以合并进权重，
-#   存下来只有 2 MB。
-# - 用留出的对话来判断，既看损失，**也**读回答。一百来段对话的微调教会的是形式，不是事实。
+# - LoRA 冻结 $W_0$，学习 $\frac{\alpha}{r}BA$：起步时每一层都与原来的层相同；训练的数在这里相当于模型的 0.34%（7B 时 0.03%）；可以合并进权重，
+#   存下来只有 1.8 MB。
+# - 用留出的对话来判断：看损失、计数，**也**要读回答。122 段对话的微调教会的是形式，事实并没有变好。
 # - PEFT 和 TRL 做的就是你写的：同样的 logits、同样的标签、同样的损失曲线。
 #
 # ## 三个思考题
 #
 # 1. 学一种说话方式，$r = 8$ 足够了。学一门新语言够吗？第 11 节里的什么现象会告诉你 $r$ 太小？
-# 2. 对任何可逆矩阵 $M$，$BA = (BM)(M^{-1}A)$：同一个更新有许多种分解。那么把两次训练的 adapter 取平均，即
+# 2. 对任何可逆矩阵 $M$，$BA = (BM)(M^{-1}A)$：同一个更新有许多种分解。那么把两次训练的适配器取平均，即
 #    $\frac12(A_1 + A_2)$ 与 $\frac12(B_1 + B_2)$，意味着什么？
-# 3. 有人把 prompt 也一起训练，训练损失比你的**更低**。为什么这不能证明他的模型更好？
+# 3. 有人把提示也一起训练，训练损失比你的**更低**。为什么这不能证明他的模型更好？
 #
 # ## 延伸阅读
 #
 # - Hu 等 2021，《LoRA: Low-Rank Adaptation of Large Language Models》：第 4 节（方法）、第 7 节（改哪些矩阵、$r$ 取多少）。
-# - Aghajanyan 等 2020，《Intrinsic Dimensionality Explains the Effectiveness of Language Model Fine-Tuning》：第 3 节。
-# - Dettmers 等 2023，《QLoRA》：第 3 节（4-bit base）、第 4 节（所有线性层）。
+# - Schulman 等 2025，[《LoRA Without Regret》](https://thinkingmachines.ai/blog/lora/)：LoRA 什么时候与全参数微调一样好。
+# - Aghajanyan 等 2020，《Intrinsic Dimensionality Explains the Effectiveness of Language Model Fine-Tuning》：第 3、4 节。
+# - Dettmers 等 2023，《QLoRA》：第 3 节（4 bit 基座）、第 4 节（所有线性层）。
 # - Kalajdzievski 2023，《A Rank Stabilization Scaling Factor for Fine-Tuning with LoRA》：$r$ 很大时为什么用 $\alpha/\sqrt r$。
 # - Ouyang 等 2022，《Training language models to follow instructions with human feedback》：第 3 节（SFT 的由来）。
 # - Zhou 等 2023，《LIMA: Less Is More for Alignment》：第 2 节。
+# - Gekhman 等 2024，《Does Fine-Tuning LLMs on New Knowledge Encourage Hallucinations?》：摘要与第 4 节。
 # - Lester 等 2021，《The Power of Scale for Parameter-Efficient Prompt Tuning》：第 2 节。
+# - Sheng 等 2023，《S-LoRA: Serving Thousands of Concurrent LoRA Adapters》：摘要。
