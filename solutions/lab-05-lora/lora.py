@@ -172,7 +172,7 @@ def as_prompt(question: str) -> str:
 question = "What is the capital of Peru?"
 for name, text in [
     (say("plain text", "纯文本"), question),
-    (say("chat template", "对话模板"), as_prompt(question)),
+    (say("chat template", "聊天模板"), as_prompt(question)),
 ]:
     written = complete(model, [text])[0]
     print(
