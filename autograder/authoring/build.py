@@ -19,7 +19,7 @@ from nbformat import NotebookNode
 from autograder import chinese_prose, source
 from autograder.errors import UserError
 from autograder.lab import REPOSITORY
-from labkit.i18n import LANGS
+from labkit.i18n import LANGS, Lang
 
 if TYPE_CHECKING:
     from autograder.lab import Lab
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 TOTAL_POINTS = 100
 LEAK_LINES = 5  # this many lines in a row of a solution or a hidden test, or all of it, are a leak
 LEAK_CHARACTERS = 40  # shorter passages (`return loss`) are nobody's secret
+LESSON: dict[Lang, str] = {"en": "lesson.md", "zh": "lesson.zh.md"}  # released as lesson.md, where a lab has them
 MADE_BY = "Made from solutions/ by `autograder build`."
 IGNORED = {".ipynb_checkpoints", "__pycache__", ".DS_Store"}
 
@@ -59,13 +60,15 @@ def build(labs: Iterable[Lab], assignments: Path, *, check: bool = False) -> lis
     return outdated
 
 
-def generate(lab: Lab, lang: str) -> dict[str, bytes]:
-    """File name -> content of assignments/<lang>/<lab>/: the notebooks, lab.toml, and the lab's checks/ and data/."""
+def generate(lab: Lab, lang: Lang) -> dict[str, bytes]:
+    """File name -> content of assignments/<lang>/<lab>/: notebooks, lab.toml, lesson.md, checks/ and data/."""
     files = {
         f"{notebook}.ipynb": (nbformat.writes(source.release(lab, notebook, lang)) + "\n").encode()
         for notebook in lab.notebooks
     }
     files["lab.toml"] = _manifest(lab, lang).encode()
+    if (lesson := lab.folder / LESSON[lang]).is_file():
+        files["lesson.md"] = lesson.read_bytes()
     given = [path for folder in ("checks", "data") for path in _files(lab.folder / folder)]
     return files | {path.relative_to(lab.folder).as_posix(): path.read_bytes() for path in given}
 

@@ -65,6 +65,16 @@ def test_the_data_of_a_lab_is_copied(lab, tmp_path):
     assert (tmp_path / "zh" / lab.id / "data" / "pairs.json").read_bytes() == b"[]"
 
 
+def test_the_lesson_of_a_lab_is_released_in_each_language(lab, tmp_path):
+    (lab.folder / "lesson.md").write_text("# Doubling\n", encoding="utf-8")
+    (lab.folder / "lesson.zh.md").write_text("# 加倍\n", encoding="utf-8")
+    build([lab], tmp_path)
+    for lang, text in (("en", "# Doubling\n"), ("zh", "# 加倍\n")):
+        folder = tmp_path / lang / lab.id
+        assert (folder / "lesson.md").read_text(encoding="utf-8") == text
+        assert not (folder / "lesson.zh.md").exists()
+
+
 def test_points_of_a_problem_are_the_sum_of_its_tests(lab):
     assert problem_points(lab) == {"double": 60, "triple": 40}
 

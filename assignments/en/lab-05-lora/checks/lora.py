@@ -54,7 +54,7 @@ SHORT_CHAT = [
 ]
 
 
-@case("chat-labels", en="the ids are those of the chat template", zh="id 与 chat template 的结果一致")
+@case("chat-labels", en="the ids are those of the chat template", zh="id 与聊天模板的结果一致")
 def ids_are_those_of_the_template(student: Any) -> None:
     ids, _ = student.build_labels(SHORT_CHAT, tokenizer())
     if list(ids) != list(tokenizer().apply_chat_template(SHORT_CHAT, return_dict=False)):
@@ -84,6 +84,16 @@ def question_alone_trains_nothing(student: Any) -> None:
         )
 
 
+@case("chat-labels", en="an empty answer trains its <|im_end|>", zh="空回答只训练它的 <|im_end|>")
+def empty_answer_trains_its_end(student: Any) -> None:
+    trained = trained_text(student, [SHORT_CHAT[0], {"role": "assistant", "content": ""}])
+    if trained != ["<|im_end|>"]:
+        fail(
+            f'For an empty answer exactly "<|im_end|>" should be trained; you train {trained}.',
+            f"回答为空时，应当恰好训练 “<|im_end|>”；你训练的是 {trained}。",
+        )
+
+
 # ---- 2 collate ------------------------------------------------------------------------------------------
 
 
@@ -97,7 +107,7 @@ def pads_on_the_right(student: Any) -> None:
     }
     for name, rows in expected.items():
         if name not in batch:
-            fail(f"The batch has no {name}.", f"batch 里缺少 {name}。")
+            fail(f"The batch has no {name}.", f"批里缺少 {name}。")
         if batch[name].dtype != torch.int64:
             fail(
                 f"{name} must be int64, not {batch[name].dtype}.",
@@ -110,18 +120,18 @@ def pads_on_the_right(student: Any) -> None:
             )
 
 
-@case("collate", en="a real EOS stays when it is the padding too", zh="EOS 与 pad 相同时，真正的 EOS 仍然保留")
+@case("collate", en="a real EOS stays when it is the padding too", zh="EOS 与填充相同时，真正的 EOS 仍然保留")
 def real_eos_stays(student: Any) -> None:
     batch = student.collate([([5, 2], [5, 2]), ([6, 7, 2], [IGNORED, 7, 2])], pad_id=2)
     if batch["attention_mask"].tolist() != [[1, 1, 0], [1, 1, 1]]:
         fail(
             "Token 2 ends the first example and pads it: mask 1 for the first, 0 for the second. Go by length.",
-            "token 2 既是第一条样本的结尾，又是填充：前者 mask 为 1，后者为 0。请按长度判断。",
+            "token 2 既是第一条样本的结尾，又是填充：前者掩码为 1，后者为 0。请按长度判断。",
         )
     if batch["labels"].tolist() != [[5, 2, IGNORED], [IGNORED, 7, 2]]:
         fail(
             "The label of a real EOS must stay, also when the padding has the same id.",
-            "即使 pad 的 id 与 EOS 相同，真正的 EOS 的标签也必须保留。",
+            "即使填充的 id 与 EOS 相同，真正的 EOS 的标签也必须保留。",
         )
 
 
@@ -142,6 +152,11 @@ def new_layer_is_the_base(student: Any) -> None:
     x = torch.randn(4, 5)
     before = base(x)
     layer = student.LoRALinear(base, 2, 6.0)
+    if layer.base is not base:
+        fail(
+            "layer.base must be the very nn.Linear that was given, not a copy.",
+            "layer.base 必须是传进来的那个 nn.Linear 本身，不能是副本。",
+        )
     if tuple(layer.lora_A.shape) != (2, 5) or tuple(layer.lora_B.shape) != (3, 2):
         fail(
             "For a layer 5 -> 3 and r = 2, A is (2, 5) and B is (3, 2).",
@@ -261,7 +276,7 @@ def replaces_the_targets(student: Any) -> None:
         fail("A layer that you name was not replaced in the model.", "返回了名字，模型里对应的层却没有被替换。")
 
 
-@case("inject", en="only the adapter is trainable", zh="只有 adapter 可训练")
+@case("inject", en="only the adapter is trainable", zh="只有适配器可训练")
 def only_the_adapter_is_trainable(student: Any) -> None:
     model = tiny_llama(vocab_size=VOCABULARY)
     student.inject_lora(model, ["v_proj"], 2, 4.0)
@@ -285,42 +300,57 @@ def complains_when_nothing_matches(student: Any) -> None:
     )
 
 
+@case("inject", en="a second call wraps nothing twice", zh="再次调用不会重复包装")
+def second_call_wraps_nothing_twice(student: Any) -> None:
+    model = tiny_llama(vocab_size=VOCABULARY)
+    student.inject_lora(model, ["o_proj"], 2, 4.0)
+    names = student.inject_lora(model, ["o_proj", "gate_proj"], 2, 4.0)
+    expected = [f"model.layers.{i}.mlp.gate_proj" for i in (0, 1)]
+    if list(names) != expected:
+        fail(
+            f"o_proj was wrapped by the first call, so the second should name {expected}, not {names}.",
+            f"o_proj 在第一次调用时已经包装过，第二次应只返回 {expected}，而不是 {names}。",
+        )
+
+
 # ---- 6 adapter-io ---------------------------------------------------------------------------------------
 
 
 def adapted_llama(student: Any) -> nn.Module:
     """A tiny model whose adapter does something."""
     model = tiny_llama(seed=1, vocab_size=VOCABULARY)
-    student.inject_lora(model, ["k_proj"], 3, 5.0)
+    student.inject_lora(model, ["v_proj", "k_proj"], 3, 5.0)
     for name, parameter in model.named_parameters():
         if name.endswith("lora_B"):
             nn.init.normal_(parameter)
     return model
 
 
-@case("adapter-io", en="the files hold the adapter and nothing else", zh="文件里只有 adapter")
+@case("adapter-io", en="the files hold the adapter and nothing else", zh="文件里只有适配器")
 def files_hold_the_adapter_only(student: Any) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        student.save_adapter(adapted_llama(student), Path(folder) / "new")
-        tensors = load_file(Path(folder) / "new" / "adapter.safetensors")
-        config = json.loads((Path(folder) / "new" / "adapter_config.json").read_text())
-    expected = {f"model.layers.{i}.self_attn.k_proj.lora_{part}" for i in (0, 1) for part in "AB"}
+        new = Path(folder) / "runs" / "new"  # neither of the two is there
+        student.save_adapter(adapted_llama(student), new)
+        tensors = load_file(new / "adapter.safetensors")
+        config = json.loads((new / "adapter_config.json").read_text())
+    layers = [f"model.layers.{i}.self_attn.{name}" for i in (0, 1) for name in ("k_proj", "v_proj")]
+    expected = {f"{layer}.lora_{part}" for layer in layers for part in "AB"}
     if set(tensors) != expected:
         fail(
             f"adapter.safetensors should hold {sorted(expected)}; it holds {len(tensors)}: {sorted(tensors)[:4]} ...",
             f"adapter.safetensors 应包含 {sorted(expected)}；现在有 {len(tensors)} 个：{sorted(tensors)[:4]} ……",
         )
-    if config != {"r": 3, "alpha": 5.0, "targets": ["k_proj"]}:
+    if config != {"r": 3, "alpha": 5.0, "targets": ["k_proj", "v_proj"]}:
         fail(
-            f"The configuration should say r = 3, alpha = 5.0, targets = ['k_proj']; it says {config}.",
-            f"配置应为 r = 3、alpha = 5.0、targets = ['k_proj']；现在是 {config}。",
+            f"The configuration should say r = 3, alpha = 5.0, targets = ['k_proj', 'v_proj']; it says {config}.",
+            f"配置应为 r = 3、alpha = 5.0、targets = ['k_proj', 'v_proj']；现在是 {config}。",
         )
 
 
 @case(
     "adapter-io",
     en="a fresh base with the adapter answers the same",
-    zh="全新的 base 加载 adapter 后输出一致",
+    zh="全新的基座模型加载适配器后输出一致",
 )
 def loaded_model_answers_the_same(student: Any) -> None:
     model, fresh = adapted_llama(student), tiny_llama(seed=1, vocab_size=VOCABULARY)
@@ -344,7 +374,7 @@ def loss_is_shifted_by_one(student: Any) -> None:
     sure_of_next = 20.0 * nn.functional.one_hot(torch.tensor([[1, 4, 1, 0]]), 5).float()
     if student.sft_loss(sure_of_next, tokens) > 0.01:
         fail(
-            "These logits foresee every next token, so the loss should be near 0: shift by exactly one.",
+            "These logits predict every next token, so the loss should be near 0: shift by exactly one.",
             "这些 logits 准确预测了每个下一个 token，损失应接近 0：请恰好错开一位。",
         )
 
@@ -359,6 +389,16 @@ def mean_is_over_the_response(student: Any) -> None:
         )
 
 
+@case("sft-train", en="with nothing to learn the loss is 0", zh="没有可学的 token 时损失为 0")
+def nothing_to_learn_costs_nothing(student: Any) -> None:
+    loss = float(student.sft_loss(torch.ones(2, 4, 8), torch.full((2, 4), IGNORED)))
+    if loss != 0.0:
+        fail(
+            f"When every label is ignored the loss is 0, not {loss}.",
+            f"所有标签都被忽略时，损失应为 0，而不是 {loss}。",
+        )
+
+
 @case("sft-train", en="training lowers the loss and moves A and B only", zh="训练降低损失，且只改变 A 和 B")
 def training_moves_the_adapter_only(student: Any) -> None:
     model = tiny_llama(seed=2, vocab_size=VOCABULARY)
@@ -370,10 +410,10 @@ def training_moves_the_adapter_only(student: Any) -> None:
     if len(losses) != 8 or not losses[-1] < losses[0]:
         fail(
             "Eight steps on one batch should give eight losses, the last below the first.",
-            "同一个 batch 训练八步，应得到八个损失，最后一个低于第一个。",
+            "同一个批训练八步，应得到八个损失，最后一个低于第一个。",
         )
     if any(not torch.equal(p, frozen[n]) for n, p in model.named_parameters() if n in frozen):
-        fail("A weight of the base changed in training.", "训练改变了 base 的权重。")
+        fail("A weight of the base changed in training.", "训练改变了基座模型的权重。")
 
 
 # ---- 8 evaluate -----------------------------------------------------------------------------------------
@@ -397,7 +437,7 @@ def every_token_weighs_the_same(student: Any) -> None:
     if not math.isclose(result["loss"], expected, rel_tol=1e-4):
         fail(
             "The loss is the sum over all response tokens divided by their number, not a mean of batch means.",
-            "损失应为所有回答 token 的损失之和除以 token 数，而不是各 batch 均值的平均。",
+            "损失应为所有回答 token 的损失之和除以 token 数，而不是各批均值的平均。",
         )
     if not math.isclose(result["perplexity"], math.exp(expected), rel_tol=1e-4):
         fail("Perplexity is exp(loss).", "困惑度是 exp(loss)。")
@@ -416,3 +456,17 @@ def mode_is_restored(student: Any) -> None:
                 "evaluate must put the model back into the mode (train or eval) it found.",
                 "evaluate 结束后应恢复模型原来的模式（train 或 eval）。",
             )
+
+
+@case("evaluate", en="complains when there is no token to score", zh="没有可计分的 token 时报错")
+def complains_when_nothing_counts(student: Any) -> None:
+    ids = torch.tensor([[5, 6, 7]])
+    batch = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": torch.full_like(ids, IGNORED)}
+    try:
+        student.evaluate(tiny_llama(seed=3, vocab_size=VOCABULARY), [batch])
+    except ValueError:
+        return
+    fail(
+        "When no label counts in any batch there is no mean: that is a ValueError.",
+        "所有批里都没有计入的标签时，谈不上平均：应当抛出 ValueError。",
+    )
