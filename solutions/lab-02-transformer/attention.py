@@ -118,7 +118,8 @@ predicted = (log_probs.argmax(-1) == ids[0, 1:]).cpu()
 figure, axes = plt.subplots(figsize=(9, 3.2))
 axes.bar(range(n), losses[:n], color=BLUE, label=say("first time", "第一遍"))
 axes.bar(range(n, 2 * n), losses[n:], color=ORANGE, label=say("second time", "第二遍"))
-axes.set_xticks(range(2 * n), [tokenizer.decode([t]).strip() for t in ids[0, 1:]], rotation=90, fontsize=8)
+labels = [tokenizer.decode([t]).strip() for t in ids[0, 1:]]
+axes.set_xticks(range(2 * n), labels, rotation=90, fontsize=8)
 axes.set(
     xlabel="token",
     ylabel=say("loss (nats)", "损失（nat）"),
@@ -135,7 +136,7 @@ print(
 share = predicted[n + 1 :].float().mean()
 print(
     say(
-        f"after the first token of the second list, the model's best guess is right for {share:.0%} of the tokens",
+        f"after the second list's first token, the model's best guess is right in {share:.0%} of cases",
         f"从第二遍的第二个 token 起，模型最看好的猜测有 {share:.0%} 是对的",
     )
 )
@@ -163,7 +164,8 @@ print(
 # %%
 second = torch.arange(n + 1, 2 * n)
 after_first = second - n + 1
-score = torch.stack([layer[0][:, second, after_first].mean(-1).float().cpu() for layer in output.attentions])
+weights = [layer[0].float().cpu() for layer in output.attentions]
+score = torch.stack([layer[:, second, after_first].mean(-1) for layer in weights])
 layer_index, head_index = divmod(int(score.argmax()), score.shape[1])
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), width_ratios=[1, 2])
@@ -177,7 +179,7 @@ left.set(
 )
 left.legend(loc="upper right", fontsize=8)
 figure.colorbar(image, ax=left, label=say("mean attention weight", "平均注意力权重"))
-image = right.imshow(output.attentions[layer_index][0, head_index].float().cpu(), cmap="Blues", vmin=0, vmax=1)
+image = right.imshow(weights[layer_index][head_index], cmap="Blues", vmin=0, vmax=1)
 right.axhline(n + 0.5, color=ORANGE, lw=0.8, ls=":", label=say("the second list begins", "第二遍从这里开始"))
 right.axvline(n + 0.5, color=ORANGE, lw=0.8, ls=":")
 right.set(
@@ -272,7 +274,8 @@ for name, colour, divide in [("q · k", ORANGE, False), ("q · k / √D", BLUE, 
     scaled = {D: scores[D] / math.sqrt(D) if divide else scores[D] for D in sizes}
     weights = {D: s.softmax(-1) for D, s in scaled.items()}
     left.plot(sizes, [weights[D].amax(-1).mean() for D in sizes], "o-", color=colour, label=name)
-    right.plot(sizes, [(w * (1 - w)).mean() for w in weights.values()], "o-", color=colour, label=name)
+    slopes = [(w * (1 - w)).mean() for w in weights.values()]
+    right.plot(sizes, slopes, "o-", color=colour, label=name)
 left.axhline(1 / 16, color=GREY, label=say("all weights alike: 1/16", "所有权重相等：1/16"))
 left.set(
     ylim=(0, 1),
@@ -373,16 +376,18 @@ plt.show()
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "sdpa-solution", "cell_type": "code"}
 def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tensor:
-    """How much each query attends to each key: softmax(q k^T / sqrt(D)) over the keys that the mask allows.
+    """How much each query attends to each key: softmax(q k^T / sqrt(D)) over the visible keys.
 
     Args:
         q: (B, H, T, D).
         k: (B, H, S, D).
-        mask: bool, broadcastable to (B, H, T, S); True where the query may see the key. None: everywhere.
+        mask: bool, broadcastable to (B, H, T, S); True where the query may see the key.
+            None: everywhere.
 
     Returns:
-        (B, H, T, S): each row sums to 1, with exactly 0 where the mask is False; a row that may see nothing is all zeros.
-        Scores of 1,000 and more are no problem. Autograd gives the gradients, and none of them is NaN.
+        (B, H, T, S): each row sums to 1, with exactly 0 where the mask is False; a row that may
+            see nothing is all zeros.
+        Scores of 1,000 and more are no problem. Autograd gives the gradients; none is NaN.
 
     Source: Vaswani et al. 2017, Attention Is All You Need, section 3.2.1.
     ---
@@ -436,7 +441,8 @@ def causal_mask(n_queries: int, n_keys: int) -> Tensor:
     """Which keys the last n_queries of n_keys tokens may see: themselves and those before.
 
     Returns:
-        (n_queries, n_keys) bool on the CPU, True where the query may see the key; the last query sees every key.
+        (n_queries, n_keys) bool on the CPU, True where the query may see the key; the last
+            query sees every key.
     ---
     n_keys 个 token 中的最后 n_queries 个可以看哪些键：它们自己以及之前的。
 
@@ -554,8 +560,9 @@ class MultiHeadAttention(nn.Module):
     """H heads that attend independently, and a matrix that mixes what they found.
 
     Attributes:
-        q_proj, k_proj, v_proj, o_proj: nn.Linear(d_model, d_model); nothing else is in the state dict.
-            Head h has columns h * D to (h + 1) * D - 1 of the outputs of q_proj, k_proj and v_proj, D = d_model / n_heads;
+        q_proj, k_proj, v_proj, o_proj: nn.Linear(d_model, d_model).
+            Nothing else is in the state dict. With D = d_model / n_heads, head h has columns
+            h * D to (h + 1) * D - 1 of the outputs of q_proj, k_proj and v_proj;
             its result stands in the same columns of the input of o_proj.
         n_heads: int.
 
@@ -565,7 +572,8 @@ class MultiHeadAttention(nn.Module):
 
     属性：
         q_proj, k_proj, v_proj, o_proj: nn.Linear(d_model, d_model)；state dict 里没有别的东西。
-            第 h 个头使用 q_proj、k_proj、v_proj 输出的第 h * D 到 (h + 1) * D - 1 列，D = d_model / n_heads；
+            第 h 个头使用 q_proj、k_proj、v_proj 输出的第 h * D 到 (h + 1) * D - 1 列，
+            D = d_model / n_heads；
             它的结果放在 o_proj 输入的同样几列。
         n_heads: int。
 
@@ -573,7 +581,8 @@ class MultiHeadAttention(nn.Module):
     """
 
     def __init__(self, d_model: int, n_heads: int, bias: bool = True) -> None:
-        """Raises ValueError when n_heads does not divide d_model. `bias`: whether all four projections have one, or none.
+        """Raises ValueError when n_heads does not divide d_model. `bias`: whether all four
+        projections have one, or none.
         ---
         d_model 不能被 n_heads 整除时抛出 ValueError。`bias`：四个投影是都有偏置，还是都没有。
         """
@@ -594,7 +603,8 @@ class MultiHeadAttention(nn.Module):
         Args:
             x: (B, T, d_model).
             context: (B, S, d_model), S may differ from T; None: x itself.
-            mask: bool, broadcastable to (B, n_heads, T, S); True where the query may see the key. None: everywhere.
+            mask: bool, broadcastable to (B, n_heads, T, S); True where the query may see the
+                key. None: everywhere.
 
         Returns:
             (B, T, d_model).
@@ -734,9 +744,10 @@ def apply_rope(x: Tensor, positions: Tensor, base: float = 10_000.0) -> Tensor:
 
     Returns:
         (B, H, T, D) in the dtype of x; the angles are computed in float32.
-        (x[i], x[i + D/2]) becomes (x[i] cos - x[i + D/2] sin, x[i] sin + x[i + D/2] cos), for i = 0, ..., D/2 - 1.
+        (x[i], x[i + D/2]) becomes (x[i] cos - x[i + D/2] sin, x[i] sin + x[i + D/2] cos),
+        for i = 0, ..., D/2 - 1.
 
-    Source: Su et al. 2021, RoFormer, section 3.4.2; in halves instead of neighbours, as in Hugging Face's Llama.
+    Source: Su et al. 2021, RoFormer, section 3.4.2; in halves, as in Hugging Face's Llama.
     ---
     把每个 token 的每一对 (x[i], x[i + D/2]) 旋转 位置 * base^(-2i/D) 的角度。
 
@@ -747,7 +758,8 @@ def apply_rope(x: Tensor, positions: Tensor, base: float = 10_000.0) -> Tensor:
 
     返回：
         (B, H, T, D)，dtype 与 x 相同；角度用 float32 计算。
-        (x[i], x[i + D/2]) 变成 (x[i] cos - x[i + D/2] sin, x[i] sin + x[i + D/2] cos)，i = 0, ..., D/2 - 1。
+        (x[i], x[i + D/2]) 变成 (x[i] cos - x[i + D/2] sin, x[i] sin + x[i + D/2] cos)，
+        i = 0, ..., D/2 - 1。
 
     出处：Su 等 2021，RoFormer，3.4.2 节；取前后两半而不是相邻两个，与 Hugging Face 的 Llama 一致。
     """
@@ -785,7 +797,8 @@ distances = torch.arange(2048)
 long = torch.ones(1, 1, 2048, 64) / 8
 for base, colour in [(10_000.0, BLUE), (500_000.0, ORANGE)]:
     turned = apply_rope(long, distances, base)[0, 0]
-    right.plot(distances[1:], (turned @ turned[0])[1:], color=colour, lw=1, label=f"base = {base:,.0f}")
+    products = turned @ turned[0]
+    right.plot(distances[1:], products[1:], color=colour, lw=1, label=f"base = {base:,.0f}")
 right.axhline(0, color=GREY, lw=0.8)
 right.set(
     xscale="log",
@@ -836,7 +849,8 @@ plt.show()
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "gqa-solution", "cell_type": "code"}
 def repeat_kv(x: Tensor, n: int) -> Tensor:
-    """(B, G, S, D) -> (B, G * n, S, D): each head n times in a row, so that neighbours among the query heads share it.
+    """(B, G, S, D) -> (B, G * n, S, D): each head n times in a row, so that neighbours among the
+    query heads share it.
     ---
     (B, G, S, D) -> (B, G * n, S, D)：每个头连续出现 n 次，让相邻的查询头共用它。
     """
@@ -846,20 +860,24 @@ def repeat_kv(x: Tensor, n: int) -> Tensor:
 
 
 class GroupedQueryAttention(nn.Module):
-    """Self-attention with rotary positions, whose n_heads query heads share n_kv_heads heads of keys and values.
+    """Self-attention with rotary positions, whose n_heads query heads share n_kv_heads heads of
+    keys and values.
 
-    With D = d_model / n_heads; no projection has a bias. Query head h uses the key and value head h // (n_heads / n_kv_heads).
+    With D = d_model / n_heads; no projection has a bias.
+    Query head h uses the key and value head h // (n_heads / n_kv_heads).
 
     Attributes:
         q_proj, o_proj: nn.Linear(d_model, d_model).
-        k_proj, v_proj: nn.Linear(d_model, n_kv_heads * D). Their four weights are all that the state dict has.
+        k_proj, v_proj: nn.Linear(d_model, n_kv_heads * D). Their four weights are all that the
+            state dict has.
         n_heads, n_kv_heads: int.    rope_base: float.
 
     Source: Ainslie et al. 2023, GQA, section 2.2; Touvron et al. 2023, Llama 2, section 2.2.
     ---
     带旋转位置的自注意力，n_heads 个查询头共用 n_kv_heads 个键和值的头。
 
-    记 D = d_model / n_heads；所有投影都没有偏置。第 h 个查询头使用第 h // (n_heads / n_kv_heads) 个键和值的头。
+    记 D = d_model / n_heads；所有投影都没有偏置。
+    第 h 个查询头使用第 h // (n_heads / n_kv_heads) 个键和值的头。
 
     属性：
         q_proj, o_proj: nn.Linear(d_model, d_model)。
@@ -870,7 +888,8 @@ class GroupedQueryAttention(nn.Module):
     """
 
     def __init__(self, d_model: int, n_heads: int, n_kv_heads: int, rope_base: float = 10_000.0) -> None:
-        """Raises ValueError when n_heads does not divide d_model, or n_kv_heads does not divide n_heads.
+        """Raises ValueError when n_heads does not divide d_model, or n_kv_heads does not divide
+        n_heads.
         ---
         d_model 不能被 n_heads 整除，或 n_heads 不能被 n_kv_heads 整除时，抛出 ValueError。
         """
@@ -887,11 +906,12 @@ class GroupedQueryAttention(nn.Module):
         ### END SOLUTION
 
     def forward(self, x: Tensor, mask: Tensor | None = None, positions: Tensor | None = None) -> Tensor:
-        """Queries and keys are turned by their positions (after the split into heads), values are not.
+        """Queries and keys are turned by positions (after the split into heads); values are not.
 
         Args:
             x: (B, T, d_model).
-            mask: bool, broadcastable to (B, n_heads, T, T); True where the query may see the key. None: everywhere.
+            mask: bool, broadcastable to (B, n_heads, T, T); True where the query may see the
+                key. None: everywhere.
             positions: (T,) or (B, T) int64; None: 0, 1, ..., T - 1.
 
         Returns:
@@ -933,7 +953,8 @@ labkit.check("rope-gqa")
 
 # %%
 def seen_by_layer(ids: Tensor) -> tuple[Tensor, Tensor]:
-    """What the attention of layer `layer_index` reads and writes for the tokens `ids` (1, T): each (1, T, d_model).
+    """What the attention of layer `layer_index` reads and writes for the tokens `ids` (1, T): each
+    (1, T, d_model).
     ---
     对 `ids` (1, T)，第 `layer_index` 层的注意力读到什么、写出什么：形状都是 (1, T, d_model)。
     """
@@ -1002,7 +1023,8 @@ def head_weights(ids: Tensor) -> Tensor:
 
 
 def draw_attention(axes: plt.Axes, text: str) -> None:
-    """The head's attention between the pieces (words or characters) of a text: mean over a piece's queries, sum over its keys.
+    """The head's attention between the pieces (words or characters) of a text: mean over a piece's
+    queries, sum over its keys.
     ---
     这个头在一段文本的各个片段（词或字）之间的注意力：对片段内的查询取平均，对片段内的键求和。
     """
@@ -1014,9 +1036,11 @@ def draw_attention(axes: plt.Axes, text: str) -> None:
     group = torch.tensor([0] + [bisect.bisect(pieces, start) for start in starts])
     gather = F.one_hot(group).float()
     weights = (gather / gather.sum(0)).T @ weights @ gather
-    labels = ["·"] + [text[a:b].strip() for a, b in zip(pieces, [*pieces[1:], len(text)], strict=True)]
+    ends = [*pieces[1:], len(text)]
+    labels = ["·"] + [text[a:b].strip() for a, b in zip(pieces, ends, strict=True)]
+    rotation = 90 if max(map(len, labels)) > 1 else 0
     image = axes.imshow(weights, cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(len(labels)), labels, rotation=90 if max(map(len, labels)) > 1 else 0, fontsize=9)
+    axes.set_xticks(range(len(labels)), labels, rotation=rotation, fontsize=9)
     axes.set_yticks(range(len(labels)), labels, fontsize=9)
     axes.set(xlabel=say("is looked at", "被看的"), ylabel=say("looks", "在看的"))
     axes.figure.colorbar(image, ax=axes, shrink=0.7, label=say("attention weight", "注意力权重"))

@@ -50,7 +50,7 @@ from torch import Tensor, nn
 
 import labkit
 
-attention = labkit.notebook("attention")  # your MultiHeadAttention, causal_mask and padding_mask
+attention = labkit.notebook("attention")
 
 # %%
 profile = "cpu"
@@ -195,7 +195,8 @@ def share_right(model: nn.Module, numbers: list[int], lang: str) -> float:
     这些数里，模型翻译得完全正确的占多少。
     """
     wanted = [in_words(number, lang) for number in numbers]
-    return sum(a == b for a, b in zip(translate(model, numbers, lang), wanted, strict=True)) / len(numbers)
+    written = translate(model, numbers, lang)
+    return sum(a == b for a, b in zip(written, wanted, strict=True)) / len(numbers)
 
 
 HELD_OUT = [number for number in range(100_000) if held_out(number)]
@@ -204,7 +205,8 @@ TWO_ZEROS = [number for number in HELD_OUT if str(number).count("0") >= 2]
 
 
 def report(model: nn.Module) -> None:
-    """Prints six of the held-out numbers, and how many are right: of 300 random ones, and of all with two zeros.
+    """Prints six of the held-out numbers, and how many are right: of 300 random ones, and of all
+    with two zeros.
     ---
     打印六个留出的数，以及正确的比例：随机的 300 个里占多少，含两个零的所有数里占多少。
     """
@@ -242,7 +244,8 @@ class LibraryTransformer(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, d_model)
         nn.init.normal_(self.embedding.weight, std=d_model**-0.5)
-        self.layers = nn.Transformer(d_model, n_heads, n_layers, n_layers, d_ff, dropout=0.0, batch_first=True)
+        sizes = (d_model, n_heads, n_layers, n_layers, d_ff)
+        self.layers = nn.Transformer(*sizes, dropout=0.0, batch_first=True)
         angles = torch.arange(64)[:, None] / 10_000 ** (torch.arange(0, d_model, 2) / d_model)
         table = torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
         self.register_buffer("positions", table, persistent=False)
@@ -253,10 +256,12 @@ class LibraryTransformer(nn.Module):
         (B, S)、(B, T) 以及 read 的掩码 -> (B, T, vocab_size)。
         """
         scale = self.embedding.embedding_dim**0.5
-        x, y = (self.embedding(ids) * scale + self.positions[: ids.shape[1]] for ids in (read, write))
+        x = self.embedding(read) * scale + self.positions[: read.shape[1]]
+        y = self.embedding(write) * scale + self.positions[: write.shape[1]]
         future = torch.ones(y.shape[1], y.shape[1], dtype=torch.bool, device=y.device).triu(1)
         padding = read_mask == 0
-        y = self.layers(x, y, tgt_mask=future, src_key_padding_mask=padding, memory_key_padding_mask=padding)
+        masks = {"src_key_padding_mask": padding, "memory_key_padding_mask": padding}
+        y = self.layers(x, y, tgt_mask=future, **masks)
         return y @ self.embedding.weight.T
 
 
@@ -330,7 +335,9 @@ class LayerNorm(nn.Module):
     """(x - mean) / sqrt(variance + eps) * weight + bias, over the last axis of size d_model.
 
     Attributes:
-        weight: Parameter (d_model,), ones at first.    bias: Parameter (d_model,), zeros at first.    eps: float.
+        weight: Parameter (d_model,), ones at first.
+        bias: Parameter (d_model,), zeros at first.
+        eps: float.
         The state dict has weight and bias, and nothing else.
 
     Source: Ba et al. 2016, Layer Normalization, section 3.
@@ -338,7 +345,9 @@ class LayerNorm(nn.Module):
     (x - 均值) / sqrt(方差 + eps) * weight + bias，在大小为 d_model 的最后一维上计算。
 
     属性：
-        weight: Parameter (d_model,)，初始全为一。    bias: Parameter (d_model,)，初始全为零。    eps: float。
+        weight: Parameter (d_model,)，初始全为一。
+        bias: Parameter (d_model,)，初始全为零。
+        eps: float。
         state dict 里只有 weight 和 bias。
 
     出处：Ba 等 2016，Layer Normalization，第 3 节。
@@ -392,7 +401,8 @@ class RMSNorm(nn.Module):
         ### END SOLUTION
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., d_model) -> (..., d_model): computed in float32, the weight included, then cast to the dtype of x.
+        """(..., d_model) -> (..., d_model): computed in float32, the weight included, then cast to
+        the dtype of x.
         Gradients flow through the mean square as well.
         ---
         (..., d_model) -> (..., d_model)：用 float32 计算（包括乘 weight），最后转成 x 的 dtype。
@@ -506,9 +516,11 @@ plt.show()
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "layers-solution", "cell_type": "code"}
 def sinusoidal_positions(n_positions: int, d_model: int) -> Tensor:
-    """(n_positions, d_model) float32 on the CPU: sines in the even columns, cosines in the odd ones; d_model is even.
+    """(n_positions, d_model) float32 on the CPU: sines in the even columns, cosines in the odd
+    ones; d_model is even.
 
-    The columns 2i and 2i + 1 share the frequency 10000^(-2i / d_model). Row p is position p; the first position is 0.
+    The columns 2i and 2i + 1 share the frequency 10000^(-2i / d_model). Row p is position p; the
+    first position is 0.
 
     Source: Vaswani et al. 2017, section 3.5.
     ---
@@ -565,7 +577,9 @@ class EncoderLayer(nn.Module):
 
     Attributes:
         attention: attention.MultiHeadAttention.    attention_norm: LayerNorm(d_model, eps).
-        feed_forward: FeedForward(d_model, d_ff, activation).    feed_forward_norm: LayerNorm(d_model, eps).    pre_norm: bool.
+        feed_forward: FeedForward(d_model, d_ff, activation).
+        feed_forward_norm: LayerNorm(d_model, eps).
+        pre_norm: bool.
 
     Source: Vaswani et al. 2017, section 3.1; pre-norm: Xiong et al. 2020, figure 1.
     ---
@@ -573,7 +587,9 @@ class EncoderLayer(nn.Module):
 
     属性：
         attention: attention.MultiHeadAttention。    attention_norm: LayerNorm(d_model, eps)。
-        feed_forward: FeedForward(d_model, d_ff, activation)。    feed_forward_norm: LayerNorm(d_model, eps)。    pre_norm: bool。
+        feed_forward: FeedForward(d_model, d_ff, activation)。
+        feed_forward_norm: LayerNorm(d_model, eps)。
+        pre_norm: bool。
 
     出处：Vaswani 等 2017，3.1 节；pre-norm：Xiong 等 2020，图 1。
     """
@@ -582,7 +598,8 @@ class EncoderLayer(nn.Module):
         self, d_model: int, n_heads: int, d_ff: int, activation: Callable[[Tensor], Tensor] = F.relu,
         pre_norm: bool = False, eps: float = 1e-5,
     ) -> None:  # fmt: skip
-        """`pre_norm`: x + part(norm(x)) instead of norm(x + part(x)), for both parts: attention first, then feed-forward.
+        """`pre_norm`: x + part(norm(x)) instead of norm(x + part(x)), for both parts: attention
+        first, then feed-forward.
         ---
         `pre_norm`：两个子层（先注意力，再前馈）都用 x + part(norm(x))，而不是 norm(x + part(x))。
         """
@@ -613,7 +630,8 @@ class DecoderLayer(nn.Module):
     """Self-attention, cross-attention to the memory, feed-forward; post-norm, as in the paper.
 
     Attributes:
-        self_attention, cross_attention: attention.MultiHeadAttention.    feed_forward: FeedForward with ReLU.
+        self_attention, cross_attention: attention.MultiHeadAttention.
+        feed_forward: FeedForward with ReLU.
         self_attention_norm, cross_attention_norm, feed_forward_norm: LayerNorm(d_model).
 
     Source: Vaswani et al. 2017, section 3.1.
@@ -621,7 +639,8 @@ class DecoderLayer(nn.Module):
     依次是自注意力、对 memory 的交叉注意力、前馈网络；与论文一样是 post-norm。
 
     属性：
-        self_attention, cross_attention: attention.MultiHeadAttention。    feed_forward: 用 ReLU 的 FeedForward。
+        self_attention, cross_attention: attention.MultiHeadAttention。
+        feed_forward: 用 ReLU 的 FeedForward。
         self_attention_norm, cross_attention_norm, feed_forward_norm: LayerNorm(d_model)。
 
     出处：Vaswani 等 2017，3.1 节。
@@ -647,7 +666,8 @@ class DecoderLayer(nn.Module):
             x: (B, T, d_model).
             memory: (B, S, d_model), the output of the encoder.
             mask: of the self-attention, broadcastable to (B, H, T, T). None: everything is visible.
-            memory_mask: of the cross-attention, broadcastable to (B, H, T, S). None: everything is visible.
+            memory_mask: of the cross-attention, broadcastable to (B, H, T, S).
+                None: everything is visible.
 
         Returns:
             (B, T, d_model).
@@ -674,13 +694,15 @@ class DecoderLayer(nn.Module):
 class Transformer(nn.Module):
     """The encoder-decoder of the paper, with one vocabulary for both sides and no dropout.
 
-    The embedding of a token is its row of `embedding` times sqrt(d_model), plus the sinusoid of its position. The same matrix, transposed,
-    turns the decoder's output into logits (section 3.4).
+    The embedding of a token is its row of `embedding` times sqrt(d_model), plus the sinusoid of its
+    position. The same matrix, transposed, turns the decoder's output into logits (section 3.4).
 
     Attributes:
-        embedding: nn.Embedding(vocab_size, d_model), normal with std d_model^-0.5 at first; the only parameters outside the layers.
+        embedding: nn.Embedding(vocab_size, d_model), normal with std d_model^-0.5 at first; the
+            only parameters outside the layers.
             No persistent buffer: the state dict has the parameters and nothing else.
-        encoder: nn.ModuleList of EncoderLayer (post-norm, ReLU).    decoder: nn.ModuleList of DecoderLayer; n_layers of each.
+        encoder: nn.ModuleList of EncoderLayer (post-norm, ReLU).
+        decoder: nn.ModuleList of DecoderLayer; n_layers of each.
             n_layers may be 0: then the logits come from the embedded target itself.
 
     Source: Vaswani et al. 2017, section 3 and figure 1.
@@ -691,9 +713,11 @@ class Transformer(nn.Module):
     同一个矩阵转置之后，把解码器的输出变成 logits（3.4 节）。
 
     属性：
-        embedding: nn.Embedding(vocab_size, d_model)，初始为正态分布，标准差 d_model^-0.5；除各层以外，只有这里有参数。
+        embedding: nn.Embedding(vocab_size, d_model)，初始为正态分布，标准差 d_model^-0.5；
+            除各层以外，只有这里有参数。
             没有持久化的 buffer：state dict 里只有参数。
-        encoder: EncoderLayer（post-norm、ReLU）的 nn.ModuleList。    decoder: DecoderLayer 的 nn.ModuleList；各 n_layers 个。
+        encoder: EncoderLayer（post-norm、ReLU）的 nn.ModuleList。
+        decoder: DecoderLayer 的 nn.ModuleList；各 n_layers 个。
             n_layers 可以是 0：这时 logits 直接由目标序列的嵌入得到。
 
     出处：Vaswani 等 2017，第 3 节和图 1。
@@ -717,7 +741,8 @@ class Transformer(nn.Module):
             source_mask: (B, S) int64, 1 on tokens and 0 on padding; None: no padding.
 
         Returns:
-            (B, T, vocab_size). Logits at t depend on target[:, : t + 1] and on the source without its padding.
+            (B, T, vocab_size). Logits at t depend on target[:, : t + 1] and on the source
+                without its padding.
             Every parameter gets a gradient.
         ---
         目标序列每个 token 之后那个 token 的 logits。
@@ -796,7 +821,8 @@ plt.show()
 
 # %%
 def gradients_of_the_ends(depth: int, pre_norm: bool) -> tuple[float, float]:
-    """The norms of the gradients for the first and the last FFN of an untrained stack; a pre-norm stack ends with a norm.
+    """The norms of the gradients for the first and the last FFN of an untrained stack; a pre-norm
+    stack ends with a norm.
     ---
     未训练的一摞层里，最底层和最顶层 FFN 的梯度的范数；pre-norm 的一摞层以归一化结尾。
     """
@@ -821,7 +847,8 @@ for name, pre_norm, colour in [("post-norm", False, ORANGE), ("pre-norm", True, 
         (say("bottom layer", "最底层"), firsts, "o--"),
     ]:
         axes.plot(depths, values, style, color=colour, label=say(f"{name}, {place}", f"{name}，{place}"))
-        shown = "  ".join(f"{depth}: {value:.4f}" for depth, value in zip(depths, values, strict=True))
+        pairs = zip(depths, values, strict=True)
+        shown = "  ".join(f"{depth}: {value:.4f}" for depth, value in pairs)
         print(say(f"{name}, {place}, by number of layers:  {shown}", f"{name}，{place}，按层数：{shown}"))
 axes.set(
     xscale="log",
@@ -845,7 +872,8 @@ class Reverser(nn.Module):
     def __init__(self, depth: int, pre_norm: bool) -> None:
         super().__init__()
         self.embedding = nn.Embedding(16, 32)
-        self.layers = nn.ModuleList(EncoderLayer(32, 2, 64, pre_norm=pre_norm) for _ in range(depth))
+        layers = (EncoderLayer(32, 2, 64, pre_norm=pre_norm) for _ in range(depth))
+        self.layers = nn.ModuleList(layers)
         self.last = LayerNorm(32) if pre_norm else nn.Identity()
         self.head = nn.Linear(32, 16)
 
@@ -969,7 +997,8 @@ plt.show()
 
 # %%
 def cross_attention_map(number: int, lang: str) -> tuple[Tensor, list[str], list[str]]:
-    """Weights (T, S) of the last decoder layer's cross-attention, mean over heads; the words and the digits.
+    """Weights (T, S) of the last decoder layer's cross-attention, mean over heads; the words and
+    the digits.
 
     The row of a token belongs to the step that writes the token after it.
     ---
@@ -993,7 +1022,8 @@ def cross_attention_map(number: int, lang: str) -> tuple[Tensor, list[str], list
         projected = (layer.q_proj(x), layer.k_proj(memory))
         q, k = (part.unflatten(-1, (layer.n_heads, -1)).transpose(1, 2) for part in projected)
         weights = attention.attention_weights(q, k)[0].mean(0).cpu()
-    return weights, [VOCABULARY[token] for token in write[1:]], [VOCABULARY[token] for token in read]
+    words, digits = ([VOCABULARY[token] for token in tokens] for tokens in (write[1:], read))
+    return weights, words, digits
 
 
 figure, panels = plt.subplots(1, 2, figsize=(10, 4))
