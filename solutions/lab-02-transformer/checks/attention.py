@@ -22,7 +22,7 @@ def rounded(values: Tensor) -> list[float]:
 # ---- 1 sdpa ---------------------------------------------------------------------------------------------
 
 
-@case("sdpa", en="two keys, worked out by hand", zh="两个 key，手算结果")
+@case("sdpa", en="two keys, worked out by hand", zh="两个键，手算结果")
 def two_keys_by_hand(student: Any) -> None:
     q = torch.tensor([[[[2.0, 0.0, 0.0, 0.0]]]])
     k = torch.tensor([[[[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]]]])
@@ -37,11 +37,11 @@ def two_keys_by_hand(student: Any) -> None:
     if not close(output, torch.tensor([[[[10 * share + 20 * (1 - share)]]]])):
         fail(
             f"The output should be the values' mean by these weights, 12.69; yours is {rounded(output)}.",
-            f"输出应是 value 按这些权重的平均，即 12.69；你的是 {rounded(output)}。",
+            f"输出应是值按这些权重的平均，即 12.69；你的是 {rounded(output)}。",
         )
 
 
-@case("sdpa", en="a hidden key gets nothing, the others sum to 1", zh="被屏蔽的 key 权重为 0，其余之和为 1")
+@case("sdpa", en="a hidden key gets nothing, the others sum to 1", zh="被屏蔽的键权重为 0，其余之和为 1")
 def hidden_keys_get_nothing(student: Any) -> None:
     q, k = torch.randn(2, 3, 4, 6), torch.randn(2, 3, 5, 6)
     mask = torch.tensor([True, True, False, True, False])
@@ -49,10 +49,10 @@ def hidden_keys_get_nothing(student: Any) -> None:
     if weights[..., ~mask].any():
         fail("Where the mask is False the weight must be exactly 0.", "掩码为 False 的地方，权重必须恰好为 0。")
     if not close(weights.sum(-1), torch.ones(2, 3, 4)):
-        fail("The weights of each query's visible keys should sum to 1.", "每个 query 可见的 key，权重之和必须为 1。")
+        fail("The weights of each query's visible keys should sum to 1.", "每个查询可见的键，权重之和必须为 1。")
 
 
-@case("sdpa", en="a query that may see nothing gets zeros", zh="什么都不能看的 query 得到零")
+@case("sdpa", en="a query that may see nothing gets zeros", zh="什么都不能看的查询得到零")
 def nothing_visible(student: Any) -> None:
     q = torch.randn(1, 1, 2, 4)
     mask = torch.tensor([[False, False], [True, True]])
@@ -60,7 +60,18 @@ def nothing_visible(student: Any) -> None:
     if weights.isnan().any() or weights[0, 0, 0].any():
         fail(
             "The first query may see nothing: its weights should be zeros.",
-            "第一个 query 什么都不能看：它的权重应全为零。",
+            "第一个查询什么都不能看：它的权重应全为零。",
+        )
+
+
+@case("sdpa", en="a score of 500 is no problem", zh="分数大到 500 也不出错")
+def large_scores(student: Any) -> None:
+    q, k = torch.tensor([[[[1000.0, 0.0, 0.0, 0.0]]]]), torch.eye(4)[None, None, :2]  # scores 500 and 0
+    weights = student.attention_weights(q, k)
+    if not close(weights, torch.tensor([[[[1.0, 0.0]]]])):
+        fail(
+            f"Scores of 500 and 0 should give weights 1 and 0; yours are {rounded(weights)}. exp(500) overflows.",
+            f"分数是 500 和 0，权重应为 1 和 0；你的是 {rounded(weights)}。exp(500) 会溢出。",
         )
 
 
@@ -70,7 +81,7 @@ def two_masks(student: Any) -> None:
     if causal.dtype != torch.bool or causal.tolist() != [[True, True, True, False], [True, True, True, True]]:
         fail(
             "2 queries, 4 keys: the queries are tokens 2 and 3, so they should see the first three and all four keys.",
-            "2 个 query、4 个 key：query 是第 2、3 号 token，应当分别能看到前三个和全部四个 key。",
+            "2 个查询、4 个键：查询是第 2、3 号 token，应当分别能看到前三个和全部四个键。",
         )
     padding = student.padding_mask(torch.tensor([[1, 1, 0], [1, 0, 0]]))
     if padding.dtype != torch.bool or padding.tolist() != [[[[True, True, False]]], [[[True, False, False]]]]:
@@ -122,6 +133,18 @@ def mask_is_used(student: Any) -> None:
         )
 
 
+@case(
+    "multi-head", en="the names in the state dict, with and without biases", zh="state dict 里的名字，带偏置与不带偏置"
+)
+def names_of_the_state(student: Any) -> None:
+    for bias in (True, False):
+        found = {*student.MultiHeadAttention(12, 3, bias=bias).state_dict()}
+        wanted = {f"{name}_proj.{kind}" for name in "qkvo" for kind in ("weight", *(["bias"] if bias else []))}
+        for name in sorted(found ^ wanted):
+            verb, word = ("should not have", "不应有") if name in found else ("should have", "应有")
+            fail(f"With bias={bias} the state dict {verb} {name!r}.", f"bias={bias} 时，state dict 里{word} {name!r}。")
+
+
 @case("multi-head", en="a width that the heads do not divide", zh="宽度不能被头数整除")
 def widths_that_do_not_fit(student: Any) -> None:
     try:
@@ -159,7 +182,7 @@ def turning_keeps_lengths(student: Any) -> None:
         fail("A rotation should not change the length of a vector.", "旋转不应改变向量的长度。")
 
 
-@case("rope-gqa", en="each row of a batch has its own positions", zh="batch 的每一行有自己的位置")
+@case("rope-gqa", en="each row of a batch has its own positions", zh="一批里的每一行有自己的位置")
 def positions_by_row(student: Any) -> None:
     x = torch.randn(2, 3, 4, 6)
     rows = torch.stack([torch.arange(4), torch.arange(4) + 9])
@@ -171,14 +194,14 @@ def positions_by_row(student: Any) -> None:
         )
 
 
-@case("rope-gqa", en="neighbours share a key head", zh="相邻的头共用一个 key 头")
+@case("rope-gqa", en="neighbours share a key head", zh="相邻的头共用一个键头")
 def neighbours_share(student: Any) -> None:
     heads = torch.arange(2.0).view(1, 2, 1, 1)
     shared = student.repeat_kv(heads, 3).flatten().tolist()
     if shared != [0, 0, 0, 1, 1, 1]:
         fail(
             f"Two key heads for six query heads should be used as 0, 0, 0, 1, 1, 1; yours as {shared}.",
-            f"两个 key 头供六个 query 头使用，应为 0、0、0、1、1、1；你的是 {shared}。",
+            f"两个键头供六个查询头使用，应为 0、0、0、1、1、1；你的是 {shared}。",
         )
 
 
@@ -189,7 +212,7 @@ def distances_count(student: Any) -> None:
     if layer.k_proj.weight.shape != (4, 12):
         fail(
             f"2 key heads of size 2 need a k_proj of (4, 12), not {tuple(layer.k_proj.weight.shape)}.",
-            f"2 个大小为 2 的 key 头，k_proj 应为 (4, 12)，而不是 {tuple(layer.k_proj.weight.shape)}。",
+            f"2 个大小为 2 的键头，k_proj 应为 (4, 12)，而不是 {tuple(layer.k_proj.weight.shape)}。",
         )
     if not close(layer(x), layer(x, positions=torch.arange(5) + 70), atol=1e-4):
         fail("A text that begins at position 70 should get the same output.", "从位置 70 开始的文本，输出应当相同。")
@@ -200,7 +223,7 @@ def distances_count(student: Any) -> None:
         )
 
 
-@case("rope-gqa", en="rope_base turns queries and keys", zh="rope_base 对 query 和 key 都起作用")
+@case("rope-gqa", en="rope_base turns queries and keys", zh="rope_base 对查询和键都起作用")
 def base_is_used(student: Any) -> None:
     layer, other = student.GroupedQueryAttention(24, 3, 1, 10.0), student.GroupedQueryAttention(24, 3, 1)
     other.load_state_dict(layer.state_dict())
@@ -214,5 +237,57 @@ def base_is_used(student: Any) -> None:
         fail(
             "With rope_base 10, a text that begins at position 70 should get the same output: "
             "queries and keys should be turned by the same angles.",
-            "rope_base 为 10 时，从位置 70 开始的文本输出应当相同：query 和 key 要按同样的角度旋转。",
+            "rope_base 为 10 时，从位置 70 开始的文本输出应当相同：查询和键要按同样的角度旋转。",
+        )
+
+
+@case("rope-gqa", en="far positions in bfloat16", zh="bfloat16 下很远的位置")
+def far_in_bfloat16(student: Any) -> None:
+    x = torch.randn(1, 2, 3, 4)
+    positions = torch.tensor([257, 1001, 4099])  # none of them is a number of bfloat16
+    turned = student.apply_rope(x.bfloat16(), positions)
+    if turned.dtype != torch.bfloat16:
+        fail(
+            f"The result should have the dtype of x, bfloat16, not {turned.dtype}.",
+            f"结果的 dtype 应与 x 相同，即 bfloat16，而不是 {turned.dtype}。",
+        )
+    if not close(turned.float(), student.apply_rope(x, positions), atol=0.1):
+        fail(
+            "At positions 257, 1001 and 4099 the result in bfloat16 differs much from that in float32: "
+            "compute the angles in float32.",
+            "在位置 257、1001、4099，bfloat16 的结果与 float32 的相差很大：角度要用 float32 计算。",
+        )
+
+
+@case("rope-gqa", en="the mask is used", zh="掩码起作用")
+def grouped_mask_is_used(student: Any) -> None:
+    layer = student.GroupedQueryAttention(12, 6, 2)
+    x = torch.randn(1, 5, 12)
+    changed = x.clone()
+    changed[:, 3] += 1.0
+    mask = torch.ones(5, 5).tril().bool()
+    if not close(layer(x, mask=mask)[:, :3], layer(changed, mask=mask)[:, :3]):
+        fail(
+            "With a causal mask, a change of token 3 must not show in tokens 0 to 2.",
+            "在因果掩码下，改动第 3 号 token 不应影响第 0 到 2 号。",
+        )
+
+
+@case("rope-gqa", en="four weights, and heads that do not divide", zh="四个权重，以及不能整除的头数")
+def grouped_shapes(student: Any) -> None:
+    found = {*student.GroupedQueryAttention(12, 6, 3).state_dict()}
+    wanted = {f"{name}_proj.weight" for name in "qkvo"}
+    if found != wanted:
+        fail(
+            f"The state dict should have {sorted(wanted)} and nothing else; yours has {sorted(found)}.",
+            f"state dict 里应当只有 {sorted(wanted)}；你的有 {sorted(found)}。",
+        )
+    for n_heads, n_kv_heads in ((5, 1), (6, 4)):
+        try:
+            student.GroupedQueryAttention(12, n_heads, n_kv_heads)
+        except ValueError:
+            continue
+        fail(
+            f"A width of 12 with {n_heads} heads and {n_kv_heads} key heads is a ValueError.",
+            f"宽度 12、{n_heads} 个头、{n_kv_heads} 个键头，应抛出 ValueError。",
         )

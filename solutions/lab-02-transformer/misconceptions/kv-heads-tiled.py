@@ -2,8 +2,8 @@
 
 NOTEBOOK = "attention"
 HINT = {
-    "en": "Your key heads come round in turn: 0, 1, 2, 0, 1, 2. Which query heads share one, neighbours or every third?",
-    "zh": "你的 key 头是轮流出现的：0、1、2、0、1、2。共用同一个的是相邻的 query 头，还是每隔几个？",
+    "en": "Your key heads alternate: 0, 1, 2, 0, 1, 2. Which query heads share one, neighbours or every third?",
+    "zh": "你的键头是轮流出现的：0、1、2、0、1、2。共用同一个的是相邻的查询头，还是每隔几个？",
 }
 FAILS = [
     "test_neighbouring_heads_share_keys",

@@ -3,7 +3,7 @@
 NOTEBOOK = "attention"
 HINT = {
     "en": "You take the padding out as queries; as keys, everybody still looks at it.",
-    "zh": "你把填充从 query 里去掉了；但作为 key，大家仍然看得到它。",
+    "zh": "你把填充从查询里去掉了；但作为键，大家仍然看得到它。",
 }
 FAILS = [
     "test_padding_is_hidden_as_a_key",

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from labkit.check import case, fail
 
@@ -105,6 +105,17 @@ def both_places(student: Any) -> None:
             )
 
 
+@case("encoder-decoder", en="the activation may be a module", zh="激活函数可以是模块")
+def activation_module(student: Any) -> None:
+    x = torch.randn(2, 5, 12)
+    layer = student.FeedForward(12, 20, nn.GELU())
+    if not close(layer(x), layer.down_proj(F.gelu(layer.up_proj(x)))):
+        fail(
+            "FeedForward(12, 20, nn.GELU()) should be down_proj(gelu(up_proj(x))).",
+            "FeedForward(12, 20, nn.GELU()) 应为 down_proj(gelu(up_proj(x)))。",
+        )
+
+
 @case("encoder-decoder", en="the decoder reads the memory", zh="解码器会读 memory")
 def decoder_reads_memory(student: Any) -> None:
     layer = student.DecoderLayer(12, 3, 20)
@@ -118,6 +129,19 @@ def decoder_reads_memory(student: Any) -> None:
         fail(
             "Another memory should give another output.",
             "memory 变了，输出也应当变。",
+        )
+    visible = torch.tensor([True, True, True, True, False, False, False])
+    if not close(layer(x, memory, None, visible), layer(x, memory[:, :4]), atol=1e-4):
+        fail(
+            "With the last three tokens of the memory masked, the output should be that without them: "
+            "memory_mask belongs to the cross-attention.",
+            "屏蔽 memory 的最后三个 token 后，输出应与去掉它们时相同：memory_mask 属于交叉注意力。",
+        )
+    causal = torch.ones(5, 5).tril().bool()
+    if not close(layer(x, memory, causal)[:, :2], layer(x[:, :2], memory, causal[:2, :2]), atol=1e-4):
+        fail(
+            "With a causal mask, tokens 0 and 1 should not feel what comes after: mask belongs to the self-attention.",
+            "在因果掩码下，第 0、1 号 token 不应受后面的影响：mask 属于自注意力。",
         )
 
 
@@ -171,3 +195,13 @@ def names_of_the_state(student: Any) -> None:
         )
     if missing := sorted(wanted - found):
         fail(f"The state dict should have {missing[0]!r}.", f"state dict 里应有 {missing[0]!r}。")
+
+
+@case("encoder-decoder", en="the size of a fresh embedding", zh="刚建好的嵌入有多大")
+def fresh_embedding(student: Any) -> None:
+    std = float(student.Transformer(500, 16, 2, 0, 20).embedding.weight.std())
+    if not 0.2 < std < 0.3:  # 1 / sqrt(16) = 0.25; nn.Embedding alone has 1
+        fail(
+            f"With d_model = 16 a fresh embedding should have a std of 16^-0.5 = 0.25; yours has {std:.2f}.",
+            f"d_model = 16 时，刚建好的嵌入标准差应为 16^-0.5 = 0.25；你的是 {std:.2f}。",
+        )
