@@ -48,12 +48,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers.pytorch_utils import Conv1D  # GPT-2's linear layer: its weight is (in, out)
+from transformers.pytorch_utils import Conv1D
 
 import labkit
 
 # %%
-profile = "cpu"  # or "gpu": Mistral-7B-v0.3 from the hub, on one CUDA card with 24 GB
+profile = "cpu"  # "gpu": Mistral-7B-v0.3, CUDA, 24 GB
 
 # %%
 import bisect
@@ -109,24 +109,37 @@ TEXTS = {
 
 
 def encode(text: str) -> Tensor:
-    """(1, T) int64: the token that begins every text, then the tokens of this one."""
-    return torch.tensor([[tokenizer.bos_token_id, *tokenizer(text, add_special_tokens=False)["input_ids"]]]).to(DEVICE)
+    """(1, T) int64: the token that begins every text, then the tokens of this one.
+    ---
+    (1, T) int64：每段文本都有的开头 token，然后是这段文本的 token。
+    """
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    return torch.tensor([[tokenizer.bos_token_id, *ids]]).to(DEVICE)
 
 
 @torch.no_grad()
 def residual_stream(text: str) -> Tensor:
-    """(n_layers, T, d_model): what enters each layer."""
+    """(n_layers, T, d_model): what enters each layer.
+    ---
+    (n_layers, T, d_model)：进入每一层的向量。
+    """
     return torch.stack(model(encode(text), output_hidden_states=True).hidden_states[:-1])[:, 0].float().cpu()
 
 
 @torch.no_grad()
 def loss_of(text: str) -> float:
-    """Nats per token."""
+    """Nats per token.
+    ---
+    每个 token 的损失，单位 nat。
+    """
     return float(model(encode(text), labels=encode(text)).loss)
 
 
 def goes_on(text: str) -> str:
-    """What the model writes, greedily."""
+    """What the model writes, greedily.
+    ---
+    模型接着写出的内容（贪心解码）。
+    """
     ids = encode(text)
     written = model.generate(ids, max_new_tokens=8, do_sample=False, pad_token_id=tokenizer.eos_token_id)
     return tokenizer.decode(written[0, ids.shape[1] :])
@@ -134,27 +147,52 @@ def goes_on(text: str) -> str:
 
 streams = {lang: residual_stream(text) for lang, text in TEXTS.items()}
 depth, token, column = (int(i) for i in torch.unravel_index(streams["en"].abs().argmax(), streams["en"].shape))
-# The layer that wrote it is the last before it appears.
-layer = int((streams["en"][:, token, column].abs() > 0.5 * streams["en"][depth, token, column].abs()).nonzero()[0]) - 1
+sizes = streams["en"][:, token, column].abs()
+layer = int((sizes > 0.5 * sizes[depth]).nonzero()[0]) - 1  # it writes, the next one reads
 value, rest = streams["en"][layer + 1, token, column], streams["en"][layer + 1, token + 1 :]
-print(f"after layer {layer}: token {token}, column {column} holds {value:,.0f}")
-print(f"the largest number of all other tokens is {rest.abs().max():.0f}, the median {rest.abs().median():.1f}\n")
+share = value.abs() / streams["en"][layer + 1, token].norm()
+largest, median = rest.abs().max(), rest.abs().median()
+print(
+    say(
+        f"after layer {layer}: token {token}, column {column} holds {value:,.0f}, {share:.0%} of its vector's length\n"
+        f"the largest number of all other tokens is {largest:.0f}, the median {median:.1f}\n",
+        f"第 {layer} 层之后：第 {token} 个 token 的第 {column} 列是 {value:,.0f}，占该向量长度的 {share:.0%}\n"
+        f"其他 token 的最大数是 {largest:.0f}，中位数 {median:.1f}\n",
+    )
+)
 
 
 def erase(number: tuple[int, int]) -> torch.utils.hooks.RemovableHandle:
-    """From now on, one number (token, column) of what the layer gives out is zero."""
+    """From now on, one number (token, column) of the layer's output is zero.
+
+    While generate() goes on writing, the layer reads one new token at a time; that is left alone.
+    ---
+    从现在起，这一层输出中的一个数 (token, column) 为零。
+
+    generate() 继续写的时候，这一层每次只读一个新 token，那时不改动。
+    """
 
     def hook(module: nn.Module, args: tuple, output: Tensor) -> None:
-        if output.shape[1] > 1:  # the text is read; when generate() goes on, its beginning is not read again
+        if output.shape[1] > 1:
             output[:, number[0], number[1]] = 0.0
 
     return model.model.layers[layer].register_forward_hook(hook)
 
 
-for what, number in {"as it is": None, "that one": (token, column), "another one": (token + 3, column)}.items():
+for what, number in [
+    (say("as it is   ", "原样"), None),
+    (say("that one   ", "抹掉那个数"), (token, column)),
+    (say("another one", "抹掉另一个"), (token + 3, column)),
+]:
     handle = erase(number) if number else None
     losses = ", ".join(f"{lang} {loss_of(text):5.2f}" for lang, text in TEXTS.items())
-    print(f"{what:12} loss: {losses}   'The capital of France is' {goes_on('The capital of France is')!r}")
+    written = goes_on("The capital of France is")
+    print(
+        say(
+            f"{what} loss: {losses}   'The capital of France is' {written!r}",
+            f"{what}，损失：{losses}   'The capital of France is' {written!r}",
+        )
+    )
     if handle:
         handle.remove()
 
@@ -169,13 +207,21 @@ for what, number in {"as it is": None, "that one": (token, column), "another one
 # 下图是每个 token 的向量在各层的长度。有两个 token 与众不同：第一个，以及第 3 到 9 层里的另一个。
 
 # %%
-figure, panels = plt.subplots(1, 2, figsize=(10, 3.4), sharey=True)
+LANGUAGES = {"en": say("English", "英文"), "zh": say("Chinese", "中文")}
+MIDDLE = slice(3, 10)  # layers 3 to 9
+second = {lang: 1 + int(stream[MIDDLE, 1:].norm(dim=-1).mean(0).argmax()) for lang, stream in streams.items()}
+figure, panels = plt.subplots(1, 2, figsize=(10, 3.6), sharey=True)
 for panel, (lang, stream) in zip(panels, streams.items(), strict=True):
-    lengths = stream.norm(dim=-1)
-    panel.plot(lengths[:, 1:], color=BLUE, lw=0.6, alpha=0.5)
-    panel.plot(lengths[:, 0], "o-", color=ORANGE, ms=3)
-    panel.set(yscale="log", xlabel="enters layer", title={"en": "English", "zh": "Chinese"}[lang])
-panels[0].set(ylabel="length of the vector")
+    lengths, other = stream.norm(dim=-1), second[lang]
+    rest = [index for index in range(1, lengths.shape[1]) if index != other]
+    for index in rest:
+        label = say("the others", "其余 token") if index == rest[0] else None
+        panel.plot(lengths[:, index], color=BLUE, lw=0.6, alpha=0.5, label=label)
+    panel.plot(lengths[:, other], "s-", color=GREEN, ms=3, label=say(f"token {other}", f"第 {other} 个 token"))
+    panel.plot(lengths[:, 0], "o-", color=ORANGE, ms=3, label=say("token 0, the first", "第 0 个 token（开头）"))
+    panel.set(yscale="log", xlabel=say("layer that it enters", "进入第几层"), title=LANGUAGES[lang])
+    panel.legend(frameon=False, fontsize=8, loc="upper left")
+panels[0].set(ylabel=say("length of the vector", "向量的长度"), ylim=(1, 1e6))
 plt.show()
 
 # %% [markdown] tags=["en"]
@@ -221,9 +267,17 @@ def own_parameters(model: nn.Module) -> dict[str, int]:
     """How many parameters each module holds itself.
 
     Returns:
-        For each path of model.named_modules(), in that order ("" is the model): the entries of the parameters that hang on this
-        very module, not on its children. A tensor that several modules share counts for the first of them only. Frozen parameters
+        For each path of model.named_modules(), in that order ("" is the model): the number of
+        entries in the parameters of this very module, without its children's. A tensor that
+        several modules share counts for the first of them only. Biases and frozen parameters
         count, buffers do not. So the values sum to the number of the model's parameters.
+    ---
+    每个模块自己有多少参数。
+
+    Returns:
+        对 model.named_modules() 的每个路径，按其次序（"" 是整个模型）：直接属于这个模块的参数共有多少个数，
+        不含子模块的。几个模块共享的张量只算在第一个名下。偏置和冻结的参数都算，缓冲区不算。
+        所以各值之和等于模型的参数总数。
     """
     ### BEGIN SOLUTION
     counted = set()
@@ -239,20 +293,38 @@ def own_parameters(model: nn.Module) -> dict[str, int]:
 def subtotals(own: dict[str, float]) -> dict[str, float]:
     """Sums numbers over subtrees: each module's own and those of everything below it.
 
+    "h.10" is below "h" and below "" (the model), but not below "h.1"; "head" is not below "h".
+
     Args:
-        own: a number for each path, as from own_parameters: where "h.1" is, there are also "h" and "".
+        own: a number for each path, as from own_parameters. Where "h.1" is, "h" and "" are, too.
 
     Returns:
         The sums, for the same paths in the same order.
 
-    Example: {"": 1, "h": 2, "h.1": 4, "h.10": 8, "h.10.up": 16} -> {"": 31, "h": 30, "h.1": 4, "h.10": 24, "h.10.up": 16}
+    Example:
+        {"": 1, "h": 2, "h.1": 4, "h.10": 8, "h.10.up": 16}
+        -> {"": 31, "h": 30, "h.1": 4, "h.10": 24, "h.10.up": 16}
+    ---
+    对子树求和：每个模块自己的数，加上它下面所有模块的数。
+
+    "h.10" 在 "h" 和 ""（整个模型）下面，但不在 "h.1" 下面；"head" 不在 "h" 下面。
+
+    Args:
+        own：每个路径一个数，如 own_parameters 的结果。有 "h.1"，就必有 "h" 和 ""。
+
+    Returns:
+        各个和，路径及其次序不变。
+
+    例：
+        {"": 1, "h": 2, "h.1": 4, "h.10": 8, "h.10.up": 16}
+        -> {"": 31, "h": 30, "h.1": 4, "h.10": 24, "h.10.up": 16}
     """
     ### BEGIN SOLUTION
     sums = dict.fromkeys(own, 0)
     for path, number in own.items():
         sums[path] += number
         while path:
-            path = path.rpartition(".")[0]  # the parent; that of "h" is ""
+            path = path.rpartition(".")[0]
             sums[path] += number
     return sums
     ### END SOLUTION
@@ -276,7 +348,12 @@ for path in [
     "model.layers.0.mlp",
     "lm_head",
 ]:
-    print(f"{path or '(the model)':26}{own[path]:>14,} own{below[path]:>14,} in all{below[path] / below['']:>8.1%}")
+    print(
+        say(
+            f"{path or '(the model)':26}{own[path]:>14,} own{below[path]:>14,} in all{below[path] / below['']:>8.1%}",
+            f"{path or '.':26}自己 {own[path]:>12,}   合计 {below[path]:>12,}{below[path] / below['']:>8.1%}",
+        )
+    )
 assert sum(own.values()) == below[""] == model.num_parameters()
 
 # %% [markdown] tags=["en"]
@@ -288,7 +365,10 @@ assert sum(own.values()) == below[""] == model.num_parameters()
 
 # %%
 def on_meta(kind: type[PreTrainedModel], settings: transformers.PreTrainedConfig) -> PreTrainedModel:
-    """A model without numbers: shapes only."""
+    """A model without numbers: shapes only.
+    ---
+    没有数值、只有形状的模型。
+    """
     settings._attn_implementation = "eager"
     with torch.device("meta"):
         return kind(settings).eval()
@@ -309,14 +389,20 @@ MODELS = {
     "Llama 3.1 8B": llama(128_256, 4096, 14_336, 32, 32, tied=False),
     "Llama 3.1 70B": llama(128_256, 8192, 28_672, 80, 64, tied=False),
 }
-PARTS = {  # the first pattern that a path matches
-    "embedding": (r"embed|wte|wpe", ORANGE), "attention": (r"attn|attention(?!_\w*norm)", BLUE),
-    "FFN": (r"mlp|feed_forward(?!_norm)", GREEN), "head of its own": (r"head", "#ffbb78"), "norms": (r"", GREY),
-}  # fmt: skip
+PARTS = {  # a path belongs to the first pattern that matches
+    say("embedding", "嵌入"): (r"embed|wte|wpe", ORANGE),
+    say("attention", "注意力"): (r"attn|attention(?!_\w*norm)", BLUE),
+    "FFN": (r"mlp|feed_forward(?!_norm)", GREEN),
+    say("head of its own", "自己的输出头"): (r"head", "#ffbb78"),
+    say("norms", "归一化"): (r"", GREY),
+}
 
 
 def by_part(numbers: dict[str, float]) -> dict[str, float]:
-    """Numbers by path, summed over the parts of a language model."""
+    """Numbers by path, summed over the parts of a language model.
+    ---
+    把按路径给出的数，按语言模型的几大部分求和。
+    """
     sums = dict.fromkeys(PARTS, 0.0)
     for path, number in numbers.items():
         sums[next(part for part, (pattern, _) in PARTS.items() if re.search(pattern, path))] += number
@@ -336,7 +422,7 @@ axes.set_yticks(
     range(len(MODELS)), [f"{name}  ({other.num_parameters() / 1e6:,.0f} M)" for name, other in MODELS.items()]
 )
 axes.invert_yaxis()
-axes.set(xlim=(0, 1), xlabel="share of the parameters")
+axes.set(xlim=(0, 1), xlabel=say("share of the parameters", "占参数的比例"))
 axes.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
 axes.legend(frameon=False, ncols=5, loc="lower center", bbox_to_anchor=(0.5, 1.0), fontsize=9)
 plt.show()
@@ -405,20 +491,44 @@ plt.show()
 # %% tags=["export"]
 @dataclass
 class Report:
-    """What `explore` finds. Each field is a dict by path, with all paths of model.named_modules() in that order.
+    """What `explore` finds. Each field is a dict with all paths of model.named_modules(), in that order.
+
+    kinds: the name of the module's class.
+    parameters: own_parameters(model).
+    shapes: the shapes of its outputs, one for each run, in order; an empty list if it never ran.
+    flops: per token, of the module itself: the sum of layer_flops over its runs; 0 if it never ran.
+    output_bytes: per token, the bytes of its outputs, summed over its runs. The size of a number
+        is that of the output's dtype. Every module counts its whole output, also where it is the
+        very tensor that another module gave (Dropout in eval mode returns its input, a container
+        its last child's output).
 
     An output that is a tuple, a list or a dict counts by its `first_tensor`.
+    ---
+    `explore` 的结果。每个字段都是字典，含 model.named_modules() 的全部路径，次序相同。
+
+    kinds：模块的类名。
+    parameters：own_parameters(model)。
+    shapes：模块各次运行的输出形状，按次序；从未运行则为空列表。
+    flops：每个 token 的、模块自己的 FLOPs：各次运行的 layer_flops 之和；从未运行则为 0。
+    output_bytes：每个 token 的、各次运行的输出字节数之和。每个数的大小由输出的 dtype 决定。
+        每个模块都计入自己的全部输出，即使它就是别的模块给出的那个张量
+        （eval 模式的 Dropout 原样返回输入，容器返回最后一个子模块的输出）。
+
+    输出是元组、列表或字典时，以它的 `first_tensor` 为准。
     """
 
-    kinds: dict[str, str]  # the name of the module's class
-    parameters: dict[str, int]  # own_parameters(model)
-    shapes: dict[str, list[tuple[int, ...]]]  # of its output, one for each time that it ran
-    flops: dict[str, float]  # per token, of the module itself: layer_flops of all its runs
-    output_bytes: dict[str, float]  # per token: the memory that its outputs take, of all its runs
+    kinds: dict[str, str]
+    parameters: dict[str, int]
+    shapes: dict[str, list[tuple[int, ...]]]
+    flops: dict[str, float]
+    output_bytes: dict[str, float]
 
 
 def first_tensor(output: Any) -> Tensor:
-    """A module's output itself, or the first tensor in it if it is a tuple, a list or a dict, as Hugging Face's are."""
+    """The output itself, or the first tensor in it if it is a tuple, a list or a dict.
+    ---
+    输出本身；如果输出是元组、列表或字典，则是其中第一个张量。
+    """
     if isinstance(output, Tensor):
         return output
     values = output.values() if isinstance(output, dict) else output
@@ -430,12 +540,22 @@ def layer_flops(module: nn.Module, output: Tensor) -> int:
     """The FLOPs of one run of a module itself, without its children.
 
     Args:
-        module: any module.
-        output: (..., out), what it gave.
+        module: any module. Conv1D is GPT-2's linear layer; its weight is (in, out).
+        output: (..., out), what it gave: any number of axes before the last, or none.
 
     Returns:
-        For nn.Linear and Conv1D 2 * in * out for each vector of the output, also where the weight is tied; the addition of a bias is
-        not counted. 0 for every other module.
+        For nn.Linear and Conv1D 2 * in * out for each vector of the output, also where the weight
+        is tied; the addition of a bias is not counted. 0 for every other module.
+    ---
+    模块自己运行一次的 FLOPs，不含子模块。
+
+    Args:
+        module：任意模块。Conv1D 是 GPT-2 的线性层，它的 weight 是 (in, out)。
+        output：(..., out)，模块的输出：最后一维之前可以有任意多维，也可以没有。
+
+    Returns:
+        对 nn.Linear 和 Conv1D，输出中的每个向量算 2 * in * out，权重共享时也一样；加偏置不计。
+        其他模块一律为 0。
     """
     ### BEGIN SOLUTION
     if not isinstance(module, (nn.Linear, Conv1D)):
@@ -446,12 +566,24 @@ def layer_flops(module: nn.Module, output: Tensor) -> int:
 
 
 def explore(model: nn.Module, inputs: Tensor, **options: Any) -> Report:
-    """Runs model(inputs, **options) once, without gradients and in eval mode, and reports on every module.
+    """Runs model(inputs, **options) once, in eval mode and without gradients, and reports on every module.
 
     Args:
-        model: left as it was, also if its forward pass raises: no hook stays, each module is in the mode that it was in.
-        inputs: (B, T, ...), token ids or vectors; "per token" divides by B * T.
+        model: left as it was: no hook stays, and each module is in the mode that it was in. If
+            its forward pass raises, so does explore, with the same exception, and the model is
+            left as it was all the same.
+        inputs: (B, T, ...), token ids or vectors. "Per token" divides by B * T, also for a module
+            that saw fewer tokens (a head that computes the last logits only).
         options: further arguments of the forward pass.
+    ---
+    在 eval 模式下、不记录梯度地运行一次 model(inputs, **options)，报告每个模块的情况。
+
+    Args:
+        model：运行之后保持原样：不留任何钩子，每个模块都回到自己原来的模式。
+            如果前向传播抛出异常，explore 也抛出同一个异常，而模型仍要恢复原样。
+        inputs：(B, T, ...)，token 编号或向量。“每个 token”一律除以 B * T，
+            即使某个模块只看到了一部分 token（例如只算最后一个 logits 的输出头）。
+        options：前向传播的其他参数。
     """
     ### BEGIN SOLUTION
     paths = {module: path for path, module in model.named_modules()}
@@ -479,7 +611,7 @@ def explore(model: nn.Module, inputs: Tensor, **options: Any) -> Report:
         for hook in hooks:
             hook.remove()
         for module, mode in modes.items():
-            module.training = mode  # not module.train(mode): that reaches the children
+            module.training = mode
     return report
     ### END SOLUTION
 
@@ -493,18 +625,24 @@ def explore(model: nn.Module, inputs: Tensor, **options: Any) -> Report:
 
 # %%
 def show_tree(report: Report, flops: dict[str, float]) -> None:
-    """Prints the tree: parameters (tied ones once), MFLOPs and output per token, shape of the last output."""
+    """Prints the tree: parameters (tied ones once), MFLOPs and KiB of output per token, the last output's shape.
+    ---
+    打印模块树：参数（共享的只数一次）、每个 token 的 MFLOPs 和输出 KiB、最后一次输出的形状。
+    """
     parameters, flops = subtotals(report.parameters), subtotals(flops)
 
     def line(label: str, paths: list[str]) -> None:
         n, cost = (sum(column[path] for path in paths) for column in (parameters, flops))
         size = sum(report.output_bytes[path] for path in paths) / 1024
         shapes = report.shapes[paths[0]]
-        shape = "never runs" if not shapes else " × ".join(map(str, shapes[-1]))
+        shape = " × ".join(map(str, shapes[-1])) if shapes else say("never runs", "从不运行")
         print(f"{label:50}{n:>12,}{n / parameters['']:>8.1%}{cost / 1e6:>9.1f}{size:>9.1f}   {shape}")
 
     def branches(path: str) -> list[list[str]]:
-        """The names of the children, neighbours alike together."""
+        """The names of the children, neighbours alike together.
+        ---
+        各个子模块的名字，相同的相邻模块放在一起。
+        """
         prefix = f"{path}." if path else ""
         below = [other.removeprefix(prefix) for other in report.kinds if other.startswith(prefix) and other]
         groups: list[tuple[tuple, list[str]]] = []
@@ -526,7 +664,12 @@ def show_tree(report: Report, flops: dict[str, float]) -> None:
             line(f"{lead}{'└─ ' if last else '├─ '}{label}  {report.kinds[children[0]]}", children)
             descend(children, lead + ("   " if last else "│  "))
 
-    print(f"{'':50}{'parameters':>12}{'':8}{'MFLOPs':>9}{'out KiB':>9}   shape of the output")
+    print(
+        say(
+            f"{'':50}{'parameters':>12}{'':8}{'MFLOPs':>9}{'out KiB':>9}   shape of the output",
+            f"{'':50}{'参数':>10}{'':8}{'MFLOPs':>9}{'输出 KiB':>7}   输出的形状",
+        )
+    )
     line(report.kinds[""], [""])
     descend([""], "")
 
@@ -560,7 +703,7 @@ def remember(path: str):
 hooks = [
     module.register_forward_hook(remember(path))
     for path, module in model.named_modules()
-    if path.endswith(("self_attn", "mlp"))  # the two that add to the stream
+    if path.endswith(("self_attn", "mlp"))
 ]
 with torch.no_grad():
     model(encode(TEXTS["en"]))
@@ -568,8 +711,14 @@ for hook in hooks:
     hook.remove()
 large = {path: number for path, number in written.items() if abs(number) > 0.1 * max(written.values())}
 for path, number in large.items():
-    print(f"{path:26} adds {number:>+10,.0f}")
-print(f"{f'the other {len(written) - len(large)}':26} add  {sum(written.values()) - sum(large.values()):>+10,.0f}")
+    print(say(f"{path:26} adds {number:>+10,.0f}", f"{path:26} 加上 {number:>+10,.0f}"))
+n_others, others = len(written) - len(large), sum(written.values()) - sum(large.values())
+print(
+    say(
+        f"{f'the other {n_others}':26} add  {others:>+10,.0f}",
+        f"{f'其余 {n_others} 个':23} 加上 {others:>+10,.0f}",
+    )
+)
 
 # %% [markdown] tags=["en"]
 # One FFN, that of layer 11, writes it in one go. The FFNs of the last two layers take most of it away again before the logits are made. The sixteen layers in between carry it along and hardly touch it. What for? Section 6.
@@ -619,8 +768,15 @@ print(f"{f'the other {len(written) - len(large)}':26} add  {sum(written.values()
 def attention_shape(config: Any) -> tuple[int, int, int, int]:
     """(n_layers, n_heads, n_kv_heads, d_head) of a Hugging Face config.
 
-    It has num_hidden_layers, num_attention_heads and hidden_size. Where num_key_value_heads is missing or None there are as many as query heads; where
-    head_dim is missing or None the heads share hidden_size evenly.
+    It has num_hidden_layers, num_attention_heads and hidden_size. Where num_key_value_heads is
+    missing or None, there are as many key-value heads as query heads. Where head_dim is missing
+    or None, it is hidden_size // num_attention_heads; where it is given, it counts.
+    ---
+    由 Hugging Face 的配置得到 (n_layers, n_heads, n_kv_heads, d_head)。
+
+    配置里有 num_hidden_layers、num_attention_heads 和 hidden_size。num_key_value_heads 缺失或为 None 时，
+    键/值头与查询头一样多。head_dim 缺失或为 None 时，等于 hidden_size // num_attention_heads；
+    给出时以它为准。
     """
     ### BEGIN SOLUTION
     n_heads = config.num_attention_heads
@@ -631,7 +787,14 @@ def attention_shape(config: Any) -> tuple[int, int, int, int]:
 
 
 def attention_flops(config: Any, n_keys: int) -> int:
-    """FLOPs of the two matrix products of attention, in all layers, for one token that sees n_keys keys. The projections are not in it."""
+    """FLOPs of attention's two matrix products, in all layers, for one token that sees n_keys keys.
+
+    The projections are not in it.
+    ---
+    注意力的两个矩阵乘积在所有层里的 FLOPs，对一个看到 n_keys 个键的 token。
+
+    不含各个投影。
+    """
     ### BEGIN SOLUTION
     n_layers, n_heads, _, d_head = attention_shape(config)
     return 4 * n_layers * n_heads * d_head * n_keys
@@ -639,7 +802,10 @@ def attention_flops(config: Any, n_keys: int) -> int:
 
 
 def kv_cache_bytes(config: Any, dtype: torch.dtype) -> int:
-    """Bytes that the keys and values of one token take in the cache, in all layers, stored as `dtype`."""
+    """Bytes that the keys and values of one token take in the cache, in all layers, stored as `dtype`.
+    ---
+    一个 token 的键和值在所有层的缓存里共占多少字节，以 `dtype` 存放。
+    """
     ### BEGIN SOLUTION
     n_layers, _, n_kv_heads, d_head = attention_shape(config)
     return 2 * n_layers * n_kv_heads * d_head * dtype.itemsize
@@ -658,7 +824,10 @@ labkit.check("explore")
 
 # %%
 def counted_by_pytorch(other: PreTrainedModel, n_tokens: int) -> float:
-    """FLOPs per token of a text, counted by PyTorch at every operation."""
+    """FLOPs per token of a text, counted by PyTorch at every operation.
+    ---
+    一段文本中每个 token 的 FLOPs，由 PyTorch 逐个算子计数。
+    """
     ids, mask = torch.zeros(1, n_tokens, dtype=torch.long, device="meta"), torch.ones(1, n_tokens, device="meta")
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         other(ids, attention_mask=mask, use_cache=False)
@@ -681,13 +850,27 @@ for name, colour in [("SmolLM2-135M", BLUE), ("Llama 3.1 8B", ORANGE)]:
     right.plot(lengths, [n * cache / 2**30 for n in lengths], color=colour, label=name)
     right.axhline(weights / 2**30, color=colour, ls=":", lw=1)
     even, full = fixed / attention_flops(other.config, 1), weights / cache
-    print(f"{name}: {fixed / 1e9:.2f} GFLOPs per token and attention, which is as much from {even:,.0f} tokens on; "
-          f"cache {cache / 1024:.1f} KiB per token, as large as the weights at {full:,.0f}")  # fmt: skip
+    print(
+        say(
+            f"{name}: {fixed / 1e9:.2f} GFLOPs per token without attention; attention takes as much from {even:,.0f} tokens on\n"
+            f"    cache {cache / 1024:.1f} KiB per token, as large as the weights at {full:,.0f} tokens",
+            f"{name}：不算注意力，每个 token {fixed / 1e9:.2f} GFLOPs；到 {even:,.0f} 个 token 时，注意力花得一样多\n"
+            f"    缓存每个 token {cache / 1024:.1f} KiB，到 {full:,.0f} 个 token 时与权重一样大",
+        )
+    )
 left.set(
-    xscale="log", yscale="log", xlabel="tokens that it sees", title="GFLOPs for one token\n(dotted: without attention)"
+    xscale="log",
+    yscale="log",
+    xlabel=say("tokens that it sees", "能看到的 token 数"),
+    ylabel=say("GFLOPs for one token", "一个 token 的 GFLOPs"),
+    title=say("cost (dotted: without attention)", "计算开销（虚线：不算注意力）"),
 )
 right.set(
-    xscale="log", yscale="log", xlabel="tokens in the cache", title="KV cache in GiB, bfloat16\n(dotted: the weights)"
+    xscale="log",
+    yscale="log",
+    xlabel=say("tokens in the cache", "缓存中的 token 数"),
+    ylabel="GiB, bfloat16",
+    title=say("KV cache (dotted: the weights)", "KV 缓存（虚线：权重）"),
 )
 left.legend(frameon=False)
 plt.tight_layout()
@@ -706,7 +889,7 @@ for name, other in MODELS.items():
     ids = torch.zeros(1, 64, dtype=torch.long, device="meta")
     found = explore(other, ids, attention_mask=torch.ones_like(ids))
     ratio = sum(found.flops.values()) / (2 * sum(found.parameters.values()))
-    print(f"{name:15} FLOPs per token / 2N = {ratio:.3f}")
+    print(say(f"{name:15} FLOPs per token / 2N = {ratio:.3f}", f"{name:15} 每个 token 的 FLOPs / 2N = {ratio:.3f}"))
 
 # %% [markdown] tags=["en"]
 # It is below 1 where parameters are only looked up: GPT-2's table of positions, and the embedding of a model with a head of its own. A tied matrix is also multiplied, so it costs its $2N$.
@@ -728,13 +911,16 @@ n_tokens = ids.shape[1]
 report = explore(model, ids)
 n_parameters = sum(report.parameters.values())
 n_bytes = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
-sizes = compute_module_sizes(model)  # of Accelerate, which decides by it what fits on which card
+sizes = compute_module_sizes(model)
 cache = model(ids, use_cache=True).past_key_values
 in_cache = sum(x.numel() * x.element_size() for one in cache.layers for x in (one.keys, one.values)) / n_tokens
 
 
 def counted(implementation: str) -> float:
-    """FLOPs per token by FlopCounterMode, with one of Hugging Face's implementations of attention."""
+    """FLOPs per token by FlopCounterMode, with one of Hugging Face's implementations of attention.
+    ---
+    FlopCounterMode 数出的每个 token 的 FLOPs，使用 Hugging Face 的某一种注意力实现。
+    """
     model.set_attn_implementation(implementation)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(ids, use_cache=False)
@@ -743,20 +929,38 @@ def counted(implementation: str) -> float:
 
 
 linear = sum(report.flops.values())
-print(f"{'':42}{'you':>16}{'the library':>16}")
+print(say(f"{'':42}{'you':>16}{'the library':>16}", f"{'':42}{'你':>15}{'库':>15}"))
 for what, yours, theirs in [
-    ("parameters: model.num_parameters()", n_parameters, model.num_parameters()),
-    ("bytes: model.get_memory_footprint()", n_bytes, model.get_memory_footprint()),
+    (say("parameters: model.num_parameters()", "参数：model.num_parameters()"), n_parameters, model.num_parameters()),
     (
-        "bytes of a layer: compute_module_sizes",
+        say("bytes: model.get_memory_footprint()", "字节：model.get_memory_footprint()"),
+        n_bytes,
+        model.get_memory_footprint(),
+    ),
+    (
+        say("bytes of a layer: compute_module_sizes", "一层的字节：compute_module_sizes"),
         4 * subtotals(report.parameters)["model.layers.0"],
         sizes["model.layers.0"],
     ),
-    ("cache, bytes per token: past_key_values", kv_cache_bytes(config, DTYPE), in_cache),
-    ("FLOPs per token: FlopCounterMode, eager", linear + attention_flops(config, n_tokens), counted("eager")),
-    ("FLOPs per token: FlopCounterMode, sdpa", linear + attention_flops(config, n_tokens), counted("sdpa")),
+    (
+        say("cache, bytes per token: past_key_values", "每个 token 的缓存字节：past_key_values"),
+        kv_cache_bytes(config, DTYPE),
+        in_cache,
+    ),
+    (
+        say("FLOPs per token: FlopCounterMode, eager", "每个 token 的 FLOPs：FlopCounterMode, eager"),
+        linear + attention_flops(config, n_tokens),
+        counted("eager"),
+    ),
+    (
+        say("FLOPs per token: FlopCounterMode, sdpa", "每个 token 的 FLOPs：FlopCounterMode, sdpa"),
+        linear + attention_flops(config, n_tokens),
+        counted("sdpa"),
+    ),
 ]:
-    print(f"{what:42}{yours:>16,.0f}{theirs:>16,.0f}{'' if abs(yours - theirs) < 0.5 else '   differs'}")
+    note = "" if abs(yours - theirs) < 0.5 else say("   differs", "   不一致")
+    wide = sum(ord(character) > 0x2E7F for character in what)
+    print(f"{what:{42 - wide}}{yours:>16,.0f}{theirs:>16,.0f}{note}")
 
 # %% [markdown] tags=["en"]
 # Two lines differ, and you can say why. `get_memory_footprint` adds the buffers (RoPE's frequencies). And `FlopCounterMode` sees every operation that PyTorch carries out, so it needs no hooks and no arithmetic; but it has to know the operation. With `sdpa` (scaled dot-product attention) the model calls a **fused kernel**, one operation that does all of attention. PyTorch's fused kernel
@@ -787,21 +991,30 @@ for what, yours, theirs in [
 # %%
 @torch.no_grad()
 def attention_of(text: str) -> Tensor:
-    """(n_layers, H, T, T)."""
+    """(n_layers, H, T, T): the attention weights.
+    ---
+    (n_layers, H, T, T)：注意力权重。
+    """
     return torch.stack(model(encode(text), output_attentions=True).attentions)[:, 0].float().cpu()
 
 
 def measures(weights: Tensor) -> dict[str, Tensor]:
-    """Each (n_layers, H), means over the tokens after the first."""
+    """Each (n_layers, H), means over the tokens from the third on.
+    ---
+    每项 (n_layers, H)，从第三个 token 起取平均。
+    """
     return {
-        "previous token": weights.diagonal(-1, 2, 3)[..., 1:].mean(-1),
-        "first token": weights[:, :, 2:, 0].mean(-1),
+        "previous": weights.diagonal(-1, 2, 3)[..., 1:].mean(-1),
+        "first": weights[:, :, 2:, 0].mean(-1),
         "entropy": -(weights * weights.clamp_min(1e-12).log()).sum(-1)[:, :, 2:].mean(-1),
     }
 
 
 def pieces_of(text: str) -> tuple[list[str], Tensor]:
-    """Words or characters for the picture: their labels (P), and to which of them each token belongs, (T, P) one-hot."""
+    """Words or characters for the picture: P labels, and a matrix (T, P): which token belongs where.
+    ---
+    画图用的词或字：P 个标签，以及矩阵 (T, P)：每个 token 属于哪一个。
+    """
     offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
     inside_word = re.compile(r"(?<=[a-zA-Z])[a-zA-Z]")
     starts = sorted({start for start, _ in offsets if not inside_word.match(text, start)})
@@ -814,31 +1027,38 @@ weights = {lang: attention_of(text) for lang, text in TEXTS.items()}
 found = {lang: measures(w) for lang, w in weights.items()}
 together = {name: found["en"][name] + found["zh"][name] for name in found["en"]}
 n_heads = config.num_attention_heads
+afar = sum(w.tril(-2)[:, :, 2:, 1:].sum(-1).mean(-1) for w in weights.values())  # none of the last two
 chosen = {
-    "previous token": divmod(int(together["previous token"].argmax()), n_heads),
-    "first token": divmod(int(together["first token"].argmax()), n_heads),
-    "broad": divmod(int(together["entropy"].argmax()), n_heads),
-    # What goes neither to the first token nor to the last two: the head that fetches something from afar.
-    "from afar": divmod(
-        int(sum(w.tril(-2)[:, :, 2:, 1:].sum(-1).mean(-1) for w in weights.values())[layer + 1 :].argmax())
-        + (layer + 1) * n_heads,
-        n_heads,
-    ),
+    say("previous token", "前一个 token"): divmod(int(together["previous"].argmax()), n_heads),
+    say("first token", "第一个 token"): divmod(int(together["first"].argmax()), n_heads),
+    say("broad", "大范围平均"): divmod(int(together["entropy"].argmax()), n_heads),
+    say("from afar", "来自远处"): divmod(int(afar[layer + 1 :].argmax()) + (layer + 1) * n_heads, n_heads),
 }
-figure, panels = plt.subplots(2, 4, figsize=(13, 7.6))
+figure, panels = plt.subplots(2, 4, figsize=(13, 7.6), layout="constrained")
 for row, (lang, text) in zip(panels, TEXTS.items(), strict=True):
     labels, gather = pieces_of(text)
     for panel, (name, (depth, head)) in zip(row, chosen.items(), strict=True):
         grouped = (gather / gather.sum(0)).T @ weights[lang][depth, head] @ gather  # mean over queries, sum over keys
-        panel.imshow(grouped, cmap="Blues", vmin=0, vmax=1)
+        image = panel.imshow(grouped, cmap="Blues", vmin=0, vmax=1)
         panel.set_xticks(range(len(labels)), labels, rotation=90 if lang == "en" else 0, fontsize=6.5)
         panel.set_yticks(range(len(labels)), labels, fontsize=6.5)
-        panel.set_title(f"{name}\nlayer {depth}, head {head}", fontsize=10)
-plt.tight_layout()
+        panel.set_title(say(f"{name}\nlayer {depth}, head {head}", f"{name}\n第 {depth} 层，头 {head}"), fontsize=10)
+        panel.set_xlabel(say("key: what is looked at", "键：被看的"), fontsize=8)
+    row[0].set_ylabel(say("query: what looks", "查询：看的"), fontsize=8)
+figure.colorbar(image, ax=panels, shrink=0.5, label=say("attention weight", "注意力权重"))
 plt.show()
 for lang, m in found.items():
-    print(f"{lang}: {m['first token'].mean():.0%} of all attention goes to the first token; "
-          f"{(m['first token'] > 0.5).float().mean():.0%} of the heads give it more than half")  # fmt: skip
+    mean, many = m["first"].mean(), (m["first"] > 0.5).float().mean()
+    after = weights[lang][MIDDLE, :, second[lang] + 1 :].mean((0, 1, 2))
+    one, two = after[0], after[second[lang]]
+    print(
+        say(
+            f"{LANGUAGES[lang]}: {mean:.0%} of all attention goes to the first token; {many:.0%} of the heads give it more than half\n"
+            f"    layers 3 to 9, tokens after token {second[lang]}: {one:.0%} to the first token, {two:.0%} to token {second[lang]}",
+            f"{LANGUAGES[lang]}：全部注意力的 {mean:.0%} 给了第一个 token；{many:.0%} 的头给它的超过一半\n"
+            f"    第 3 到 9 层，第 {second[lang]} 个 token 之后的各 token：{one:.0%} 给第一个，{two:.0%} 给第 {second[lang]} 个",
+        )
+    )
 
 # %% [markdown] tags=["en"]
 # A row shows where one token looks. The same four heads show the same four patterns in two languages: the token before, the first token, a broad average, and one place further back. (`·` is the first token. A Chinese character is mostly two or three tokens; they are put together here, so the previous token may be in the same square.) The head on the right looks back to where the clause began: much of its weight goes to `because`, and
@@ -856,7 +1076,10 @@ for lang, m in found.items():
 # %%
 @torch.no_grad()
 def seen_by_layers(ids: Tensor, name: str) -> Tensor:
-    """(n_layers, T, ...): what the module of this name gives in each layer."""
+    """(n_layers, T, ...): the output of the module of this name in each layer.
+    ---
+    (n_layers, T, ...)：各层中叫这个名字的模块的输出。
+    """
     caught = []
     hooks = [
         block.get_submodule(name).register_forward_hook(
@@ -871,43 +1094,55 @@ def seen_by_layers(ids: Tensor, name: str) -> Tensor:
 
 
 def value_ratio(ids: Tensor) -> Tensor:
-    """(n_layers,): the length of the first token's value, divided by the mean of the others'; mean over key-value heads."""
+    """(n_layers,): length of the first token's value over the mean of the others'; mean over key-value heads.
+    ---
+    (n_layers,)：第一个 token 的值的长度除以其余 token 的平均长度；在键/值头上取平均。
+    """
     values = seen_by_layers(ids, "self_attn.v_proj").unflatten(-1, (config.num_key_value_heads, -1)).norm(dim=-1)
     return (values[:, 0] / values[:, 1:].mean(1)).mean(-1)
 
 
 figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 3.7))
 for lang, colour in [("en", BLUE), ("zh", GREEN)]:
-    left.plot(
-        found[lang]["first token"].mean(1), "o-", ms=3, color=colour, label={"en": "English", "zh": "Chinese"}[lang]
-    )
-    middle.plot(found[lang]["entropy"].mean(1), "o-", ms=3, color=colour)
-left.set(xlabel="layer", ylim=(0, 1), title="attention to the first token")
-left.legend(frameon=False)
-middle.set(xlabel="layer", ylim=(0, None), title="entropy of the weights (nats)")
+    left.plot(found[lang]["first"].mean(1), "o-", ms=3, color=colour, label=LANGUAGES[lang])
+    middle.plot(found[lang]["entropy"].mean(1), "o-", ms=3, color=colour, label=LANGUAGES[lang])
+left.set(ylim=(0, 1), title=say("attention to the first token", "给第一个 token 的注意力"))
+middle.set(ylim=(0, None), title=say("entropy of the weights (nats)", "权重的熵（nat）"))
 ids = encode(TEXTS["en"])
 as_it_is = value_ratio(ids)
 handle = erase((token, column))
 erased = value_ratio(ids)
 attention_without = attention_of(TEXTS["en"])[layer + 1 :, :, 2:, 0].mean()
 handle.remove()
-right.plot(erased, "o-", ms=3, color=ORANGE, label="the one number erased")
-right.plot(as_it_is, "o-", ms=3, color=BLUE, label="as it is")
-right.axhline(1.0, color=GREY)
-right.set(xlabel="layer", ylim=(0, 2.4), title="length of the first token's value\n(the others' = 1)")
-right.legend(frameon=False)
+right.plot(erased, "o-", ms=3, color=ORANGE, label=say("the one number erased", "抹掉那个数"))
+right.plot(as_it_is, "o-", ms=3, color=BLUE, label=say("as it is", "原样"))
+right.axhline(1.0, color=GREY, label=say("the other tokens", "其余 token"))
+right.set(ylim=(0, 2.6), title=say("length of the first token's value, English", "第一个 token 的值的长度（英文）"))
+for panel in (left, middle, right):
+    panel.set(xlabel=say("layer", "层"))
+    panel.legend(frameon=False)
 plt.tight_layout()
 plt.show()
 
 late = slice(layer + 1, None)
-print(f"layers {layer + 1} and above, English: {found['en']['first token'][late].mean():.0%} of the attention, value {as_it_is[late].mean():.2f}; "
-      f"without the number {attention_without:.0%}, value {erased[late].mean():.2f}")  # fmt: skip
+attention_with = found["en"]["first"][late].mean()
+print(
+    say(
+        f"layers {layer + 1} and above, English: {attention_with:.0%} of the attention, value {as_it_is[late].mean():.2f}; "
+        f"without the number {attention_without:.0%}, value {erased[late].mean():.2f}",
+        f"第 {layer + 1} 层及以上，英文：注意力 {attention_with:.0%}，值 {as_it_is[late].mean():.2f}；"
+        f"抹掉那个数之后，注意力 {attention_without:.0%}，值 {erased[late].mean():.2f}",
+    )
+)
 normed = seen_by_layers(ids, "input_layernorm")[:, 0]
 for other in (" Anna", "7", "我"):
     ids[0, 0] = tokenizer(other, add_special_tokens=False)["input_ids"][0]
     alike = torch.cosine_similarity(seen_by_layers(ids, "input_layernorm")[:, 0], normed, dim=-1)[late]
     print(
-        f"first token {other!r}: what attention reads there has a cosine of at least {alike.min():.3f} to what it was"
+        say(
+            f"first token {other!r}: the normed vector has a cosine of at least {alike.min():.3f} to what it was",
+            f"第一个 token 换成 {other!r}：归一化后的向量与原来的余弦不低于 {alike.min():.3f}",
+        )
     )
 
 # %% [markdown] tags=["en"]
@@ -941,7 +1176,10 @@ for other in (" Anna", "7", "我"):
 
 # %%
 def your_llama() -> nn.Module:
-    """The Llama of your architectures notebook, with the sizes of the model above and random weights."""
+    """The Llama of your architectures notebook, with the sizes of the model above and random weights.
+    ---
+    你的 architectures 笔记本里的 Llama，尺寸与上面的模型相同，权重随机。
+    """
     architectures = labkit.notebook("architectures")
     sizes = architectures.Config(
         vocab_size=config.vocab_size, d_model=config.hidden_size, n_heads=config.num_attention_heads,
@@ -956,22 +1194,24 @@ theirs = explore(model, ids)
 try:
     yours = explore(your_llama(), ids)
 except (FileNotFoundError, NotImplementedError, AttributeError) as error:
-    print(f"no Llama of yours yet: {error or type(error).__name__}")
+    reason = error if str(error) else type(error).__name__
+    print(say(f"no Llama of yours yet: {reason}", f"还没有你的 Llama：{reason}"))
 else:
     show_tree(yours, yours.flops)
-    print(f"\n{'':28}{'yours':>14}{'theirs':>14}")
-    for part, number in by_part(yours.parameters).items():
-        print(f"{f'parameters: {part}':28}{number:>14,.0f}{by_part(theirs.parameters)[part]:>14,.0f}")
-    for what, column_of in [
-        ("FLOPs per token", "flops"),
-        ("bytes of outputs per token", "output_bytes"),
-        ("modules", "kinds"),
+    print(say(f"\n{'':28}{'yours':>14}{'theirs':>14}", f"\n{'':28}{'你的':>12}{'库的':>12}"))
+    rows = [
+        (say(f"parameters: {part}", f"参数：{part}"), number, by_part(theirs.parameters)[part])
+        for part, number in by_part(yours.parameters).items()
+    ]
+    for what, of in [
+        (say("FLOPs per token", "每个 token 的 FLOPs"), lambda report: sum(report.flops.values())),
+        (say("bytes of outputs per token", "每个 token 的输出字节"), lambda report: sum(report.output_bytes.values())),
+        (say("modules", "模块数"), lambda report: len(report.kinds)),
     ]:
-        sizes = [
-            len(c) if column_of == "kinds" else sum(c.values())
-            for c in (getattr(yours, column_of), getattr(theirs, column_of))
-        ]
-        print(f"{what:28}{sizes[0]:>14,.0f}{sizes[1]:>14,.0f}")
+        rows.append((what, of(yours), of(theirs)))
+    for what, mine, library in rows:
+        wide = sum(ord(character) > 0x2E7F for character in what)
+        print(f"{what:{28 - wide}}{mine:>14,.0f}{library:>14,.0f}")
 
 # %% [markdown] tags=["en"]
 # Parameters and FLOPs agree, part by part. The bytes of outputs and the number of modules do not. Hugging Face's activation is a module in each layer, so the hook sees what it writes; if yours is a function (`F.silu`), no hook sees it. Two more of their modules are RoPE's frequencies and the model without its head.
