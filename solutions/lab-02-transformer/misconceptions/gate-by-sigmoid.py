@@ -2,7 +2,7 @@
 
 NOTEBOOK = "architectures"
 HINT = {
-    "en": "Your gate is between 0 and 1, a plain sigmoid. That is GLU of 2016; SiLU multiplies the sigmoid by its argument.",
+    "en": "Your gate is between 0 and 1, a plain sigmoid. That is the GLU of 2016; SiLU multiplies the sigmoid by its argument.",
     "zh": "你的门在 0 和 1 之间，是单纯的 sigmoid，那是 2016 年的 GLU；SiLU 还要再乘上自变量。",
 }
 FAILS = [

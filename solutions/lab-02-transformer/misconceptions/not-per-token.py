@@ -3,7 +3,7 @@
 NOTEBOOK = "explore"
 HINT = {
     "en": "Your numbers are those of the whole batch, not of a token.",
-    "zh": "你的结果是整个 batch 的，不是单个 token 的。",
+    "zh": "你的结果是整批的，不是单个 token 的。",
 }
 FAILS = [
     "test_shapes_and_memory_of_every_run",

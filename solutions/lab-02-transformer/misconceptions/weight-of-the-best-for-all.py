@@ -2,8 +2,8 @@
 
 NOTEBOOK = "architectures"
 HINT = {
-    "en": "All of a token's experts get the weight of the first. Which place among the top_k has the expert that you are computing?",
-    "zh": "一个 token 的所有专家都用了第一名的权重。正在计算的这个专家，在 top_k 里排第几？",
+    "en": "All of a token's experts get the weight of the first. At which of the top_k places did this token choose the expert that you are computing?",
+    "zh": "一个 token 的所有专家都用了第一名的权重。正在计算的这个专家，在该 token 的 top_k 里排第几？",
 }
 FAILS = [
     "test_output_is_the_weighted_sum_of_the_chosen",
