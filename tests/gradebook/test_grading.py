@@ -264,4 +264,5 @@ def test_a_link_put_into_submitted_is_never_followed(released, lab, grade, hand_
     assert grader.graded == [folder]
     copied = [path for path in released.folder.rglob("*") if path.is_file() and not path.is_symlink()]
     assert not any("someone else's" in path.read_text(errors="replace") for path in copied)
-    assert [path.name for path in released.path("autograded", "bob", lab.id).iterdir()] == ["double.ipynb"]
+    written = sorted(path.name for path in released.path("autograded", "bob", lab.id).iterdir())
+    assert written == ["checks", "double.ipynb", "lab.toml"]  # the release's own files, and no more.txt

@@ -375,7 +375,8 @@ def test_ids_agree_with_tiktoken(student, rng):
     vocab, merges = a_tokenizer(rng)
     library = tiktoken_here(vocab, {})
     tokenizer = student.Tokenizer(vocab, merges, [])
-    for text in (a_text(rng, 150), a_text(rng, 60, n_different=9), any_characters(rng, 40), ""):
+    # Most words are cut alike by a wrong rule: so there are many different ones.
+    for text in (a_text(rng, 800, n_different=600), a_text(rng, 60, n_different=9), any_characters(rng, 40), ""):
         expect.equal(tokenizer.encode(text), library.encode(text), what="encode(text)")
 
 
