@@ -102,9 +102,10 @@ def _visible(token: Token) -> tuple[str, bool]:
     if isinstance(token, bytes):
         try:
             token = token.decode()
-        except UnicodeDecodeError:
-            spaces = len(token) - len(token.lstrip(b" "))
-            return f"{'␣' * spaces} {token[spaces:].hex(' ').upper()}".strip(), False
+        except UnicodeDecodeError as error:
+            data = error.object
+            spaces = len(data) - len(data.lstrip(b" "))
+            return f"{'␣' * spaces} {data[spaces:].hex(' ').upper()}".strip(), False
     text = "".join(VISIBLE.get(character, character) for character in token)
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
         return token.encode(errors="surrogatepass").hex(" ").upper(), False
