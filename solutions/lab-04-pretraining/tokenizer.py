@@ -150,8 +150,9 @@ ARTICLE_1 = {
     "Chinese": "人人生而自由，在尊严和权利上一律平等。他们赋有理性和良心，并应以兄弟关系的精神相对待。",
     "Russian": "Все люди рождаются свободными и равными в своем достоинстве и правах. Они наделены "
     "разумом и совестью и должны поступать в отношении друг друга в духе братства.",
-    "Hindi": "सभी मनुष्यों को गौरव और अधिकारों के मामले में जन्मजात स्वतन्त्रता और समानता प्राप्त है। "
-    "उन्हें बुद्धि और अन्तरात्मा की देन प्राप्त है और परस्पर उन्हें भाईचारे के भाव से बर्ताव करना चाहिए।",
+    "Hindi": "सभी मनुष्यों को गौरव और अधिकारों के मामले में जन्मजात स्वतन्त्रता और समानता "
+    "प्राप्त है। उन्हें बुद्धि और अन्तरात्मा की देन प्राप्त है और परस्पर उन्हें भाईचारे के भाव से "
+    "बर्ताव करना चाहिए।",
 }
 NAMES = {
     "English": say("English", "英语"),
@@ -178,7 +179,7 @@ for language in ("English", "Chinese"):
     whole = sum("\ufffd" not in token.decode(errors="replace") for token in tokens)
     print(
         say(
-            f"{NAMES[language]}: {len(tokens)} tokens, {whole} of them whole characters",
+            f"{NAMES[language]}: {len(tokens)} tokens, {whole} of them made of whole characters",
             f"{NAMES[language]}：{len(tokens)} 个 token，其中 {whole} 个由完整的字符组成",
         )
     )
@@ -425,17 +426,22 @@ def train_by_rescan(
         left, right = pair = min(counts, key=lambda pair: (-counts[pair], pair))
         vocab[new_id] = vocab[left] + vocab[right]
         cut_words = [merge_pair(ids, pair, new_id) for ids in cut_words]
-        yield (vocab[left], vocab[right]), counts[pair], [[vocab[i] for i in ids] for ids in cut_words]
+        now = [[vocab[i] for i in ids] for ids in cut_words]
+        yield (vocab[left], vocab[right]), counts[pair], now
 
 
-tiny = Counter({b"low": 5, b"lowest": 2, b"newer": 6, b"wider": 3, "语言".encode(): 4, "语文".encode(): 2})
+tiny = Counter({b"low": 5, b"lowest": 2, b"newer": 6, b"wider": 3})
+tiny.update({"语言".encode(): 4, "语文".encode(): 2})
 head = ["id", say("pair", "相邻对"), say("times", "次数")]
 head += [f"{word.decode()} ×{n}" for word, n in tiny.items()]
 rows = [["", say("before", "合并前"), "", *(TokenRow([bytes([b]) for b in word]) for word in tiny)]]
 for pair, count, cut_words in train_by_rescan(tiny, 9):
     new = b"".join(pair)
-    cut_words = [TokenRow(word, marked={i for i, token in enumerate(word) if token == new}) for word in cut_words]
-    rows.append([str(255 + len(rows)), TokenRow(pair), str(count), *cut_words])
+    cells = [
+        TokenRow(word, marked={i for i, token in enumerate(word) if token == new})
+        for word in cut_words
+    ]  # fmt: skip
+    rows.append([str(255 + len(rows)), TokenRow(pair), str(count), *cells])
 show_table(head, rows)
 
 # %% [markdown] tags=["en"]
@@ -651,7 +657,10 @@ axes.set(
     xlabel=say("merges", "合并次数"),
     ylabel=say("seconds", "秒"),
     ylim=(0, None),
-    title=say(f"training on {len(sample_words):,} different words", f"在 {len(sample_words):,} 个不同的词上训练"),
+    title=say(
+        f"training on {len(sample_words):,} different words",
+        f"在 {len(sample_words):,} 个不同的词上训练",
+    ),
 )
 axes.legend(frameon=False)
 plt.show()
@@ -681,16 +690,16 @@ n_words = len({word for document in english for word in pretokenize(document)})
 slow_minutes = slow_seconds[-1] / steps[-1] * n_words / len(sample_words) * len(merges) / 60
 print(
     say(
-        f"{len(text.encode()):,} bytes, {n_words:,} different words, {len(merges):,} merges: {seconds:.1f} s "
-        f"(with a new count per merge: about {slow_minutes:.0f} minutes)",
+        f"{len(text.encode()):,} bytes, {n_words:,} different words, {len(merges):,} merges: "
+        f"{seconds:.1f} s (with a new count per merge: about {slow_minutes:.0f} minutes)",
         f"{len(text.encode()):,} 字节，{n_words:,} 个不同的词，{len(merges):,} 次合并：{seconds:.1f} 秒"
         f"（每次合并都重新计数的话，约 {slow_minutes:.0f} 分钟）",
     )
 )
-rows = [
-    [say(f"from {first} on", f"从 {first} 起"), TokenRow([vocab[i] for i in range(first, first + 13)])]
-    for first in (256, 512, 1024, 4080)
-]
+rows = []
+for first in (256, 512, 1024, 4080):
+    tokens = [vocab[i] for i in range(first, first + 13)]
+    rows.append([f"{first}–{first + 12}", TokenRow(tokens)])
 longest = sorted((token for token in vocab.values() if token.isascii()), key=len)[-3:]
 rows += [[say("the longest", "最长的"), TokenRow([token])] for token in longest]
 show_table([say("ids", "id"), say("tokens", "token")], rows)
@@ -771,13 +780,18 @@ class Tokenizer:
     按词表和合并表，把文本变成 id，再变回来。
     """
 
-    def __init__(self, vocab: dict[int, bytes], merges: list[tuple[bytes, bytes]], special_tokens: list[str]) -> None:
+    def __init__(
+        self,
+        vocab: dict[int, bytes],
+        merges: list[tuple[bytes, bytes]],
+        special_tokens: list[str],
+    ) -> None:
         """
         Args:
-            vocab: id -> bytes. The ids are in any order and may have gaps. It has the result of each
-                merge, the special tokens, and the single bytes. (Vocabularies of others lack a few
-                bytes that hardly ever occur; SmolLM2's lacks 21. Do not fail here: `encode` raises a
-                KeyError where a text has such a byte.)
+            vocab: id -> bytes. The ids are in any order and may have gaps. It has the result of
+                each merge, the special tokens, and the single bytes. (Vocabularies of others lack a
+                few bytes that hardly ever occur; SmolLM2's lacks 21. Do not fail here: `encode`
+                raises a KeyError where a text has such a byte.)
             merges: pairs of tokens; the place in the list is the rank.
             special_tokens: those to look for in a text. Whatever is not in this list is ordinary
                 text, even if vocab has it.
@@ -890,14 +904,16 @@ for example in (
 state = json.loads(smollm2.backend_tokenizer.to_str())
 specials = [token["content"] for token in state["added_tokens"]]
 smollm2_vocab = {
-    i: token.encode() if token in specials else from_printable(token) for token, i in state["model"]["vocab"].items()
-}
-smollm2_merges = [(from_printable(left), from_printable(right)) for left, right in state["model"]["merges"]]
+    i: token.encode() if token in specials else from_printable(token)
+    for token, i in state["model"]["vocab"].items()
+}  # fmt: skip
+smollm2_merges = [(from_printable(a), from_printable(b)) for a, b in state["model"]["merges"]]
 missing = 256 - sum(bytes([byte]) in smollm2_vocab.values() for byte in range(256))
+n, m = len(smollm2_vocab), len(smollm2_merges)
 print(
     say(
-        f"SmolLM2: {len(smollm2_vocab):,} tokens, {len(smollm2_merges):,} merges; {missing} bytes are missing",
-        f"SmolLM2：{len(smollm2_vocab):,} 个 token，{len(smollm2_merges):,} 次合并；缺 {missing} 个字节",
+        f"SmolLM2: {n:,} tokens, {m:,} merges; {missing} bytes are missing",
+        f"SmolLM2：{n:,} 个 token，{m:,} 次合并；缺 {missing} 个字节",
     )
 )
 mine_as_smollm2 = Tokenizer(smollm2_vocab, smollm2_merges, specials)
@@ -972,7 +988,11 @@ def train_huggingface_on_bytes(documents: list[str], n_merges: int) -> list[tupl
     """
     library = tokenizers.Tokenizer(models.BPE())
     alphabet = [chr(256 + byte) for byte in range(256)]
-    trainer = trainers.BpeTrainer(vocab_size=256 + n_merges, initial_alphabet=alphabet, show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=256 + n_merges,
+        initial_alphabet=alphabet,
+        show_progress=False,
+    )
     words = (word for document in documents for word in pretokenize(document))
     library.train_from_iterator(("".join(alphabet[b] for b in word) for word in words), trainer)
     pairs = json.loads(library.to_str())["model"]["merges"]
@@ -991,16 +1011,15 @@ print(
     )
 )
 
-their_merges = [
-    (from_printable(left), from_printable(right)) for left, right in json.loads(library.to_str())["model"]["merges"]
-]
+pairs = json.loads(library.to_str())["model"]["merges"]
+their_merges = [(from_printable(left), from_printable(right)) for left, right in pairs]
 different = sum(a != b for a, b in zip(merges, their_merges, strict=False))
 common = len({a + b for a, b in merges} & {a + b for a, b in their_merges})
 same = train_huggingface_on_bytes(english, len(merges)) == merges
 print(
     say(
-        f"usual settings: {different:,} of {len(merges):,} merges differ at their place in the list, "
-        f"but {common:,} tokens are in both vocabularies\n"
+        f"usual settings: {different:,} of {len(merges):,} merges differ at their place "
+        f"in the list, but {common:,} tokens are in both vocabularies\n"
         f"bytes in order: all {len(merges):,} merges are the same: {same}",
         f"通常的设置：{len(merges):,} 次合并里有 {different:,} 次与同一位置的不同，"
         f"但两个词表里都有的 token 有 {common:,} 个\n"
@@ -1027,17 +1046,25 @@ def to_tiktoken(vocab: dict[int, bytes], n_tokens: int) -> tiktoken.Encoding:
     词表的前 n_tokens 个 token（包括字节），做成 tiktoken 的编码器。
     """
     ranks = {vocab[i]: i for i in range(n_tokens)}
-    return tiktoken.Encoding("yours", pat_str=PATTERN, mergeable_ranks=ranks, special_tokens={END: n_tokens})
+    specials = {END: n_tokens}
+    return tiktoken.Encoding(
+        "yours",
+        pat_str=PATTERN,
+        mergeable_ranks=ranks,
+        special_tokens=specials,
+    )
 
 
-def to_huggingface(vocab: dict[int, bytes], merges: list[tuple[bytes, bytes]]) -> tokenizers.Tokenizer:
+def to_huggingface(
+    vocab: dict[int, bytes],
+    merges: list[tuple[bytes, bytes]],
+) -> tokenizers.Tokenizer:
     """A vocabulary and its merges as a tokenizer of Hugging Face.
     ---
     把词表和合并表做成 Hugging Face 的分词器。
     """
-    printable = {
-        i: END if token == END.encode() else "".join(CHARACTER[b] for b in token) for i, token in vocab.items()
-    }
+    printable = {i: "".join(CHARACTER[b] for b in token) for i, token in vocab.items()}
+    printable |= {i: END for i, token in vocab.items() if token == END.encode()}
     token_of = {token: printable[i] for i, token in vocab.items()}
     model = models.BPE(
         {token: i for i, token in printable.items()},
@@ -1074,10 +1101,12 @@ axes.set(
 )
 plt.show()
 n_pieces = sum(len(pretokenize(document)) for document in english)
+n_ids = len(results[0])
+print(say(f"{n_ids:,} ids, all three the same: {same}", f"{n_ids:,} 个 id，三者完全一样：{same}"))
 print(
     say(
-        f"{len(results[0]):,} ids, all three the same: {same}; {n_pieces:,} pre-tokens, {n_words:,} of them different",
-        f"{len(results[0]):,} 个 id，三者完全一样：{same}；{n_pieces:,} 个片段，其中不同的有 {n_words:,} 个",
+        f"{n_pieces:,} pre-tokens, {n_words:,} of them different",
+        f"{n_pieces:,} 个片段，其中不同的有 {n_words:,} 个",
     )
 )
 
@@ -1123,7 +1152,9 @@ tokenizers_by_name = {
     ).encode,
     f"SmolLM2 ({len(smollm2_vocab):,})": lambda text: smollm2_tokens(text)[0],
 }
-n_tokens = [{lang: len(encode(held_out[lang])) for lang in LANGUAGES} for encode in tokenizers_by_name.values()]
+n_tokens = []
+for encode in tokenizers_by_name.values():
+    n_tokens.append({lang: len(encode(held_out[lang])) for lang in LANGUAGES})
 figure, axes = plt.subplots(figsize=(8, 3.4))
 for column, (name, counted) in enumerate(zip(tokenizers_by_name, n_tokens, strict=True)):
     ratios = [len(held_out[lang].encode()) / counted[lang] for lang in LANGUAGES]
@@ -1159,8 +1190,9 @@ n_bytes, n_late = len(held_out["en"].encode()), len(merges) - FIRST
 all_merges, few_merges = n_bytes / english_only["en"], n_bytes / len(short)
 print(
     say(
-        f"English tokenizer, English text: the last {n_late:,} merges give {late / english_only['en']:.0%} of the "
-        f"tokens;\nbytes per token: {all_merges:.2f}, with the first {FIRST:,} merges only {few_merges:.2f}",
+        f"English tokenizer, English text: the last {n_late:,} merges give "
+        f"{late / english_only['en']:.0%} of the tokens;\n"
+        f"bytes per token: {all_merges:.2f}, with the first {FIRST:,} merges only {few_merges:.2f}",
         f"只用英文的分词器，英文文本：最后 {n_late:,} 次合并产生了 {late / english_only['en']:.0%} 的 token；\n"
         f"每个 token {all_merges:.2f} 字节，只用前 {FIRST:,} 次合并则是 {few_merges:.2f} 字节",
     )
@@ -1204,7 +1236,8 @@ print(
 # 用 tokenizers 训练，用 tiktoken 计数。右图是模型花在**一个字节**文本上的开销：每个 token 动用的参数量，除以每个 token 的字节数。
 
 # %%
-big = train_huggingface([document for lang in held_out for document in corpora.load(lang, 1_000_000)], 32_769)
+big_text = [document for lang in held_out for document in corpora.load(lang, 1_000_000)]
+big = train_huggingface(big_text, 32_769)
 big_vocab = {byte: bytes([byte]) for byte in range(256)}
 for rank, (left, right) in enumerate(json.loads(big.to_str())["model"]["merges"]):
     big_vocab[256 + rank] = from_printable(left) + from_printable(right)
@@ -1232,7 +1265,8 @@ for (name, (width, others)), colour in zip(MODELS.items(), [BLUE, ORANGE, GREEN]
     best = min(range(len(sizes)), key=cost.__getitem__)
     at_edge = best == len(sizes) - 1
     right.plot(sizes, [value / cost[0] for value in cost], color=colour, label=name)
-    right.plot(sizes[best], cost[best] / cost[0], "o", color=colour, mfc="white" if at_edge else colour)
+    inside = "white" if at_edge else colour
+    right.plot(sizes[best], cost[best] / cost[0], "o", color=colour, mfc=inside)
     share = sizes[best] * width / (others + sizes[best] * width)
     note = say(" (the edge of the range: no optimum)", "（这是范围的边缘，不是最优值）") if at_edge else ""
     print(
@@ -1259,9 +1293,13 @@ right.set(
 )
 right.axvline(sizes[-1], color=GREY, linestyle=":", linewidth=1)
 right.text(
-    sizes[-1] * 0.93, 3.2, say("largest size tried", "试过的最大词表"), ha="right", fontsize=8,
+    sizes[-1] * 0.93,
+    3.2,
+    say("largest size tried", "试过的最大词表"),
+    ha="right",
+    fontsize=8,
     color="#666666",
-)  # fmt: skip
+)
 for axes in (left, right):
     labels = [f"{size // 1024}k" if size >= 1024 else str(size) for size in sizes]
     axes.set_xticks(sizes, labels, minor=False)
@@ -1350,14 +1388,15 @@ CUTS = {
         r"\p{N}{1,3}",
         r"[一-龥\u3040-ゟ゠-ヿ]+",
         r"""[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+"""
-        r"""|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+""",
+        r"""|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*"""
+        r"""|\s*[\r\n]+|\s+(?!\S)|\s+""",
     ),
 }
 example = "It's 1234567 tokens.\n分词器有151643个token。"
-show_table(
-    [say("model", "模型"), say("pre-tokens", "片段")],
-    [[name, TokenRow([piece for piece, _ in cut.pre_tokenize_str(example)])] for name, cut in CUTS.items()],
-)
+rows = []
+for name, cut in CUTS.items():
+    rows.append([name, TokenRow([piece for piece, _ in cut.pre_tokenize_str(example)])])
+show_table([say("model", "模型"), say("pre-tokens", "片段")], rows)
 
 # %% [markdown] tags=["en"]
 # Llama 3's expression is Qwen's with one change: `\p{N}{1,3}`, up to three digits, instead of `\p{N}`. Groups of three
