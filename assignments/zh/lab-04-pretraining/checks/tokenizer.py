@@ -32,6 +32,16 @@ def special_pieces(student: Any) -> None:
         fail("Without special tokens the text is one piece.", "没有特殊 token 时，整段文本就是一段。")
 
 
+@case("bpe-train", en="of two special tokens, the longer", zh="两个特殊 token 取较长的")
+def longer_special_token(student: Any) -> None:
+    pieces = student.split_special("x<|e|>y<|e", ["<|e", "<|e|>"])
+    if pieces != ["x", "<|e|>", "y", "<|e"]:
+        fail(
+            f"<|e and <|e|> begin at the same place: the longer counts. x, <|e|>, y, <|e; yours: {pieces}",
+            f"<|e 和 <|e|> 从同一位置开始，取较长的：x、<|e|>、y、<|e。你的是：{pieces}",
+        )
+
+
 @case("bpe-train", en="five in a row", zh="五个连在一起")
 def five_in_a_row(student: Any) -> None:
     merged = student.merge_pair([9, 9, 9, 9, 9, 4], (9, 9), 300)
@@ -48,13 +58,13 @@ def first_merges(student: Any) -> None:
     # cab once, ␣cab and ␣bad twice each: (a, b) 3, (c, a) 3, and 2 of each of (␣, b), (␣, c), (a, d), (b, a).
     if not merges or merges[0] != (b"a", b"b"):
         fail(
-            "In cab cab cab bad bad the pairs (a, b) and (c, a) come 3 times each: (a, b) has the smaller ids.",
+            "In cab cab cab bad bad the pairs (a, b) and (c, a) occur 3 times each: (a, b) has the smaller ids.",
             "cab cab cab bad bad 里最频繁的是 (a, b) 和 (c, a)，各 3 次：(a, b) 的 id 更小。",
         )
     if merges != [(b"a", b"b"), (b"c", b"ab"), (b" ", b"b")]:
         fail(
-            "After ab comes cab (3 times). Then four pairs come twice, (␣, b) is one: which has the smallest ids?",
-            "ab 之后是 cab（3 次）。然后有四个 pair 各出现 2 次，(␣, b) 是其中之一：哪个的 id 最小？",
+            "After ab comes cab (3 times). Then four pairs occur twice, (␣, b) is one of them: which has the smallest ids?",
+            "ab 之后是 cab（3 次）。然后有四个相邻对各出现 2 次，(␣, b) 是其中之一：哪个的 id 最小？",
         )
     if vocab != {**BYTES, 256: b"ab", 257: b"cab", 258: b" b"}:
         fail("The vocabulary is the 256 bytes, then ab, cab and ␣b.", "词表应是 256 个字节，然后是 ab、cab、␣b。")
@@ -66,16 +76,41 @@ def special_last(student: Any) -> None:
     if merges != [(b"x", b"y")]:
         fail(
             "The text is xy and xy: one merge, and no pair is left. Do you count the characters of <|end|>?",
-            "文本只有 xy 和 xy：合并一次之后就没有 pair 了。你是不是把 <|end|> 的字符也计入了？",
+            "文本只有 xy 和 xy：合并一次之后就没有相邻对了。你是不是把 <|end|> 的字符也计入了？",
         )
     if vocab.get(257) != b"<|end|>" or len(vocab) != 258:
         fail("The special token comes right after the last merge.", "特殊 token 紧跟在最后一次合并之后。")
 
 
+@case("bpe-train", en="until no pair is left", zh="直到没有相邻对")
+def until_no_pair_is_left(student: Any) -> None:
+    vocab, merges = student.train_bpe("pqr", 300, [])
+    if merges != [(b"p", b"q"), (b"pq", b"r")] or len(vocab) != 258:
+        fail(
+            "Pairs that occur once are merged, too: pqr takes two merges, then no pair is left (258 tokens).",
+            "只出现一次的相邻对也要合并：pqr 合并两次，之后没有相邻对了（共 258 个 token）。",
+        )
+    vocab, merges = student.train_bpe("pqr", 257, ["<|end|>"])
+    if merges or vocab.get(256) != b"<|end|>":
+        fail(
+            "257 is room for the bytes and one special token: no merges, and <|end|> has the id 256.",
+            "257 只放得下字节和一个特殊 token：不做合并，<|end|> 的 id 是 256。",
+        )
+
+
+@case("bpe-train", en="no room is a ValueError", zh="放不下时抛出 ValueError")
+def no_room(student: Any) -> None:
+    try:
+        student.train_bpe("pqr", 256, ["<|end|>"])
+    except ValueError:
+        return
+    fail("256 has no room for a special token: raise ValueError.", "256 放不下特殊 token：应抛出 ValueError。")
+
+
 # ---- 2 bpe-encode ---------------------------------------------------------------------------------------
 
 
-@case("bpe-encode", en="the lowest rank goes first", zh="rank 最小的先合并")
+@case("bpe-encode", en="the lowest rank goes first", zh="次序最靠前的先合并")
 def lowest_rank_first(student: Any) -> None:
     vocab = {**BYTES, 256: b"bc", 257: b"ab", 258: b"abc"}
     ids = student.Tokenizer(vocab, [(b"b", b"c"), (b"a", b"b"), (b"ab", b"c")], []).encode("abc")
@@ -113,7 +148,7 @@ def special_there_and_back(student: Any) -> None:
     ids = tokenizer.encode(text)
     if ids.count(256) != 1:
         fail(
-            f"<|end|> stands there once, as one id, 256. Yours: {ids}",
+            f"<|end|> occurs once, so there is one id 256. Yours: {ids}",
             f"<|end|> 出现一次，是一个 id：256。你的是：{ids}",
         )
     if tokenizer.decode(ids) != text:
@@ -121,3 +156,20 @@ def special_there_and_back(student: Any) -> None:
             "decode(encode(text)) is the text, white space included.",
             "decode(encode(text)) 就是原文，空白也不例外。",
         )
+
+
+@case("bpe-encode", en="only those in special_tokens are special", zh="只有 special_tokens 里的才特殊")
+def only_those_given(student: Any) -> None:
+    ids = student.Tokenizer({**BYTES, 256: b"<|end|>"}, [], []).encode("<|end|>")
+    if ids != list(b"<|end|>"):
+        fail(
+            f"special_tokens is empty here, so <|end|> is ordinary text: seven bytes. Yours: {ids}",
+            f"这里 special_tokens 是空的，所以 <|end|> 是普通文本，共七个字节。你的是：{ids}",
+        )
+
+
+@case("bpe-encode", en="the empty text", zh="空文本")
+def empty_text(student: Any) -> None:
+    tokenizer = student.Tokenizer(BYTES, [], [])
+    if tokenizer.encode("") != [] or tokenizer.decode([]) != "":
+        fail('The empty text has no ids, and no ids give "".', '空文本没有 id；没有 id 时解码得到 ""。')
