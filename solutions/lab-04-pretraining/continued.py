@@ -63,6 +63,7 @@ profile = "cpu"  # or "gpu": Llama 3.1 8B, all of it, on one card with 80 GB (se
 # %%
 import os
 import time
+import zlib
 
 import matplotlib.pyplot as plt
 import transformers
@@ -99,7 +100,7 @@ SETTINGS = {
 }[profile]
 DEVICE, DTYPE = {"cpu": ("cpu", torch.float32), "gpu": ("cuda", torch.bfloat16)}[profile]
 BLUE, ORANGE, GREY, GREEN = "#1f77b4", "#ff7f0e", "#d9d9d9", "#2ca02c"
-TEXTS = {"en": "English", "zh": "Chinese", "code": "code"}
+TEXTS = {"en": say("English", "英文"), "zh": say("Chinese", "中文"), "code": say("code", "代码")}
 COLOURS = {"en": GREEN, "zh": BLUE, "code": ORANGE}
 
 transformers.logging.set_verbosity_error()
@@ -126,11 +127,15 @@ plots.style()
 
 
 def documents(lang: str) -> list[str]:
-    """Text to train on and to hold out, in documents."""
+    """Text to train on and to hold out, in documents.
+    ---
+    用来训练和留出的文本，一篇一篇的文档。
+    """
     if profile == "cpu":
         found = corpora.load(lang, 2_000_000)
-        chinese = [text for text in found if sum("一" <= character <= "鿿" for character in text) > len(text) / 2]
-        return chinese if lang == "zh" else found
+        if lang != "zh":
+            return found
+        return [text for text in found if sum("一" <= sign <= "鿿" for sign in text) > len(text) / 2]
     name, subset, field = {
         "en": ("HuggingFaceFW/fineweb", "sample-10BT", "text"),
         "zh": ("HuggingFaceFW/fineweb-2", "cmn_Hani", "text"),
@@ -141,20 +146,33 @@ def documents(lang: str) -> list[str]:
 
 
 def rows_of(texts: list[str], n_rows: int) -> Tensor:
-    """(n_rows, seq_len + 1): the beginning of the texts, with a mark before each; rows overlap by one token."""
+    """(n_rows, seq_len + 1): the beginning of the texts, with a mark before each text.
+
+    Consecutive rows overlap by one token, so that every token is predicted once.
+    ---
+    (n_rows, seq_len + 1)：这些文本的开头，每篇文本前有一个标记。
+
+    相邻两行重叠一个 token，这样每个 token 恰好被预测一次。
+    """
     start, length, ids = tokenizer.convert_tokens_to_ids(SETTINGS["start"]), SETTINGS["seq_len"], []
     for text in texts:
         ids += [start, *tokenizer(text, add_special_tokens=False)["input_ids"]]
         if len(ids) > n_rows * length:
             return torch.tensor(ids[: n_rows * length + 1], device=DEVICE).unfold(0, length + 1, length)
-    raise ValueError(f"the texts do not fill {n_rows} rows")
+    raise ValueError(say(f"the texts do not fill {n_rows} rows", f"文本不够填满 {n_rows} 行"))
 
 
 class Continued(nn.Module):
-    """A Hugging Face Llama as model(ids) -> logits, of which the last `n_trained` layers (None: everything) are trained.
+    """A Hugging Face Llama as model(ids) -> logits; its last `n_trained` layers are trained (None: all).
 
-    Two economies where layers are frozen. What those make of a row never changes: it is computed when the row comes for the
-    first time, and kept. And where gradients are wanted, only the tokens of `in_use` get a logit; without gradients all do.
+    Where layers are frozen, two things save time. What the frozen layers make of a row never
+    changes: it is computed when the row comes for the first time, and kept. And with gradients,
+    only the tokens of `in_use` get a logit; without gradients all tokens do.
+    ---
+    一个 Hugging Face 的 Llama，当作 model(ids) -> logits；只训练最后 `n_trained` 层（None：全部）。
+
+    有冻结的层时，用两个办法省时间。冻结的层对同一行算出来的东西永远不变：这一行第一次出现时算好，存下来。
+    另外，需要梯度时只给 `in_use` 里的 token 算 logits；不需要梯度时给所有 token 算。
     """
 
     in_use: Tensor  # (n,) int64
@@ -169,14 +187,15 @@ class Continued(nn.Module):
 
     def through(self, layers: nn.ModuleList, x: Tensor) -> Tensor:
         positions = self.llama.model.rotary_emb(x, torch.arange(x.shape[1], device=x.device)[None])
-        for layer in layers:  # without a mask its attention is causal
+        for layer in layers:  # causal
             x = layer(x, position_embeddings=positions)
         return x
 
     def forward(self, ids: Tensor) -> Tensor:
         if self.n_trained is None:
             return self.llama(ids, use_cache=False).logits.float()
-        below, above = self.llama.model.layers[: -self.n_trained], self.llama.model.layers[-self.n_trained :]
+        layers = self.llama.model.layers
+        below, above = layers[: -self.n_trained], layers[-self.n_trained :]
         keys = [tuple(row) for row in ids.tolist()]
         new = [index for index, key in enumerate(keys) if key not in self.known]
         if new:
@@ -187,18 +206,25 @@ class Continued(nn.Module):
         x, head = self.llama.model.norm(x), self.llama.lm_head.weight
         if not torch.is_grad_enabled():
             return x @ head.T
-        return x.new_full((*ids.shape, len(head)), -1e4).index_copy(2, self.in_use, x @ head[self.in_use].T)
+        logits = x.new_full((*ids.shape, len(head)), -1e4)
+        return logits.index_copy(2, self.in_use, x @ head[self.in_use].T)
 
 
 def load(weights: str | os.PathLike) -> Continued:
-    """The model of a folder (or of the hub), ready to be continued."""
+    """The model of a folder (or of the hub), ready to be continued.
+    ---
+    文件夹里（或 hub 上）的模型，可以接着训练。
+    """
     llama = AutoModelForCausalLM.from_pretrained(weights, dtype=DTYPE).to(DEVICE)
-    if profile == "gpu":  # a layer's activations are not kept; they are computed again when its gradients are due
+    if profile == "gpu":
         llama.activation_checkpointing_enable()
     return Continued(llama, SETTINGS["trained"])
 
 
-WEIGHTS = {"cpu": smollm2_folder(), "gpu": os.environ.get("LLAMA_FOLDER", "meta-llama/Llama-3.1-8B")}[profile]
+WEIGHTS = {
+    "cpu": smollm2_folder(),
+    "gpu": os.environ.get("LLAMA_FOLDER", "meta-llama/Llama-3.1-8B"),
+}[profile]
 tokenizer = load_tokenizer() if profile == "cpu" else AutoTokenizer.from_pretrained(WEIGHTS)
 model = load(WEIGHTS)
 beginning = {name: value.to("cpu", copy=True) for name, value in model.named_parameters() if value.requires_grad}
@@ -207,50 +233,75 @@ collected = {lang: documents(lang) for lang in TEXTS}
 held_out, training = {}, {}
 for lang, texts in collected.items():
     held_out[lang] = rows_of(texts[: len(texts) // 4], SETTINGS["held_out"])
-    training[lang] = rows_of(texts[len(texts) // 4 :], SETTINGS["pool"] // 2 if lang == "en" else SETTINGS["pool"])
-    print(f"{TEXTS[lang]}: {corpora.sources(lang) if profile == 'cpu' else 'from the hub'}")
-model.in_use = torch.cat([rows.flatten() for rows in (*training.values(), *held_out.values())]).unique()
-print(
-    f"{sum(value.numel() for value in beginning.values()):,} of {model.llama.num_parameters():,} parameters are trained"
-)
+    pool = SETTINGS["pool"] // 2 if lang == "en" else SETTINGS["pool"]
+    training[lang] = rows_of(texts[len(texts) // 4 :], pool)
+    source = corpora.sources(lang) if profile == "cpu" else say("from the hub", "来自 hub")
+    print(say(f"{TEXTS[lang]}: {source}", f"{TEXTS[lang]}：{source}"))
+all_rows = [*training.values(), *held_out.values()]
+model.in_use = torch.cat([rows.flatten() for rows in all_rows]).unique()
+n_trained, n_all = sum(value.numel() for value in beginning.values()), model.llama.num_parameters()
+print(say(f"{n_trained:,} of {n_all:,} parameters are trained", f"{n_all:,} 个参数中训练 {n_trained:,} 个"))
 
 # %%
 PROMPTS = {"en": "The capital of France is", "zh": "春江花月", "code": "    def __init__(self,"}
 
 
 def write(n_new: int = 16) -> dict[str, str]:
-    """The likeliest continuation of each prompt."""
+    """The continuation of each prompt; at every step the likeliest token.
+    ---
+    每个提示的续写，每步取概率最大的 token。
+    """
     starts = [SETTINGS["start"] + prompt for prompt in PROMPTS.values()]
-    batch = tokenizer(starts, add_special_tokens=False, padding=True, padding_side="left", return_tensors="pt").to(
-        DEVICE
-    )
+    batch = tokenizer(
+        starts,
+        add_special_tokens=False,
+        padding=True,
+        padding_side="left",
+        return_tensors="pt",
+    ).to(DEVICE)
     model.llama.eval()
     out = model.llama.generate(
-        **batch, max_new_tokens=n_new, do_sample=False, repetition_penalty=1.1, pad_token_id=tokenizer.pad_token_id
+        **batch,
+        max_new_tokens=n_new,
+        do_sample=False,
+        repetition_penalty=1.1,
+        pad_token_id=tokenizer.pad_token_id,
     )
     return dict(zip(PROMPTS, tokenizer.batch_decode(out, skip_special_tokens=True), strict=True))
+
+
+def padded(text: str, width: int) -> str:
+    """The text and spaces after it; a Chinese character is as wide as two letters.
+    ---
+    在文本后面补空格；一个汉字占两个字母的宽度。
+    """
+    return text + " " * (width - len(text) - sum(sign > "⺀" for sign in text))
 
 
 if tokenizer.pad_token is None:
     tokenizer.pad_token = tokenizer.eos_token
 per_token, mark = {}, tokenizer.convert_tokens_to_ids(SETTINGS["start"])
 for lang, rows in held_out.items():
-    targets = rows[:, 1:].masked_fill(rows[:, 1:] == mark, -100)  # the mark before each document is no text
+    targets = rows[:, 1:].masked_fill(rows[:, 1:] == mark, -100)  # -100: left out of the mean
     with torch.no_grad():
-        per_token[lang] = F.cross_entropy(model(rows[:, :-1]).flatten(0, 1), targets.flatten()).item()
+        logits = model(rows[:, :-1])
+        per_token[lang] = F.cross_entropy(logits.flatten(0, 1), targets.flatten()).item()
 figure, axes = plt.subplots(figsize=(8, 2))
 for place, (lang, loss) in enumerate(per_token.items()):
     axes.barh(place, loss, color=COLOURS[lang])
     axes.text(loss + 0.05, place, f"{loss:.2f}", va="center")
 axes.set_yticks(range(len(TEXTS)), TEXTS.values())
 axes.invert_yaxis()
+name = "SmolLM2" if profile == "cpu" else "Llama 3.1"
 axes.set(
-    xlim=(0, 6.5), xlabel="nats per token", title="the loss of SmolLM2" if profile == "cpu" else "the loss of Llama 3.1"
+    xlim=(0, 6.5),
+    xlabel=say("nats per token", "每 token 的 nat 数"),
+    title=say(f"loss of {name} on held-out text", f"{name} 在留出文本上的损失"),
 )
 plt.show()
 said_before = write()
 for lang, text in said_before.items():
-    print(f"{TEXTS[lang]:8} {text!r}")
+    print(f"{padded(TEXTS[lang], 8)} {text!r}")
 
 # %% [markdown] tags=["en"]
 # Is Chinese **easier** for it than English? And yet, look at what it writes. The loss is computed correctly; its unit misleads: a loss *per token* depends on what a token is.
@@ -269,26 +320,67 @@ for lang, text in said_before.items():
 # 只是补全一个汉字的 token，比开始一个汉字的 token 好猜。容易的 token 一多，平均值就低了，可整段文本的总代价反而更高：
 
 # %%
-sizes = torch.tensor([len(token) for token in tokenizer.convert_ids_to_tokens(range(len(tokenizer)))], device=DEVICE)
-sizes[tokenizer.all_special_ids] = 0  # a byte-level BPE writes each byte as one character; special tokens are no text
+strings = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+sizes = torch.tensor([len(string) for string in strings], device=DEVICE)  # a sign for each byte
+sizes[tokenizer.all_special_ids] = 0  # special tokens are no text
 for text in ("a spring night on the river", "春江花月夜", "for item in range(10):"):
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    n_bytes, of_each = len(text.encode()), [int(sizes[token]) for token in ids]
     print(
-        f"{len(text.encode()):3} bytes in {len(ids):2} tokens of {[int(sizes[token]) for token in ids]} bytes: {text}"
+        say(
+            f"{n_bytes:3} bytes in {len(ids):2} tokens of {of_each} bytes: {text}",
+            f"{n_bytes:3} 字节，{len(ids):2} 个 token，各有 {of_each} 字节：{text}",
+        )
     )
-figure, (left, right) = plt.subplots(1, 2, figsize=(9, 2.2), sharey=True)
+
+# In UTF-8 the bytes 0x80 to 0xBF continue a character; this is how the tokenizer writes them.
+goes_on = torch.tensor([s[0] in "¡¢£¤¥¦§¨©ª«¬®¯°±²³´µ¶·¸¹º»¼½¾¿" or "Ģ" <= s[0] <= "Ń" for s in strings])
+targets = held_out["zh"][:, 1:].flatten()
+with torch.no_grad():
+    logits = model(held_out["zh"][:, :-1]).flatten(0, 1)
+nats = F.cross_entropy(logits, targets, reduction="none").cpu()
+goes_on = goes_on[targets.cpu()]
+begins = ~goes_on & (sizes[targets] > 0).cpu()
+print(
+    say(
+        f"Chinese: {nats[begins].mean():.2f} nats for a token that begins a character, "
+        f"{nats[goes_on].mean():.2f} for one that goes on ({goes_on.float().mean():.0%} of the tokens)",
+        f"中文：开始一个字符的 token 平均 {nats[begins].mean():.2f} nat，"
+        f"接着补全的 token 平均 {nats[goes_on].mean():.2f} nat（占全部 token 的 {goes_on.float().mean():.0%}）",
+    )
+)
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 2.4), sharey=True)
 for place, (lang, rows) in enumerate(held_out.items()):
     of_each = sizes[rows[:, 1:]]
     n_bytes = of_each[of_each > 0].float().mean().item()
     left.barh(place, n_bytes, color=COLOURS[lang])
     left.text(n_bytes + 0.05, place, f"{n_bytes:.2f}", va="center")
     bits = per_token[lang] / math.log(2) / n_bytes
+    texts = collected[lang]
+    text = "\n".join(texts[: len(texts) // 4]).encode()[:1_000_000]
+    gzip_bits = 8 * len(zlib.compress(text, 9)) / len(text)
     right.barh(place, bits, color=COLOURS[lang])
-    right.text(bits + 0.05, place, f"{bits:.2f}", va="center")
+    right.plot([gzip_bits] * 2, [place - 0.4, place + 0.4], color="black", lw=2)
+    right.text(gzip_bits + 0.07, place, f"{bits:.2f}, gzip {gzip_bits:.2f}", va="center", fontsize=9)
+    print(
+        say(
+            f"{TEXTS[lang]:8}: the model needs {1 - bits / gzip_bits:.0%} fewer bits than gzip",
+            f"{TEXTS[lang]}：模型用的比特比 gzip 少 {1 - bits / gzip_bits:.0%}",
+        )
+    )
 left.set_yticks(range(len(TEXTS)), TEXTS.values())
 left.invert_yaxis()
-left.set(xlim=(0, 5), title="bytes that a token stands for")
-right.set(xlim=(0, 4), title="bits that a byte costs")
+left.set(
+    xlim=(0, 5.2),
+    xlabel=say("bytes per token", "每 token 的字节数"),
+    title=say("how much text a token holds", "一个 token 装多少文本"),
+)
+right.set(
+    xlim=(0, 5.8),
+    xlabel=say("bits per byte", "每字节比特数"),
+    title=say("what a byte costs (black: gzip)", "一个字节要花多少比特（黑线：gzip）"),
+)
 plt.tight_layout()
 plt.show()
 
@@ -406,12 +498,15 @@ def gain_and_forgetting(before: dict[str, float], after: dict[str, float], domai
 
 
 def measure() -> dict[str, float]:
-    """Bits per byte of the held-out texts. The frozen layers have read them already."""
+    """Bits per byte of the held-out texts. The frozen layers have read them already.
+    ---
+    留出文本的每字节比特数。冻结的层已经读过这些文本了。
+    """
     return {lang: bits_per_byte(model, rows, sizes) for lang, rows in held_out.items()}
 
 
 before = measure()
-print("before  ", {lang: round(bits, 3) for lang, bits in before.items()})
+print(say("before:", "训练前："), {TEXTS[lang]: round(bits, 3) for lang, bits in before.items()})
 
 # %% [markdown] tags=["en"]
 # ## 3. Replay
@@ -545,14 +640,24 @@ class ReplayBatches:
 figure, axes = plt.subplots(figsize=(8, 2.8))
 sources = [Dataset.from_dict({"replay": [kind] * 200}) for kind in (0, 1)]
 for seed in range(7):
-    drawn = torch.tensor(interleave_datasets(sources, probabilities=[0.75, 0.25], seed=seed)["replay"][:96])
+    mixed = interleave_datasets(sources, probabilities=[0.75, 0.25], seed=seed)
+    drawn = torch.tensor(mixed["replay"][:96])
     axes.plot(range(1, 97), drawn.cumsum(0) / torch.arange(1, 97), color=GREY, lw=1)
-axes.plot([], color=GREY, label="interleave_datasets, seven seeds")
-marked = ReplayBatches(torch.zeros(50, 2, dtype=torch.int64), torch.ones(50, 2, dtype=torch.int64), 2, 0.25)
+axes.plot([], color=GREY, label=say("interleave_datasets, seven seeds", "interleave_datasets，七个种子"))
+zeros, ones = (torch.full((50, 2), kind) for kind in (0, 1))  # a row says which source it is from
+marked = ReplayBatches(zeros, ones, 2, 0.25)
 given = torch.stack([marked.next_batch()[0].sum() for _ in range(48)])
-axes.plot(range(2, 97, 2), given.cumsum(0) / torch.arange(2, 97, 2), color=BLUE, label="yours")
-axes.axvline(SETTINGS["batch"] * SETTINGS["steps"], color=ORANGE, ls=":", label="the end of our runs")
-axes.set(xlabel="rows so far", ylim=(0, 0.6), xlim=(0, 96), title="share of replay when 0.25 is wanted")
+so_far = torch.arange(2, 97, 2)
+axes.plot(so_far, given.cumsum(0) / so_far, color=BLUE, label=say("yours", "你的"))
+end = SETTINGS["batch"] * SETTINGS["steps"]
+axes.axvline(end, color=ORANGE, ls=":", label=say("the end of our runs", "我们的训练在此结束"))
+axes.set(
+    xlabel=say("rows so far", "已给出的行数"),
+    ylabel=say("share of replay so far", "回放所占的份额"),
+    ylim=(0, 0.6),
+    xlim=(0, 96),
+    title=say("share of replay when 0.25 is wanted", "要求回放占 0.25 时的实际份额"),
+)
 axes.legend(frameon=False)
 plt.show()
 
@@ -615,11 +720,11 @@ def rewarmed_lr(step: int, last_lr: float, max_lr: float, min_lr: float, warmup:
 
 # %%
 figure, axes = plt.subplots(figsize=(8, 2.6))
-axes.plot(
-    [0.1 + 0.9 * (1 + math.cos(math.pi * step / 100)) / 2 for step in range(100)], color=GREY, label="pretraining"
-)
+pretraining = [0.1 + 0.9 * (1 + math.cos(math.pi * step / 100)) / 2 for step in range(100)]
+axes.plot(pretraining, color=GREY, label=say("pretraining", "预训练"))
 place = range(100, 160)
-axes.plot(place, [rewarmed_lr(step, 0.1, 0.6, 0.05, 10, 60) for step in range(60)], color=BLUE, label="rewarmed_lr")
+rewarmed = [rewarmed_lr(step, 0.1, 0.6, 0.05, 10, 60) for step in range(60)]
+axes.plot(place, rewarmed, color=BLUE, label="rewarmed_lr")
 optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.6)
 library = library_schedule(optimizer, 10, 60, min_lr=0.05)
 rates = []
@@ -627,8 +732,19 @@ for _ in place:
     rates.append(library.get_last_lr()[0])
     optimizer.step()
     library.step()
-axes.plot(place, rates, color=ORANGE, ls="--", label="transformers' cosine_with_min_lr")
-axes.set(xlabel="step", ylim=(0, 1.05), title="learning rate, as a share of the first peak")
+axes.plot(
+    place,
+    rates,
+    color=ORANGE,
+    ls="--",
+    label=say("transformers' cosine_with_min_lr", "transformers 的 cosine_with_min_lr"),
+)
+axes.set(
+    xlabel=say("update", "更新次数"),
+    ylabel=say("share of the first peak", "占第一个峰值的比例"),
+    ylim=(0, 1.05),
+    title=say("learning rate of pretraining and of the run after it", "预训练与继续预训练的学习率"),
+)
 axes.legend(frameon=False)
 plt.show()
 
@@ -739,7 +855,10 @@ labkit.check("continued")
 
 
 def byte_rows(texts: list[str], n_rows: int) -> Tensor:
-    """(n, 65), n <= n_rows: the bytes of the texts, a zero after each; fewer rows where the texts end."""
+    """(n, 65), n <= n_rows: the bytes of the texts, a zero after each; fewer rows if the texts end.
+    ---
+    (n, 65)，n <= n_rows：文本的字节，每篇后面一个零；文本不够时行数更少。
+    """
     data = bytearray()
     for text in texts:
         data += text.encode() + b"\0"
@@ -749,7 +868,10 @@ def byte_rows(texts: list[str], n_rows: int) -> Tensor:
 
 
 class Logits(nn.Module):
-    """A Hugging Face model as model(ids) -> logits."""
+    """A Hugging Face model as model(ids) -> logits.
+    ---
+    一个 Hugging Face 模型，当作 model(ids) -> logits。
+    """
 
     def __init__(self, llama: nn.Module) -> None:
         super().__init__()
@@ -769,7 +891,8 @@ SIZES = {
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
 }
-small = Logits(LlamaForCausalLM(LlamaConfig(**SIZES, tie_word_embeddings=True, bos_token_id=None, eos_token_id=None)))
+small_config = LlamaConfig(**SIZES, tie_word_embeddings=True, bos_token_id=None, eos_token_id=None)
+small = Logits(LlamaForCausalLM(small_config))
 small_held_out, small_training = {}, {}
 for lang, texts in collected.items():
     small_held_out[lang] = byte_rows(texts[: len(texts) // 4], 64)
@@ -784,12 +907,19 @@ def english_and(domain: str, bits: dict[str, float]) -> dict[str, float]:
     return {lang: bits[lang] for lang in ("en", domain)}
 
 
-HEADER = f"{'bits per byte':30}{''.join(f'{name:>10}' for name in TEXTS.values())}{'gain':>10}{'forgetting':>12}"
+HEADER = say(
+    f"{'bits per byte':30}{'English':>10}{'Chinese':>10}{'code':>10}{'gain':>10}{'forgetting':>12}",
+    f"{'每字节比特数':24}{'英文':>8}{'中文':>8}{'代码':>8}{'收益':>8}{'遗忘':>10}",
+)
+
+
+def figures(name: str, bits: dict[str, float]) -> str:
+    return padded(name, 30) + "".join(f"{value:10.3f}" for value in bits.values())
 
 
 def table_row(name: str, then: dict[str, float], bits: dict[str, float], domain: str) -> None:
     gain, forgetting = gain_and_forgetting(then, bits, domain)
-    print(f"{name:30}{''.join(f'{value:10.3f}' for value in bits.values())}{gain:+10.3f}{forgetting:+12.3f}")
+    print(f"{figures(name, bits)}{gain:+10.3f}{forgetting:+12.3f}")
 
 
 SMALL_RATIOS = (0.0, 0.05, 0.25, 0.5)
@@ -798,26 +928,36 @@ continue_pretraining(small, english, ContinueConfig(120, max_lr=4e-3, min_lr=4e-
 small_before = measure_small()
 pretrained = {name: value.clone() for name, value in small.state_dict().items()}
 print(HEADER)
-print(f"{'pretrained on English':30}{''.join(f'{value:10.3f}' for value in small_before.values())}")
+print(figures(say("pretrained on English", "在英文上预训练"), small_before))
 figure, panels = plt.subplots(1, 2, figsize=(10, 3.4), sharey=True)
 for axes, domain in zip(panels, ("zh", "code"), strict=True):
     points = []
     for ratio in SMALL_RATIOS:
         small.load_state_dict(pretrained)
         batches = ReplayBatches(small_training[domain], small_training["en"], 16, ratio)
-        continue_pretraining(small, batches, ContinueConfig(50, max_lr=2e-3, min_lr=4e-4, last_lr=4e-4, warmup=5))
+        config = ContinueConfig(50, max_lr=2e-3, min_lr=4e-4, last_lr=4e-4, warmup=5)
+        continue_pretraining(small, batches, config)
         bits = measure_small()
-        table_row(f"{TEXTS[domain]}, replay {ratio:.2f}", small_before, bits, domain)
-        gain, forgetting = gain_and_forgetting(english_and(domain, small_before), english_and(domain, bits), domain)
-        points.append((gain, forgetting))
+        name = say(f"{TEXTS[domain]}, replay {ratio:.2f}", f"{TEXTS[domain]}，回放 {ratio:.2f}")
+        table_row(name, small_before, bits, domain)
+        then, now = (english_and(domain, each) for each in (small_before, bits))
+        points.append(gain_and_forgetting(then, now, domain))
         axes.annotate(
-            f"{ratio:.2f}", points[-1], xytext=(-7, 5), textcoords="offset points", ha="right", color=COLOURS[domain]
+            f"{ratio:.2f}",
+            points[-1],
+            xytext=(-7, 5),
+            textcoords="offset points",
+            ha="right",
+            color=COLOURS[domain],
         )
     axes.plot(*zip(*points, strict=True), "o-", color=COLOURS[domain])
     axes.axhline(0, color=GREY, zorder=0)
     axes.margins(0.15)
-    axes.set(xlabel="gain, bits per byte", title=f"continued on {TEXTS[domain]}, at each share of replay")
-panels[0].set(ylabel="forgetting of English, bits per byte")
+    axes.set(
+        xlabel=say("gain, bits per byte", "收益（每字节比特数）"),
+        title=say(f"continued on {TEXTS[domain]}, by share of replay", f"在{TEXTS[domain]}上继续，按回放份额"),
+    )
+panels[0].set(ylabel=say("forgetting of English, bits per byte", "英文的遗忘（每字节比特数）"))
 plt.tight_layout()
 plt.show()
 
@@ -847,42 +987,63 @@ after, curves, samples = {}, {}, {}
 
 
 def run(domain: str, ratio: float, max_lr: float = SETTINGS["max_lr"]) -> list[float]:
-    """The losses of a run from the beginning; the model is left as it ends."""
+    """The losses of a run from the original weights; afterwards the model has the weights of its end.
+    ---
+    从最初的权重开始的一次训练，返回各步损失；之后模型停在训练结束时的权重。
+    """
     model.load_state_dict(beginning, strict=False)
     last_lr = SETTINGS["max_lr"] / 10  # where we take pretraining to have ended
-    config = ContinueConfig(SETTINGS["steps"], max_lr, min_lr=last_lr, last_lr=last_lr, warmup=SETTINGS["warmup"])
+    steps, warmup = SETTINGS["steps"], SETTINGS["warmup"]
+    config = ContinueConfig(steps, max_lr, min_lr=last_lr, last_lr=last_lr, warmup=warmup)
     batches = ReplayBatches(training[domain], training["en"], SETTINGS["batch"], ratio)
     return continue_pretraining(model, batches, config)
 
 
 print(HEADER)
-print(f"{'before':30}{''.join(f'{value:10.3f}' for value in before.values())}")
-for domain, ratio, factor in (("zh", 0.0, 1), ("zh", 0.25, 1), ("zh", 0.5, 1), ("code", 0.25, 1), ("zh", 0.25, 8)):
-    name = f"{TEXTS[domain]}, replay {ratio:.2f}" + (f", peak x {factor}" if factor > 1 else "")
+print(figures(say("before", "训练前"), before))
+RUNS = [("zh", 0.0, 1), ("zh", 0.25, 1), ("zh", 0.5, 1), ("code", 0.25, 1), ("zh", 0.25, 8)]
+for domain, ratio, factor in RUNS:
+    name = say(f"{TEXTS[domain]}, replay {ratio:.2f}", f"{TEXTS[domain]}，回放 {ratio:.2f}")
+    if factor > 1:
+        name += say(f", peak × {factor}", f"，峰值 × {factor}")
     curves[name] = run(domain, ratio, factor * SETTINGS["max_lr"])
     after[name] = measure()
     table_row(name, before, after[name], domain)
     if ratio == 0.25 and factor == 1:
         samples[TEXTS[domain]] = write()
-print(f"{time.perf_counter() - start:.0f} s")
+print(say(f"{time.perf_counter() - start:.0f} s", f"用时 {time.perf_counter() - start:.0f} 秒"))
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.6), width_ratios=[1.4, 1])
 looks = dict(zip(after, ("#0b3c6f", BLUE, "#9ecae1", ORANGE, "#d62728"), strict=True))
 for index, (name, bits) in enumerate(after.items()):
     places = [place + 0.16 * (index - 2) for place in range(len(TEXTS))]
-    left.bar(places, [bits[lang] - before[lang] for lang in TEXTS], 0.15, color=looks[name], label=name)
+    change = [bits[lang] - before[lang] for lang in TEXTS]
+    left.bar(places, change, 0.15, color=looks[name], label=name)
     right.plot(curves[name], color=looks[name], lw=1.4)
 left.axhline(0, color="black", lw=0.8)
 left.set_xticks(range(len(TEXTS)), TEXTS.values())
-left.set(ylabel="bits per byte", title="change on held-out text (down is better)")
-right.set(xlabel="step", ylabel="nats per token", title="training loss")
+left.set(
+    ylabel=say("bits per byte", "每字节比特数"),
+    title=say("change on held-out text (down is better)", "留出文本上的变化（越往下越好）"),
+)
+right.set(
+    xlabel=say("update", "更新次数"),
+    ylabel=say("nats per token", "每 token 的 nat 数"),
+    title=say("training loss", "训练损失"),
+)
 plt.tight_layout()
-figure.legend(*left.get_legend_handles_labels(), loc="upper center", bbox_to_anchor=(0.5, 0), ncols=5, frameon=False)
+figure.legend(
+    *left.get_legend_handles_labels(),
+    loc="upper center",
+    bbox_to_anchor=(0.5, 0),
+    ncols=5,
+    frameon=False,
+)
 plt.show()
 for lang in TEXTS:
-    print(f"{TEXTS[lang]} before: {said_before[lang]!r}")
+    print(say(f"{TEXTS[lang]} before: {said_before[lang]!r}", f"{TEXTS[lang]}，训练前：{said_before[lang]!r}"))
     for domain, texts in samples.items():
-        print(f"    after {domain:8}: {texts[lang]!r}")
+        print(say(f"    after {domain:8}: {texts[lang]!r}", f"    在{domain}上训练后：{texts[lang]!r}"))
 
 # %% [markdown] tags=["en"]
 # - **The unfamiliar text gains.** Chinese needs fewer bits. More replay means less Chinese read, and a smaller gain.

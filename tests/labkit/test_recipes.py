@@ -165,7 +165,7 @@ def test_trainer_trains_a_model_sharded_by_fsdp2(tmp_path: Path) -> None:
     (tmp_path / "fsdp_on_cpu.py").write_text(FSDP_ON_CPU)
     recipe = load("trainer_llama31_8b_zh.yaml") | {
         "model": "model", "text": "code.jsonl", "output_dir": "out", "seq_len": 32, "held_out": 0.1, "use_cpu": True,
-        "bf16": False, "max_steps": 3, "gradient_accumulation_steps": 1, "learning_rate": 0.01,
+        "bf16": False, "max_steps": 10, "gradient_accumulation_steps": 1, "learning_rate": 0.05, "eval_strategy": "no",
     }  # fmt: skip
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(recipe))
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2]
