@@ -962,8 +962,8 @@ plt.tight_layout()
 plt.show()
 
 # %% [markdown] tags=["en"]
-# Each point is one run; the number beside it is its share of replay. Down means less forgetting, right means more gain. Without replay, Chinese costs English more than half a bit for each byte. With one row of replay in twenty about half of that is left, with one in four almost nothing, while the gain barely changes: here replay costs next to nothing. (The huge gain begins beyond 8 bits, where a model does worse than one that knows nothing: it was sure that no such bytes exist.)
-# Code looks more like English, so less is forgotten. With a quarter of replay English even improves, because its pretraining was short.
+# Each point is one run; the number beside it is its share of replay. Down means less forgetting, right means more gain. Without replay, Chinese costs English more than half a bit for each byte. With one row of replay in twenty about half of that is left, with one in four almost nothing, while the gain falls by less than 2 % (look at the numbers of the axes): here replay is nearly free. (The huge gain begins beyond 8 bits, where a model does worse than one that knows nothing: it was sure that no such bytes exist.)
+# Code looks more like English, so less is forgotten. With a quarter of replay English even improves, because its pretraining was short; and about a seventh of the gain is given up for it.
 #
 # But look at the last column of the table after code: the text that got worst is Chinese. This model has never known Chinese, and yet it can get worse at it: **replay protects what is replayed**, and nothing else.
 #
@@ -972,8 +972,8 @@ plt.show()
 # Now the real model. Ten updates of 256 tokens change little of what 135 million parameters learnt from two trillion tokens (the figure of its model card); and only the last six of thirty layers are trained. (The peak, 1e-4, did best among 1e-4, 2e-4 and 4e-4 on held-out rows that are *not* used below: a rate chosen on the rows that one reports makes the report look better. It is the smallest of the three; we did not try smaller ones.) The differences are hundredths of a bit, on a few hundred tokens of held-out text: directions, not results.
 
 # %% [markdown] tags=["zh"]
-# 每个点是一次训练，旁边的数字是回放所占的份额。越往下遗忘越少，越往右收益越大。没有回放时，学中文让英文每字节多用半个多比特。每二十行里放一行回放，就只剩大约一半；每四行放一行，几乎全部挽回，而收益几乎没变：在这里，回放的代价微乎其微。（收益这么大，是因为起点超过了 8 比特，比一无所知的模型还差：它原本笃定没有这样的字节。）
-# 代码和英文更像，所以忘得少。回放占四分之一时，英文甚至还有进步，因为它的预训练本来就很短。
+# 每个点是一次训练，旁边的数字是回放所占的份额。越往下遗忘越少，越往右收益越大。没有回放时，学中文让英文每字节多用半个多比特。每二十行里放一行回放，就只剩大约一半；每四行放一行，几乎全部挽回，而收益只少了不到 2%（注意坐标轴上的数字）：在这里，回放几乎不花什么代价。（收益这么大，是因为起点超过了 8 比特，比一无所知的模型还差：它原本笃定没有这样的字节。）
+# 代码和英文更像，所以忘得少。回放占四分之一时，英文甚至还有进步，因为它的预训练本来就很短；为此放弃了大约七分之一的收益。
 #
 # 但请看代码各行的最后一列：变差最多的文本是中文。这个模型从来不会中文，居然还能变得更差：**回放只保护被回放的东西**，别的一概不管。
 #

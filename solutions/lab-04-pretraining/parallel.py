@@ -60,7 +60,7 @@ import labkit
 from labkit.ranks import Group
 
 # %%
-profile = "cpu"  # or "gpu": two or all of the cards of this machine (at least two), with NCCL, and a wider model
+profile = "cpu"  # or "gpu": all cards of this machine (at least two), NCCL, a wider model
 
 # %%
 import time
@@ -99,34 +99,55 @@ plots.style()
 # %%
 CONTEXT = 8
 text = torch.tensor(list("\n".join(corpora.load("en", max_bytes=400_000)).encode()))
-windows = text.unfold(0, CONTEXT + 1, 1)  # (N, 9): at each byte, the 8 before the last and the last
+windows = text.unfold(0, CONTEXT + 1, 1)  # (N, 9): 8 bytes and the one to be predicted
 held_out, training = windows[-2000:], windows[: -2000 - CONTEXT]
 chosen = torch.randint(len(training), (SETTINGS["steps"], SETTINGS["batch"]))
 batches = training[chosen].contiguous()  # (steps, batch, 9)
-print(f"{len(text):,} bytes of text, from {corpora.sources('en')}")
+source = corpora.sources("en")
+print(say(f"{len(text):,} bytes of text, from {source}", f"{len(text):,} 字节的文本，来自 {source}"))
 
 
 def new_model() -> nn.Module:
-    """The same one every time."""
+    """The same one every time.
+    ---
+    每次都一样的模型。
+    """
     torch.manual_seed(1)
     width = SETTINGS["width"]
     return nn.Sequential(
-        nn.Embedding(256, 16), nn.Flatten(), nn.Linear(16 * CONTEXT, width), nn.GELU(), nn.Linear(width, 256)
+        nn.Embedding(256, 16),
+        nn.Flatten(),
+        nn.Linear(16 * CONTEXT, width),
+        nn.GELU(),
+        nn.Linear(width, 256),
     )
 
 
 def loss_of(model: nn.Module, rows: Tensor) -> Tensor:
-    """The mean loss of predicting the last byte of each row."""
+    """The mean loss of predicting the last byte of each row.
+    ---
+    预测每行最后一个字节的平均损失。
+    """
     return F.cross_entropy(model(rows[:, :-1]), rows[:, -1])
 
 
 def flat(model: nn.Module) -> Tensor:
-    """All weights in one row."""
+    """All weights in one row.
+    ---
+    所有权重排成一行。
+    """
     return torch.cat([p.detach().flatten() for p in model.parameters()]).cpu()
 
 
 def train(group: Group, batches: Tensor, held_out: Tensor, average: bool) -> tuple[list[float], list[Tensor]]:
-    """The program that each rank runs: its share of every batch. Returns held-out losses and weights on the way."""
+    """The program that each rank runs: it trains on its share of every batch.
+
+    Returns held-out losses and weights on the way.
+    ---
+    每个 rank 运行的程序：在每个 batch 里自己的那一份上训练。
+
+    返回途中的留出损失和权重。
+    """
     model = new_model().to(group.device)
     replica = nn.parallel.DistributedDataParallel(model) if average and group.size > 1 else model
     optimizer = torch.optim.AdamW(replica.parameters(), lr=3e-3)
@@ -143,40 +164,68 @@ def train(group: Group, batches: Tensor, held_out: Tensor, average: bool) -> tup
     return losses, weights
 
 
-def train_twice(group: Group, batches: Tensor, held_out: Tensor) -> list[tuple[list[float], list[Tensor]]]:
+def train_twice(group: Group, batches: Tensor, held_out: Tensor) -> list:
     return [train(group, batches, held_out, average) for average in (True, False)]
 
 
-[(alone_losses, alone)] = ranks.threads(1, train, batches, held_out, False)  # one rank: an ordinary training loop
+# One rank: an ordinary training loop.
+[(alone_losses, alone)] = ranks.threads(1, train, batches, held_out, False)
 start = time.perf_counter()
 results = ranks.processes(RANKS, train_twice, batches, held_out, device=DEVICE)
 together, apart = zip(*results, strict=True)  # each: losses and weights of rank 0, of rank 1, ...
-print(f"{RANKS} processes: {time.perf_counter() - start:.0f} s, most of it to start Python and import torch")
+seconds = time.perf_counter() - start
+print(
+    say(
+        f"{RANKS} processes: {seconds:.0f} s, most of it to start Python and import torch",
+        f"{RANKS} 个进程：{seconds:.0f} 秒，大部分用来启动 Python 和导入 torch",
+    )
+)
 
 # %%
 ticks = [10 * i for i in range(len(alone))]
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.4))
-left.plot(ticks[1:], alone_losses, color=GREY, lw=6, label="one process, whole batches")
-left.plot(ticks[1:], together[0][0], color=BLUE, label="two processes that average, rank 0")
+name = say("one process, whole batches", "一个进程，完整的 batch")
+left.plot(ticks[1:], alone_losses, color=GREY, lw=6, label=name)
+name = say("two processes that average, rank 0", "做平均的两个进程，rank 0")
+left.plot(ticks[1:], together[0][0], color=BLUE, label=name)
 for rank in (0, 1):
-    left.plot(ticks[1:], apart[rank][0], "--", color=ORANGE, label="two that do not" if rank == 0 else None)
-left.set(xlabel="step", title="loss on held-out text (nats per byte)")
+    name = say(f"two that do not, rank {rank}", f"不做平均的两个，rank {rank}")
+    left.plot(ticks[1:], apart[rank][0], ("--", ":")[rank], color=ORANGE, label=name)
+left.set(
+    xlabel=say("step", "步数"),
+    ylabel=say("nats per byte", "每字节的 nat 数"),
+    title=say("loss on held-out text", "留出文本上的损失"),
+)
 left.legend(frameon=False)
 for name, (first, second), colour in [
-    ("rank 0 and rank 1, not averaging", (apart[0][1], apart[1][1]), ORANGE),
-    ("one process and rank 0, averaging", (alone, together[0][1]), GREY),
-    ("rank 0 and rank 1, averaging", (together[0][1], together[1][1]), BLUE),
+    (say("ranks 0 and 1, not averaging", "rank 0 与 rank 1，不做平均"), (apart[0][1], apart[1][1]), ORANGE),
+    (say("one process and rank 0, averaging", "单个进程与 rank 0，做平均"), (alone, together[0][1]), GREY),
+    (say("ranks 0 and 1, averaging", "rank 0 与 rank 1，做平均"), (together[0][1], together[1][1]), BLUE),
 ]:
-    right.plot(ticks, [(a - b).norm().item() for a, b in zip(first, second, strict=True)], color=colour, label=name)
+    distances = [(a - b).norm().item() for a, b in zip(first, second, strict=True)]
+    right.plot(ticks, distances, color=colour, label=name)
 right.set_yscale("symlog", linthresh=1e-6)
 right.set_ylim(-3e-7, 1e3)
-right.set(xlabel="step", title="distance between the weights of two replicas")
+right.set(
+    xlabel=say("step", "步数"),
+    ylabel=say("norm of the difference", "差的范数"),
+    title=say("distance between the weights of two replicas", "两个副本的权重之间的距离"),
+)
 right.legend(frameon=False)
 plt.show()
-print(f"rank 0 and rank 1, averaging: largest difference {(together[0][1][-1] - together[1][1][-1]).abs().max():.1e}")
-print(f"one process and rank 0:       largest difference {(alone[-1] - together[0][1][-1]).abs().max():.1e}")
+between_ranks = (together[0][1][-1] - together[1][1][-1]).abs().max()
+from_alone = (alone[-1] - together[0][1][-1]).abs().max()
 drifted = (apart[0][1][-1] - apart[1][1][-1]).norm()
-print(f"not averaging: distance {drifted:.1f} between weights {alone[-1].norm():.1f} long")
+print(
+    say(
+        f"rank 0 and rank 1, averaging: largest difference {between_ranks:.1e}\n"
+        f"one process and rank 0:       largest difference {from_alone:.1e}\n"
+        f"not averaging: distance {drifted:.1f}; the weights themselves have norm {alone[-1].norm():.1f}",
+        f"rank 0 与 rank 1，做平均：最大差别 {between_ranks:.1e}\n"
+        f"单个进程与 rank 0：       最大差别 {from_alone:.1e}\n"
+        f"不做平均：相距 {drifted:.1f}；权重本身的范数是 {alone[-1].norm():.1f}",
+    )
+)
 
 # %% [markdown] tags=["en"]
 # On the left, the two that averaged follow the single process (grey). On the right, their weights never differ (blue, at zero): they end with **the same weights to the last bit**, and with those of the single process up to rounding (grey), though neither ever saw a whole batch. The two that did not average (orange) are
@@ -362,8 +411,11 @@ def train_on_each(
 
 
 # %%
-def ddp_gradients(group: Group, model: nn.Module, rows: Tensor, cuts: list[int]) -> tuple[Tensor, list[list[int]]]:
-    """DDP's gradients for one batch, in one row, and how many numbers each of its all-reduces carries."""
+def ddp_gradients(group: Group, model: nn.Module, rows: Tensor, cuts: list[int]) -> tuple:
+    """DDP's gradients for one batch, in one row, and how many numbers each all-reduce carries.
+    ---
+    DDP 在一个 batch 上的梯度（排成一行），以及它的每次 all-reduce 传多少个数。
+    """
     from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 
     replica = nn.parallel.DistributedDataParallel(model.to(group.device), bucket_cap_mb=0.05)
@@ -375,7 +427,7 @@ def ddp_gradients(group: Group, model: nn.Module, rows: Tensor, cuts: list[int])
 
     replica.register_comm_hook(None, count)
     mine = rows[cuts[group.rank] : cuts[group.rank + 1]].to(group.device)
-    for _ in range(2):  # the first pass tells DDP in which order the gradients come, and it packs its buckets anew
+    for _ in range(2):  # after the first pass DDP knows the order of the gradients
         sizes.clear()
         model.zero_grad()
         loss_of(replica, mine).backward()
@@ -389,17 +441,34 @@ def yours_and_ddp(group: Group, model: nn.Module, batches: Tensor, cuts: list[in
 
 model, cuts = new_model(), [0, SETTINGS["batch"] // 8, SETTINGS["batch"]]
 uneven = ranks.processes(2, yours_and_ddp, model, batches[:5], cuts, device=DEVICE)
-[whole] = ranks.threads(1, train_on_each, model, batches[:5, :, :-1], batches[:5, :, -1], [0, SETTINGS["batch"]], 0.5)
-weights = [torch.cat([p.flatten() for p in yours[0]]) for yours in (uneven[0][0], uneven[1][0], whole)]
-print("five steps of SGD with your average_gradients, 32 and 224 examples:")
-print(f"  rank 0 and rank 1:      largest difference {(weights[0] - weights[1]).abs().max():.1e}")
-print(f"  rank 0 and one process: largest difference {(weights[0] - weights[2]).abs().max():.1e}")
+inputs, targets = batches[:5, :, :-1], batches[:5, :, -1]
+[whole] = ranks.threads(1, train_on_each, model, inputs, targets, [0, SETTINGS["batch"]], 0.5)
+runs = (uneven[0][0], uneven[1][0], whole)
+weights = [torch.cat([p.flatten() for p in parameters]) for parameters, _ in runs]
+of_ranks, of_one = ((weights[0] - other).abs().max() for other in weights[1:])
+print(
+    say(
+        f"five steps of SGD with your average_gradients, {cuts[1]} and {cuts[2] - cuts[1]} examples:\n"
+        f"  rank 0 and rank 1:      largest difference {of_ranks:.1e}\n"
+        f"  rank 0 and one process: largest difference {of_one:.1e}",
+        f"用你的 average_gradients 走五步 SGD，样本数为 {cuts[1]} 和 {cuts[2] - cuts[1]}：\n"
+        f"  rank 0 与 rank 1：  最大差别 {of_ranks:.1e}\n"
+        f"  rank 0 与单个进程： 最大差别 {of_one:.1e}",
+    )
+)
 
 ddp, buckets = uneven[0][1]
 loss_of(model, batches[0]).backward()
 right = torch.cat([p.grad.flatten() for p in model.parameters()])
-print(f"DDP's gradient of the first batch is off by {(ddp - right).norm() / right.norm():.0%}: a mean of means")
-print(f"it makes {len(buckets)} all-reduces, of {buckets} numbers")
+off = (ddp - right).norm() / right.norm()
+print(
+    say(
+        f"DDP's gradient of the first batch is off by {off:.0%}: a mean of means\n"
+        f"it makes {len(buckets)} all-reduces, of {buckets} numbers",
+        f"DDP 在第一个 batch 上的梯度相差 {off:.0%}：它是平均的平均\n"
+        f"它做了 {len(buckets)} 次 all-reduce，各传 {buckets} 个数",
+    )
+)
 
 # %% [markdown] tags=["en"]
 # With unequal shares DDP gives another gradient, and no error. That is why trainers count tokens across ranks (`average_tokens_across_devices` in Hugging Face's `TrainingArguments`, on by default in version 5). In two other things DDP is cleverer than we are. It puts gradients
@@ -418,25 +487,30 @@ for row, overlap in enumerate([False, True]):
     y0, free = 3 * row, 0.0
     for index, layer in enumerate([4, 3, 2, 1]):
         axes.barh(y0, compute, left=index * compute, color=BLUE, edgecolor="white")
-        axes.text((index + 0.5) * compute, y0, f"layer {layer}", ha="center", va="center", color="white", fontsize=8)
+        name = say(f"layer {layer}", f"第 {layer} 层")
+        axes.text((index + 0.5) * compute, y0, name, ha="center", va="center", color="white", fontsize=8)
         free = max(free, (index + 1) * compute if overlap else 4 * compute)
         axes.barh(y0 + 1, send, left=free, color=ORANGE, edgecolor="white")
-        axes.text(free + send / 2, y0 + 1, f"{layer}", ha="center", va="center", color="white", fontsize=8)
+        axes.text(free + send / 2, y0 + 1, layer, ha="center", va="center", color="white", fontsize=8)
         free += send
-    axes.text(-0.1, y0 + 0.5, "overlapped" if overlap else "one after the other", ha="right", va="center")
-axes.set(xlim=(-2.2, 7.6), xlabel="time", xticks=[], yticks=[])
+    name = say("overlapped", "重叠") if overlap else say("one after the other", "先后进行")
+    axes.text(-0.1, y0 + 0.5, name, ha="right", va="center")
+axes.set(xlim=(-2.2, 7.6), xlabel=say("time (arbitrary units)", "时间（任意单位）"), xticks=[], yticks=[])
 axes.invert_yaxis()
 axes.spines["left"].set_visible(False)
 axes.legend(
-    [Patch(color=BLUE), Patch(color=ORANGE)], ["backward pass", "all-reduce"], frameon=False, loc="center right"
+    [Patch(color=BLUE), Patch(color=ORANGE)],
+    [say("backward pass", "反向传播"), "all-reduce"],
+    frameon=False,
+    loc="center right",
 )
 plt.show()
 
 # %%
-labkit.check("parallel")  # the first two cases are about this part; the others come below
+labkit.check("parallel")
 
 # %% [markdown] tags=["en"]
-# Below, nothing is hidden: the all-reduces begin when the backward pass is over. Above, three of the four are done by then.
+# Above, nothing is hidden: the all-reduces begin when the backward pass is over. Below, three of the four are done by then. (The first two cases of the check are about this part; the others come below.)
 #
 # ## 3. ZeRO: who keeps the optimizer?
 #
@@ -462,7 +536,7 @@ labkit.check("parallel")  # the first two cases are about this part; the others 
 # Who holds what, on four GPUs? Each square is a model: its rows are layers, its columns parts of each matrix.
 
 # %% [markdown] tags=["zh"]
-# 下面一组什么也没藏住：反向传播结束之后，all-reduce 才开始。上面一组到那时四个里已经完成了三个。
+# 上面一组什么也没藏住：反向传播结束之后，all-reduce 才开始。下面一组到那时四个里已经完成了三个。（检查的前两项是关于这一部分的，其余的在后面。）
 #
 # ## 3. ZeRO：优化器归谁保管？
 #
@@ -493,7 +567,10 @@ EMPTY, BORROWED, HELD = 0, 1, 2
 
 
 def holdings(strategy: str) -> Tensor:
-    """(3, 4, 4, 4): of weights, gradients and optimizer states, what each GPU holds: its layers and their parts."""
+    """(3, 4, 4, 4): of weights, gradients and AdamW's states, what each GPU holds (layers, parts).
+    ---
+    (3, 4, 4, 4)：权重、梯度和 AdamW 状态中，每张 GPU 各持有什么（层、层的各部分）。
+    """
     grid = torch.full((3, GPUS, 4, 4), HELD)
     own = torch.full((GPUS, 4, 4), EMPTY)
     for gpu in range(GPUS):
@@ -513,18 +590,28 @@ def holdings(strategy: str) -> Tensor:
 
 figure, panels = plt.subplots(2, 3, figsize=(11, 5.6))
 colours = ListedColormap(["#f4f4f4", "#b7d3ea", BLUE])
-names = ["DDP", "ZeRO 1", "ZeRO 2", "ZeRO 3", "tensor parallel", "pipeline parallel"]
-for panel, name in zip(panels.flat, names, strict=True):
-    grid = F.pad(holdings(name).float(), (0, 1, 0, 1), value=math.nan)  # gaps between the squares
-    panel.imshow(grid.permute(0, 2, 1, 3).flatten(2).flatten(0, 1)[:-1, :-1], cmap=colours, vmin=0, vmax=2)
-    panel.set_xticks([5 * gpu + 1.5 for gpu in range(GPUS)], [f"GPU {gpu}" for gpu in range(GPUS)], fontsize=8)
-    panel.set_yticks([1.5, 6.5, 11.5], ["weights", "gradients", "AdamW"], fontsize=8)
+STRATEGIES = {
+    "DDP": "DDP",
+    "ZeRO 1": "ZeRO 1",
+    "ZeRO 2": "ZeRO 2",
+    "ZeRO 3": "ZeRO 3",
+    "tensor parallel": say("tensor parallel", "张量并行"),
+    "pipeline parallel": say("pipeline parallel", "流水线并行"),
+}
+for panel, (strategy, name) in zip(panels.flat, STRATEGIES.items(), strict=True):
+    grid = F.pad(holdings(strategy).float(), (0, 1, 0, 1), value=math.nan)  # gaps between squares
+    grid = grid.permute(0, 2, 1, 3).flatten(2).flatten(0, 1)[:-1, :-1]
+    panel.imshow(grid, cmap=colours, vmin=0, vmax=2)
+    gpus = range(GPUS)
+    panel.set_xticks([5 * gpu + 1.5 for gpu in gpus], [f"GPU {gpu}" for gpu in gpus], fontsize=8)
+    kinds = [say("weights", "权重"), say("gradients", "梯度"), "AdamW"]
+    panel.set_yticks([1.5, 6.5, 11.5], kinds, fontsize=8)
     panel.tick_params(length=0)
     panel.set_frame_on(False)
     panel.set_title(name)
 figure.legend(
     [Patch(color=BLUE), Patch(color="#b7d3ea"), Patch(color="#f4f4f4")],
-    ["holds", "borrows for a moment", "has nothing of it"],
+    [say("holds", "持有"), say("borrows for a moment", "临时借用"), say("has nothing of it", "没有")],
     loc="lower center",
     ncols=3,
     frameon=False,
@@ -673,14 +760,20 @@ def sharded_steps(
 
 # %%
 def state_bytes(state: dict[str, Tensor]) -> int:
-    """What the optimizer keeps for one parameter."""
+    """Bytes that the optimizer keeps for one parameter.
+    ---
+    优化器为一个参数保存多少字节。
+    """
     return sum(value.numel() * value.element_size() for value in state.values())
 
 
 def library_steps(
     group: Group, model: nn.Module, gradients: list[list[list[Tensor]]], hyper: dict[str, float]
 ) -> tuple[list[Tensor], int]:
-    """As sharded_steps, with PyTorch's ZeroRedundancyOptimizer; the gradients are averaged first, as DDP would."""
+    """As sharded_steps, with PyTorch's ZeroRedundancyOptimizer and gradients averaged before.
+    ---
+    同 sharded_steps，但用 PyTorch 的 ZeroRedundancyOptimizer，并事先平均好梯度。
+    """
     from torch.distributed.optim import ZeroRedundancyOptimizer
 
     model = model.to(group.device)
@@ -710,23 +803,36 @@ for step in gradients:
         parameter.grad = (of_0 + of_1) / 2
     optimizer.step()
 whole = sum(state_bytes(state) for state in optimizer.state.values())
-print(f"{flat(plain).numel():,} parameters; one AdamW keeps {whole:,} bytes")
+n = flat(plain).numel()
+print(say(f"{n:,} parameters; one AdamW keeps {whole:,} bytes", f"{n:,} 个参数；一个 AdamW 保存 {whole:,} 字节"))
 for name, rows, kept in [
-    ("yours", mine[0][0], [state_bytes(state) for _, state in mine]),
+    (say("yours", "你的"), mine[0][0], [state_bytes(state) for _, state in mine]),
     ("PyTorch", library[0][0], [total for _, total in library]),
 ]:
     difference = (rows[-1] - flat(plain)).abs().max()
-    print(f"{name:8} {kept} bytes on rank 0 and 1, weights within {difference:.0e} of plain AdamW")
+    print(
+        say(
+            f"{name:8} {kept} bytes on rank 0 and 1, weights within {difference:.0e} of plain AdamW",
+            f"{name}：rank 0 和 rank 1 上各 {kept} 字节，权重与普通 AdamW 相差不超过 {difference:.0e}",
+        )
+    )
 
 counts = [1, 2, 3, 4, 6, 8]
-kept = [
-    [state_bytes(state) for _, state in ranks.threads(n, sharded_steps, model, [gradients[0] * 4], hyper)]
-    for n in counts
-]
+kept = []
+for n in counts:
+    results = ranks.threads(n, sharded_steps, model, [gradients[0] * 4], hyper)
+    kept.append([state_bytes(state) for _, state in results])
 figure, axes = plt.subplots(figsize=(7, 2.8))
-axes.bar([str(n) for n in counts], [max(each) / 1e3 for each in kept], color=BLUE)
-axes.plot(range(len(counts)), [whole / n / 1e3 for n in counts], "o", color=ORANGE, label="all of it / number of ranks")
-axes.set(xlabel="ranks", ylabel="kB", title="AdamW's state on each rank, measured")
+names = [str(n) for n in counts]
+largest = [max(each) / 1e3 for each in kept]
+axes.bar(names, largest, color=BLUE, label=say("measured, largest rank", "实测，最大的 rank"))
+shares = [whole / n / 1e3 for n in counts]
+axes.plot(names, shares, "o", color=ORANGE, label=say("the whole / number of ranks", "总量 / rank 数"))
+axes.set(
+    xlabel=say("ranks", "rank 数"),
+    ylabel="kB",
+    title=say("AdamW's state on each rank", "每个 rank 上 AdamW 的状态"),
+)
 axes.legend(frameon=False)
 plt.show()
 
@@ -959,11 +1065,12 @@ dense = down(F.gelu(up(dense_x)))
 dense.backward(cotangent)
 expected = {"output": dense.detach(), "x": dense_x.grad, "up.weight": up.weight.grad[:192]}
 (mine, library), _ = ranks.processes(2, yours_and_library_mlp, up, down, x, cotangent, device=DEVICE)
-print(f"rank 0 holds {tuple(mine['up.weight'].shape)} of up's {tuple(up.weight.shape)}")
-print("largest difference from the dense layer, rank 0:")
+held, of_up = tuple(mine["up.weight"].shape), tuple(up.weight.shape)
+print(say(f"rank 0 holds {held} of up's {of_up}", f"rank 0 持有 up 的 {of_up} 中的 {held}"))
+print(say("largest difference from the dense layer, rank 0:", "与未切分的层的最大差别，rank 0："))
 for name, value in expected.items():
-    differences = [(result[name] - value).abs().max() for result in (mine, library)]
-    print(f"  {name:10} yours {differences[0]:.1e}   PyTorch {differences[1]:.1e}")
+    ours, theirs = ((result[name] - value).abs().max() for result in (mine, library))
+    print(f"  {name:10}", say(f"yours {ours:.1e}", f"你的 {ours:.1e}"), f"  PyTorch {theirs:.1e}")
 
 # %% [markdown] tags=["en"]
 # ## 5. What it costs
@@ -980,7 +1087,10 @@ for name, value in expected.items():
 
 # %%
 def ring_all_reduce(group: Group, x: Tensor) -> tuple[Tensor, int]:
-    """The sum of all ranks' (rank + 1) * x, and the bytes that this rank has sent for it."""
+    """The sum of all ranks' (rank + 1) * x, and the bytes that this rank has sent for it.
+    ---
+    所有 rank 的 (rank + 1) * x 之和，以及这个 rank 为此发送的字节数。
+    """
     from torch.distributed import P2POp, batch_isend_irecv, irecv, isend
 
     n, rank = group.size, group.rank
@@ -988,11 +1098,13 @@ def ring_all_reduce(group: Group, x: Tensor) -> tuple[Tensor, int]:
     sent = 0
     for step in range(2 * (n - 1)):
         give, take = parts[(rank - step) % n], torch.empty_like(parts[0])
-        for work in batch_isend_irecv([P2POp(isend, give, (rank + 1) % n), P2POp(irecv, take, (rank - 1) % n)]):
+        right, left = (rank + 1) % n, (rank - 1) % n
+        for work in batch_isend_irecv([P2POp(isend, give, right), P2POp(irecv, take, left)]):
             work.wait()
         sent += give.numel() * give.element_size()
         place = (rank - step - 1) % n
-        parts[place] = parts[place] + take if step < n - 1 else take  # first add up, then pass round what is finished
+        adding = step < n - 1  # afterwards the finished parts go round
+        parts[place] = parts[place] + take if adding else take
     return torch.cat(parts).cpu(), sent
 
 
@@ -1000,7 +1112,13 @@ x = torch.randn(240_000)
 N = 4 if profile == "cpu" else RANKS
 for rank, (total, sent) in enumerate(ranks.processes(N, ring_all_reduce, x, device=DEVICE)):
     exact = torch.allclose(total, x * N * (N + 1) / 2, rtol=1e-5)
-    print(f"rank {rank}: sum right: {exact}, sent {sent:,} bytes = {sent / (4 * len(x)):.2f} × the size of x")
+    times = sent / (4 * len(x))
+    print(
+        say(
+            f"rank {rank}: sum right: {exact}, sent {sent:,} bytes = {times:.2f} × the size of x",
+            f"rank {rank}：总和正确：{exact}，发送了 {sent:,} 字节 = x 的大小的 {times:.2f} 倍",
+        )
+    )
 
 # %% [markdown] tags=["en"]
 # Each rank sends $2\,\frac{N-1}{N}$ times the size of the row, **however many ranks there are**: never more than twice. Each half, reduce-scatter or all-gather, costs $\frac{N-1}{N}$. Now everything can be counted. With $\Psi$ parameters, gradients
@@ -1037,14 +1155,21 @@ for panel, micro in zip(panels, (4, 12), strict=True):
     for stage in range(4):
         slots[stage, stage : stage + micro] = 1
         for index in range(micro):
-            panel.text(stage + index, stage, f"{index}", ha="center", va="center", fontsize=7, color="white")
+            look = {"ha": "center", "va": "center", "fontsize": 7, "color": "white"}
+            panel.text(stage + index, stage, index, **look)
     panel.imshow(slots, cmap=ListedColormap(["#f4f4f4", BLUE]), aspect="auto")
     panel.set_xticks([x - 0.5 for x in range(micro + 3)], minor=True)
     panel.set_yticks([y - 0.5 for y in range(4)], minor=True)
     panel.grid(which="minor", color="white")
     panel.tick_params(which="both", length=0)
-    panel.set(xticks=[], yticks=range(4), xlabel="time", ylabel="stage")
-    panel.set_title(f"{micro} micro-batches: {1 - slots.mean():.0%} idle")
+    panel.set(
+        xticks=[],
+        yticks=range(4),
+        xlabel=say("time (slots)", "时间（时隙）"),
+        ylabel=say("pipeline stage", "流水线的级"),
+    )
+    idle = 1 - slots.mean()
+    panel.set_title(say(f"{micro} micro-batches: {idle:.0%} idle", f"{micro} 个微批：{idle:.0%} 空闲"))
 plt.tight_layout()
 plt.show()
 
@@ -1217,43 +1342,88 @@ labkit.check("parallel")
 # 一万亿（10,080 亿）参数、4500 亿 token，用 3,072 张、每张 163 TFLOP/s，需要 84 天。Llama 3 的报告给出：4050 亿参数、15.6 万亿 token，共 $3.8\cdot 10^{25}$ 次运算。
 
 # %%
-PAPER = {1: [52.5, 35.6, 31.4, 30.4], 2: [41.3, 21.6, 16.6, 15.4], 3: [30.0, 7.5, 1.88, 0.47]}  # of 4, 16, 64, 256 GPUs
-print(f"{'7.5 B parameters':18}{'GPUs':>8}{4:>10}{16:>10}{64:>10}{256:>10}")
+COUNTS = (4, 16, 64, 256)
+PAPER = {1: [52.5, 35.6, 31.4, 30.4], 2: [41.3, 21.6, 16.6, 15.4], 3: [30.0, 7.5, 1.88, 0.47]}
+print(say(f"{'7.5 B parameters, GB':22}{'GPUs':>6}", f"{'75 亿参数，GB':18}{'GPU 数':>6}"), end="")
+print("".join(f"{n:10}" for n in COUNTS))
 for stage, published in PAPER.items():
-    ours = [model_state_bytes(7.5e9, stage, n) / 1e9 for n in (4, 16, 64, 256)]
-    print(f"{f'ZeRO {stage}':18}{'ours':>8}" + "".join(f"{value:10.2f}" for value in ours))
-    print(f"{'':18}{'paper':>8}" + "".join(f"{value:10.2f}" for value in published))
-gpt3, trillion = training_days(175e9, 300e9, 1024, 140e12, True), training_days(1.008e12, 450e9, 3072, 163e12, True)
-print(f"\nGPT-3 on 1,024 A100: {gpt3:.0f} days (published: 34);  a trillion on 3,072: {trillion:.0f} days (84)")
-print(f"Llama 3 405B: {training_days(405e9, 15.6e12, 1, 1) * 86_400:.1e} operations (3.8e+25)")
-for name, n_params in [("7 B", 7e9), ("70 B", 70e9), ("405 B", 405e9)]:
-    needed = [gpus_needed(n_params, 80, stage) or "never" for stage in range(4)]
-    print(f"{name:>6} on cards of 80 GiB: " + ", ".join(f"stage {stage}: {n}" for stage, n in enumerate(needed)))
+    ours = [model_state_bytes(7.5e9, stage, n) / 1e9 for n in COUNTS]
+    print(f"{f'ZeRO {stage}':22}", say(f"{'ours':>5}", f"{'我们的':>2}"), end="")
+    print("".join(f"{value:10.2f}" for value in ours))
+    print(f"{'':22}", say(f"{'paper':>5}", f"{'论文':>3}"), end="")
+    print("".join(f"{value:10.2f}" for value in published))
+gpt3 = training_days(175e9, 300e9, 1024, 140e12, True)
+trillion = training_days(1.008e12, 450e9, 3072, 163e12, True)
+operations = training_days(405e9, 15.6e12, 1, 1) * 86_400
+years = training_days(7e9, 15e12, 1, 400e12) / 365
+print(
+    say(
+        f"\nGPT-3 on 1,024 A100: {gpt3:.0f} days (published: 34); "
+        f"a trillion on 3,072: {trillion:.0f} days (published: 84)\n"
+        f"Llama 3 405B: {operations:.1e} operations (published: 3.8e+25)\n"
+        f"7 B parameters, 15 trillion tokens, one GPU at 400 TFLOP/s: {years:.0f} years",
+        f"\nGPT-3，1,024 张 A100：{gpt3:.0f} 天（公布：34）；"
+        f"一万亿参数，3,072 张：{trillion:.0f} 天（公布：84）\n"
+        f"Llama 3 405B：{operations:.1e} 次运算（公布：3.8e+25）\n"
+        f"70 亿参数，15 万亿 token，一张 GPU，400 TFLOP/s：{years:.0f} 年",
+    )
+)
+for name, n_params in [
+    (say("7 B", "70 亿"), 7e9),
+    (say("70 B", "700 亿"), 70e9),
+    (say("405 B", "4050 亿"), 405e9),
+]:
+    needed = [gpus_needed(n_params, 80, stage) for stage in range(4)]
+    counts = [say("never", "多少张都不够") if n is None else n for n in needed]
+    stages = [say(f"stage {i}: {n}", f"阶段 {i}：{n}") for i, n in enumerate(counts)]
+    told = say(", ", "，").join(stages)
+    print(say(f"{name:>6} on cards of 80 GiB: {told}", f"{name}参数，80 GiB 的卡：{told}"))
 
 # %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.8))
 powers = [2**k for k in range(11)]
 for stage, colour in enumerate([GREY, ORANGE, GREEN, BLUE]):
     gib = [model_state_bytes(70e9, stage, n) / 2**30 for n in powers]
-    left.plot(powers, gib, "o-", ms=3, color=colour, label="DDP" if stage == 0 else f"ZeRO {stage}")
+    left.plot(powers, gib, "o-", ms=3, color=colour, label=f"ZeRO {stage}" if stage else "DDP")
 left.axhline(80, color="black", ls=":", lw=1)
-left.text(1, 60, "a card of 80 GiB", va="top", fontsize=8)
-left.set(xscale="log", yscale="log", xlabel="GPUs", title="70 B parameters: GiB of model states on each")
+left.text(1, 60, say("a card of 80 GiB", "一张 80 GiB 的卡"), va="top", fontsize=8)
+left.set(
+    xscale="log",
+    yscale="log",
+    xlabel=say("GPUs", "GPU 数"),
+    ylabel="GiB",
+    title=say("70 B parameters: model states on each GPU", "700 亿参数：每张 GPU 上的模型状态"),
+)
 left.legend(frameon=False)
 
-# An 8 B model with 4 M tokens in each step; an H100 at 400 TFLOP/s, 50 GB/s to other machines.
+# An 8 B model, 4 M tokens in each step; an H100 at 400 TFLOP/s, 50 GB/s to other machines.
 counts = [8 * 2**k for k in range(10)]
-compute = [6 * 8e9 * 4e6 / n / 400e12 for n in counts]
-right.plot(counts, compute, color=BLUE, label="computing")
-for stage, style in [(0, "-"), (3, "--")]:
+operations = 6 * 8e9 * 4e6
+compute = [operations / n / 400e12 for n in counts]
+right.plot(counts, compute, color=BLUE, label=say("computing", "计算"))
+for stage, style, name in [
+    (0, "-", say("sending, DDP to ZeRO 2", "发送，DDP 到 ZeRO 2")),
+    (3, "--", say("sending, ZeRO 3", "发送，ZeRO 3")),
+]:
     seconds = [data_parallel_bytes(8e9, n, stage) / 50e9 for n in counts]
-    right.plot(counts, seconds, style, color=ORANGE, label=f"sending, {'DDP to ZeRO 2' if stage == 0 else 'ZeRO 3'}")
-right.set(xscale="log", yscale="log", xlabel="GPUs", title="8 B parameters, 4 M tokens: seconds for each step")
+    right.plot(counts, seconds, style, color=ORANGE, label=name)
+right.set(
+    xscale="log",
+    yscale="log",
+    xlabel=say("GPUs", "GPU 数"),
+    ylabel=say("seconds for each step", "每步的秒数"),
+    title=say("8 B parameters, 4 M tokens in each step", "80 亿参数，每步 400 万 token"),
+)
 right.legend(frameon=False)
 plt.tight_layout()
 plt.show()
-crossing = next(n for n in range(1, 5000) if data_parallel_bytes(8e9, n) / 50e9 > 6 * 8e9 * 4e6 / n / 400e12)
-print(f"with DDP, sending takes longer than computing from {crossing:,} GPUs on")
+crossing = next(n for n in range(1, 5000) if data_parallel_bytes(8e9, n) / 50e9 > operations / n / 400e12)
+print(
+    say(
+        f"with DDP, sending takes longer than computing from {crossing:,} GPUs on",
+        f"用 DDP 时，从 {crossing:,} 张 GPU 起，发送比计算还慢",
+    )
+)
 
 # %% [markdown] tags=["en"]
 # Left: with ZeRO 1 and 2 the memory of each GPU levels off above what is not cut; only stage 3 keeps falling. Right: with more GPUs and the same batch, each has less to compute, but **not less to send**. That limits data parallelism. (Overlap hides the shorter of the two times behind the longer one. Beyond the crossing, sending is the longer one, and the GPUs wait for it.)
@@ -1267,18 +1437,34 @@ print(f"with DDP, sending takes longer than computing from {crossing:,} GPUs on"
 
 # %%
 LLAMA = {"n_layers": 126, "seq": 8192, "d_model": 16_384}
-layers_of_a_stage = math.ceil(LLAMA["n_layers"] / 16)  # one less in the first and in the last stage
-print(f"GPUs: 8 × 16 × 128 = {8 * 16 * 128:,}")
-print(f"model states of the whole on one GPU: {model_state_bytes(405e9) / 2**30:,.0f} GiB")
+layers_of_a_stage = math.ceil(LLAMA["n_layers"] / 16)  # one less in the first and the last stage
+whole = model_state_bytes(405e9) / 2**30
+print(f"GPU: 8 × 16 × 128 = {8 * 16 * 128:,}")
+print(say(f"model states of the whole on one GPU: {whole:,.0f} GiB", f"全部模型状态放在一张 GPU 上：{whole:,.0f} GiB"))
 for stage, n_data in [(0, 1), (1, 128), (2, 128)]:
     gib = model_state_bytes(405e9, stage, n_data, 8 * 16) / 2**30
-    print(f"  cut by 8 × 16, ZeRO {stage}: {gib:5.1f} GiB on each of them")
+    print(
+        say(
+            f"  cut by 8 × 16, ZeRO {stage}: {gib:5.1f} GiB on each of them",
+            f"  切成 8 × 16 份，ZeRO {stage}：每张 {gib:5.1f} GiB",
+        )
+    )
 sent = tensor_parallel_bytes(layers_of_a_stage, 1, LLAMA["seq"], LLAMA["d_model"], 8)
 compute = 6 * 405e9 / 128 * LLAMA["seq"] / 400e12
-print(f"one sequence through one stage: {compute:.2f} s to compute at 400 TFLOP/s, {sent / 1e9:.1f} GB to send:")
-print(f"  {sent / 450e9:.3f} s over NVLink (450 GB/s, among 8 cards), {sent / 50e9:.2f} s over the network (50 GB/s)")
 few, many = pipeline_idle(16, 16), pipeline_idle(16, 64)
-print(f"pipeline of 16 stages: {few:.0%} idle with 16 micro-batches, {many:.0%} with 64")
+print(
+    say(
+        f"one sequence through one pipeline stage: {compute:.2f} s to compute at 400 TFLOP/s, "
+        f"{sent / 1e9:.1f} GB to send:\n"
+        f"  {sent / 450e9:.3f} s over NVLink (the links among 8 cards of a machine, 450 GB/s), "
+        f"{sent / 50e9:.2f} s over the network (50 GB/s)\n"
+        f"pipeline of 16 stages: {few:.0%} idle with 16 micro-batches, {many:.0%} with 64",
+        f"一条序列走过流水线的一级：按 400 TFLOP/s 计算要 {compute:.2f} 秒，要发送 {sent / 1e9:.1f} GB：\n"
+        f"  走 NVLink（一台机器 8 张卡之间的链路，450 GB/s）{sent / 450e9:.3f} 秒，"
+        f"走网络（50 GB/s）{sent / 50e9:.2f} 秒\n"
+        f"16 级的流水线：16 个微批时 {few:.0%} 空闲，64 个微批时 {many:.0%} 空闲",
+    )
+)
 
 # %% [markdown] tags=["en"]
 # So: tensor parallelism stays **within** the machine of 8 cards, where the links are fast. The pipeline goes **between** machines, since it sends least: one activation from stage to stage. Data parallelism, whose messages can be sent during the backward pass, is outermost, and over it optimizer states and gradients are cut
