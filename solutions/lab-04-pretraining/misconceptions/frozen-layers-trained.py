@@ -2,7 +2,7 @@
 
 NOTEBOOK = "continued"
 HINT = {
-    "en": "You train what was frozen. Whoever freezes a parameter wants it to stay.",
+    "en": "You train parameters that are frozen. They should stay as they are.",
     "zh": "你把冻结的参数也训练了。冻结就是要它保持原样。",
 }
 FAILS = ["test_the_updates_are_those_asked_for"]

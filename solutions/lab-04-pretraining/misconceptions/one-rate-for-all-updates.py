@@ -2,7 +2,7 @@
 
 NOTEBOOK = "continued"
 HINT = {
-    "en": "All your updates have the rate max_lr: nothing warms up and nothing comes to rest.",
+    "en": "All your updates have the rate max_lr: there is neither a warm-up nor a decay.",
     "zh": "你的每次更新都用 max_lr：既没有预热，也没有降下来。",
 }
 FAILS = ["test_the_updates_are_those_asked_for"]
