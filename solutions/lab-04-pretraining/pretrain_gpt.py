@@ -247,7 +247,9 @@ class Batches:
         """
         self.rows, self.batch_size, self.seed = windows(tokens, seq_len), batch_size, seed
         if len(self.rows) < batch_size:
-            raise ValueError(f"{len(tokens)} tokens do not fill a batch of {batch_size} x {seq_len}")
+            raise ValueError(
+                f"{len(tokens)} tokens do not fill a batch of {batch_size} x {seq_len}",
+            )
         self.epoch, self.position = 0, 0
 
     def next_rows(self) -> Tensor:
@@ -719,8 +721,8 @@ written = generate(mine, PROMPT, 50, CONFIG.n_positions, temperature=0.7, seed=1
 written = text_of(written).strip()
 print(
     say(
-        f"largest difference of the logits {apart:.1e} of values up to {largest:.0f}\nyours continues: {written}",
-        f"logits 的最大差别 {apart:.1e}，数值最大为 {largest:.0f}\n你的模型续写：{written}",
+        f"logits differ by at most {apart:.1e} of {largest:.0f}\nyours continues: {written}",
+        f"logits 至多相差 {apart:.1e}（数值最大为 {largest:.0f}）\n你的模型续写：{written}",
     )
 )
 
@@ -959,7 +961,7 @@ def cross_entropy(logits: Tensor, targets: Tensor, ignore_index: int = IGNORE) -
     """
     ### BEGIN SOLUTION
     counts = targets != ignore_index
-    log_probs = logits.log_softmax(-1)  # of all tokens, by log-sum-exp; one kernel, forward and backward
+    log_probs = logits.log_softmax(-1)  # by log-sum-exp, in one kernel
     chosen = log_probs.gather(-1, targets.masked_fill(~counts, 0).unsqueeze(-1)).squeeze(-1)
     return -chosen.masked_fill(~counts, 0.0).sum() / counts.sum().clamp(min=1)
     ### END SOLUTION
@@ -1024,7 +1026,7 @@ print(
         f"asked to repeat what it reads: {answers:.2f} nats per token (log V = {math.log(V):.2f}); "
         "without the shift, near 0",
         f"训练过的模型每字节 {trained:.2f} 比特，未训练的 {untrained:.2f} 比特\n"
-        f"让它复述读到的内容：每个 token {answers:.2f} nat（log V = {math.log(V):.2f}）；若忘了错开，会接近 0",
+        f"让它复述：每个 token {answers:.2f} nat（log V = {math.log(V):.2f}）；若忘了错开，会接近 0",
     )
 )
 
@@ -1180,7 +1182,9 @@ def clip_gradients(model: nn.Module, max_norm: float) -> float:
     """
     ### BEGIN SOLUTION
     gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
-    norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients])).item()
+    norm = torch.linalg.vector_norm(
+        torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients]),
+    ).item()
     if norm > max_norm:
         for gradient in gradients:
             gradient.mul_(max_norm / norm)
@@ -1287,7 +1291,7 @@ print(
     say(
         f"the last update, number {steps - 1}, has {rates[steps - 1]:.4f} of the maximum, "
         f"later ones would have {rates[steps]:.1f}",
-        f"最后一次更新（第 {steps - 1} 步）是最大值的 {rates[steps - 1]:.4f}，再往后是 {rates[steps]:.1f}",
+        f"最后一次更新（第 {steps - 1} 步）是最大值的 {rates[steps - 1]:.4f}，之后是 {rates[steps]:.1f}",
     )
 )
 
@@ -1484,7 +1488,12 @@ def save_checkpoint(
     ### END SOLUTION
 
 
-def load_checkpoint(path: str | Path, model: nn.Module, optimizer: torch.optim.Optimizer, batches: Batches) -> int:
+def load_checkpoint(
+    path: str | Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    batches: Batches,
+) -> int:
     """Brings model, optimizer, batches and random generators to the state that save_checkpoint
     found them in.
 
@@ -1599,7 +1608,7 @@ for without, (name, colour) in LOST.items():
     right.plot(range(30, 60), apart, color=colour, label=name)
     print(
         say(
-            f"without {name} the losses differ by {apart[0]:.4f} at once, by up to {max(apart):.4f} later",
+            f"without {name}: losses differ by {apart[0]:.4f} at once, up to {max(apart):.4f} later",
             f"漏掉{name}：损失立即相差 {apart[0]:.4f}，之后最多相差 {max(apart):.4f}",
         )
     )
@@ -1752,7 +1761,7 @@ apart = [abs(a - b) for a, b in zip(losses, library_losses, strict=True)]
 mean_apart = sum(apart) / len(apart)
 print(
     say(
-        f"the two curves differ by {mean_apart:.3f} nats on average, by {apart[0]:.4f} at the first step",
+        f"the curves differ by {mean_apart:.3f} nats on average, {apart[0]:.4f} at the first step",
         f"两条曲线平均相差 {mean_apart:.3f} nat，第一步相差 {apart[0]:.4f}",
     )
 )
@@ -1959,11 +1968,13 @@ def leaderboard_train(tokens: Tensor) -> GPT:
 #
 # ## Today
 #
-# What this notebook builds is still the core of pretraining. Around it, these were in use by 2025:
+# What this notebook builds is still the core of pretraining. Around it, these are the developments to know, as far as
+# they were published by early 2026:
 #
 # - **Schedules.** The cosine must know the last step in advance. *Warmup-stable-decay* (WSD) keeps the rate constant and
 #   decays it only at the end, so that a run can be prolonged (Hu et al. 2024, MiniCPM, section 4; Hägele et al. 2024).
-#   Bergsma et al. 2025 recommend a straight line to zero instead of a cosine to a tenth.
+#   Bergsma et al. 2025 recommend a straight line to zero instead of a cosine to a tenth. Yano et al. 2026 find that a model
+#   trained with no decay at all is the better start for fine-tuning.
 # - **Optimisers.** AdamW is the default. Muon makes the update of a matrix orthogonal (Jordan et al. 2024); Liu et al. 2025
 #   (Moonlight) scaled it up, and Kimi K2 (2025) was pretrained with a variant of it.
 # - **Rates that transfer.** µP scales initial values and rates with the width, so that a rate found on a small model holds for a large one
@@ -2004,10 +2015,11 @@ def leaderboard_train(tokens: Tensor) -> GPT:
 #
 # ## 如今
 #
-# 这一节写的仍是预训练的核心。在它周围，到 2025 年为止常见的做法有：
+# 这一节写的仍是预训练的核心。在它周围，截至 2026 年初发表的、值得知道的进展有：
 #
 # - **学习率曲线。** 余弦必须事先知道最后一步。**预热—稳定—衰减**（WSD）让学习率保持不变，只在最后才降，训练因此可以延长
 #   （Hu 等 2024，MiniCPM，第 4 节；Hägele 等 2024）。Bergsma 等 2025 建议沿直线降到零，而不是沿余弦降到十分之一。
+#   Yano 等 2026 发现，完全不衰减的模型更适合接着微调。
 # - **优化器。** 默认是 AdamW。Muon 把矩阵的更新变成正交的（Jordan 等 2024）；Liu 等 2025（Moonlight）把它用到了大模型上，
 #   Kimi K2（2025）的预训练用的就是它的一个变体。
 # - **可以迁移的学习率。** µP 让初始值和学习率随宽度缩放，在小模型上找到的学习率，到大模型上仍然合适（Yang 等 2022）。
