@@ -1064,7 +1064,8 @@ if CONTROL:
     model = first_model
 
 # %% [markdown] tags=["en"]
-# @@CONTROL-EN@@
+# What the control decides: if the model that has only seen `[MASK]` finds the wrong tokens as often, the random tokens are
+# not the cause. Compare the rows for a random token and for a token as it was, too. And one training of each is one sample.
 #
 # **How much does it matter?** Less than the argument of section 2 suggests. Devlin et al. (2018, appendix C.2) found hardly a difference after fine-tuning;
 # only where the vectors were used as they are, without fine-tuning, was `[MASK]` alone clearly worse. Wettig et al. 2023
@@ -1114,7 +1115,8 @@ if CONTROL:
 # - Warner et al. 2024, *Smarter, Better, Faster, Longer* (ModernBERT): section 2.
 
 # %% [markdown] tags=["zh"]
-# @@CONTROL-ZH@@
+# 对照能说明什么：如果只见过 `[MASK]` 的模型找出错误的比例一样高，原因就不在随机 token。“随机 token”和“原样”两行也要比一比。
+# 还有，两种方法各训练一次，都只是一次抽样。
 #
 # **这有多重要？** 没有第 2 节的论证听起来那么重要。Devlin 等（2018，附录 C.2）发现，微调之后几乎没有差别；只有直接使用向量、不做微调时，
 # 只用 `[MASK]` 才明显更差。Wettig 等 2023 建议只用 `[MASK]`：他们的模型在 MNLI（一个自然语言推断任务）上，$p = 0.15$ 时得 84.2%，$p = 0.4$ 时得 84.5%；

@@ -1266,7 +1266,7 @@ left.set(
         f"预热 {warmup} 步，余弦降到第 {steps} 步",
     ),
 )
-left.legend(frameon=False)
+left.legend(framealpha=1, edgecolor="none", loc="upper right")
 few = range(6)
 yours = [lr_schedule(step, 1.0, 4, 40, 0.1) for step in few]
 late = [min(step / 4, 1.0) for step in few]
@@ -1609,21 +1609,23 @@ for without, (name, colour) in LOST.items():
     print(
         say(
             f"without {name}: losses differ by {apart[0]:.4f} at once, up to {max(apart):.4f} later",
-            f"漏掉{name}：损失立即相差 {apart[0]:.4f}，之后最多相差 {max(apart):.4f}",
+            f"漏掉“{name}”：损失立即相差 {apart[0]:.4f}，之后最多相差 {max(apart):.4f}",
         )
     )
 right.set(
     xlabel=say("step", "步数"),
     ylabel=say("difference of the losses", "损失之差"),
+    yscale="log",
     title=say("resumed without one entry", "恢复时漏掉一项"),
 )
-right.legend(frameon=False)
+right.legend(framealpha=1, edgecolor="none", loc="lower right")
 plt.tight_layout()
 plt.show()
 
 # %% [markdown] tags=["en"]
 # On the left the green line lies on the grey one: nothing was lost. On the right each line shows how far the losses are from
-# those of the exact resume. A run whose data start again reads other text, so its losses differ at every step.
+# those of the exact resume (on a logarithmic axis; a difference of 0 has no point). A run whose data start again reads other
+# text, so its losses differ at every step.
 #
 # ## 6. Your run
 #
@@ -1634,7 +1636,7 @@ plt.show()
 
 
 # %% [markdown] tags=["zh"]
-# 左图里绿线压在灰线上：什么也没有丢。右图的每条线是损失与精确恢复时相差多少。数据从头再读的那一次，读到的是别的文本，所以每一步的损失都不同。
+# 左图里绿线压在灰线上：什么也没有丢。右图的每条线是损失与精确恢复时相差多少（对数刻度，差为 0 处没有点）。数据从头再读的那一次，读到的是别的文本，所以每一步的损失都不同。
 #
 # ## 6. 你的训练
 #
