@@ -818,7 +818,8 @@ plt.show()
 # What can be compared is how many bits the model needs for the same text, its **bits per byte**:
 # $\frac{1}{\ln 2}\,\frac{\text{sum of the losses}}{\text{bytes of the text}}$. Blind guessing costs 8 where the tokens are
 # bytes. With your BPE it costs $\log_2 1024 = 10$ bits per token; divide by the bytes per token that section 1 printed.
-# A language model with an arithmetic coder is a compressor (Delétang et al. 2023), so gzip is a fair opponent.
+# A language model with an arithmetic coder is a compressor (Delétang et al. 2023), so the next cell shows gzip as well. (Gzip has not read
+# the training text, and the size of the model is not counted: it is a yardstick, not a contest.)
 #
 # What would a table reach? Count single tokens, or pairs of them (bigrams). A model that is worse than the table of pairs
 # has not shown that it uses more than one token of context.
@@ -848,7 +849,7 @@ plt.show()
 # **每个 token 的 nat 数不能跨分词器比较**：token 越长越难预测，但个数也越少。能比较的是同一段文本模型要用多少比特，即**每字节比特数**：
 # $\frac{1}{\ln 2}\,\frac{\text{损失之和}}{\text{文本的字节数}}$。瞎猜的话，以字节为 token 时每字节 8 比特；
 # 用你的 BPE，每个 token 要 $\log_2 1024 = 10$ 比特，再除以第 1 节打印的“平均每个 token 多少字节”。
-# 语言模型加上算术编码就是压缩器（Delétang 等 2023），所以拿 gzip 来比是公平的。
+# 语言模型加上算术编码就是压缩器（Delétang 等 2023），所以下一个单元格也列出 gzip。（gzip 没读过训练文本，模型本身的大小也没有算进去：只当标尺，不算比赛。）
 #
 # 一张表能做到多少？数单个 token 的频率，或者数相邻两个 token（二元，bigram）的频率。连二元频率表都不如的模型，
 # 还不能证明它用上了一个 token 以上的上下文。
@@ -1772,7 +1773,7 @@ print(
 # Two programs, one curve. They differ a little because the Trainer is one update behind: its warm-up begins with a rate of 0
 # (the dashed line of section 4), so its first update does nothing, and all others come one step later.
 #
-# Now the right plot. With your BPE the model ends below the table of pairs, if not by much. That table has a million cells
+# Now the right plot; lower is better, and the green line is gzip on the same bytes. With your BPE the model ends below the table of pairs, if not by much. That table has a million cells
 # and has read all of the training text. The model has a million parameters and has read about half of it (compare the
 # numbers of tokens that the cells have printed). With bytes for tokens the table has 65,536 cells, and the model reads about
 # a fifth of the text.
@@ -1788,7 +1789,7 @@ print(
 # %% [markdown] tags=["zh"]
 # 两个程序，同一条曲线。细微的差别来自 Trainer 慢了一步：它的预热从学习率 0 开始（第 4 节的虚线），所以第一次更新什么也没做，后面的都晚了一步。
 #
-# 再看右图。用你的 BPE，模型最后低于二元频率表，虽然低得不多。那张表有一百万格，读过全部训练文本；模型有一百万个参数，
+# 再看右图：越低越好，绿线是 gzip 在同样字节上的结果。用你的 BPE，模型最后低于二元频率表，虽然低得不多。那张表有一百万格，读过全部训练文本；模型有一百万个参数，
 # 大约只读了一半（比较各单元格打印的 token 数）。若以字节为 token，表有 65,536 格，模型大约读到五分之一。
 #
 # **该信哪条曲线。** 判断模型，要用没有训练过的文本。如果每个 token 至多读一次，那么每一批的损失也是在模型学它之前测的，所以这里两条曲线说的是同一件事。
