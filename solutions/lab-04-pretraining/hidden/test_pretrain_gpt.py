@@ -87,7 +87,7 @@ def random_gpt(student: Student, rng: Rng) -> tuple[Handle, GPT2LMHeadModel]:
     hint={
         "en": "With the same weights, your logits are not those of transformers' GPT-2. Which columns of c_attn belong to which head? What may a "
         "token see? What happens between the last block and the logits?",
-        "zh": "权重相同，你的 logits 却与 transformers 的 GPT-2 不同。c_attn 的哪些列属于哪个头？一个 token 能看到什么？最后一个 block 和 logits 之间还有什么？",
+        "zh": "权重相同，你的 logits 却与 transformers 的 GPT-2 不同。c_attn 的哪些列属于哪个头？一个 token 能看到什么？最后一个 Block 和 logits 之间还有什么？",
     },
 )
 def test_logits_and_gradients_are_those_of_gpt2(student, rng):
@@ -115,7 +115,7 @@ def test_logits_and_gradients_are_those_of_gpt2(student, rng):
     hint={
         "en": "The weights of a new GPT do not have the standard deviations that the docstring asks for. Look at each kind of them: embeddings, "
         "matrices, those that write into the residual stream, biases.",
-        "zh": "新建的 GPT，权重的标准差与 docstring 的要求不符。逐类检查：embedding、各个矩阵、写入残差流的矩阵、bias。",
+        "zh": "新建的 GPT，权重的标准差与 docstring 的要求不符。逐类检查：嵌入、各个矩阵、写入残差流的矩阵、偏置。",
     },
 )
 def test_a_new_model_begins_as_gpt2_does(student, rng):
@@ -354,8 +354,8 @@ def _sum(tensors: list[Tensor]) -> float:
     tolerance=1e-4,
     hint={
         "en": "Several ragged micro-batches do not make the update of one batch of them all. Is every target that counts worth the same? Are the gradients of "
-        "the update before gone? Does every group have the rate of THIS update? Is the model in train mode? Is the loss that before the update?",
-        "zh": "几个大小不一的 micro-batch，没有得到与合成一个大 batch 相同的更新。每个有效目标的分量一样吗？上一次更新的梯度清掉了吗？每个参数组用的都是*这一次*的学习率吗？模型在训练模式吗？返回的是更新之前的损失吗？",
+        "the previous update cleared? Does every group have the rate of THIS update? Is the model in train mode? Is the loss that before the update?",
+        "zh": "几个大小不一的微批，没有得到与合成一大批相同的更新。每个有效目标的分量一样吗？上一次更新的梯度清掉了吗？每个参数组用的都是这一次的学习率吗？模型在训练模式吗？返回的是更新之前的损失吗？",
     },
 )
 def test_accumulation_is_the_full_batch(student, rng):
@@ -457,10 +457,10 @@ def run_here(model: nn.Module, batches: Handle) -> Tensor:
     "gpt-loop",
     points=2,
     hint={
-        "en": "A run that stops, is saved, and goes on in new objects should end with the very weights of a run that never stopped. What else moves on during a "
+        "en": "A run that stops, is saved, and goes on in new objects should end with the same weights, bit for bit, as a run that never stopped. What else moves on during a "
         "run: the optimiser's averages, the place in the data, the random generator of dropout, the step that sets the rate? And "
-        "if the machine dies while a checkpoint is written, is the one before still whole?",
-        "zh": "中途停下、存盘、再用新建的对象接着跑，最后的权重应与从未中断的那次一个比特都不差。训练过程中还有什么在变：优化器的动量、数据读到哪里、dropout 的随机数、决定学习率的步数？还有，写检查点写到一半断电，上一个检查点还完好吗？",
+        "if the process dies while a checkpoint is written, is the one before still whole?",
+        "zh": "中途停下、存盘、再用新建的对象接着跑，最后的权重应与从未中断的那次逐比特相同。训练过程中还有什么在变：优化器的滑动平均、数据读到哪里、dropout 的随机数、决定学习率的步数？还有，写检查点写到一半进程死掉，上一个检查点还完好吗？",
     },
 )
 def test_a_resumed_run_is_the_same_to_the_bit(student, rng):

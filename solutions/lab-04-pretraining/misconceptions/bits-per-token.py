@@ -2,7 +2,7 @@
 
 NOTEBOOK = "pretrain_gpt"
 HINT = {
-    "en": "You divide by the number of tokens: a tokenizer with longer tokens would look worse, though it says the same text.",
+    "en": "You divide by the number of tokens: a tokenizer with longer tokens would look worse on the same text.",
     "zh": "你除以的是 token 数：分词器的 token 越长，看上去就越差，可文本是同一段。",
 }
 FAILS = ["test_bits_per_byte_of_a_text"]

@@ -3,7 +3,7 @@
 NOTEBOOK = "pretrain_gpt"
 HINT = {
     "en": "After resuming, your learning rate begins with the warm-up again.",
-    "zh": "恢复之后，你的学习率又从 warm-up 开始了。",
+    "zh": "恢复之后，你的学习率又从预热开始了。",
 }
 FAILS = ["test_a_resumed_run_is_the_same_to_the_bit"]
 EDIT = (

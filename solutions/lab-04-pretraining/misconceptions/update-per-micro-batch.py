@@ -3,7 +3,7 @@
 NOTEBOOK = "pretrain_gpt"
 HINT = {
     "en": "You update after each micro-batch: several small updates are not one.",
-    "zh": "每个 micro-batch 之后你都更新了一次：几次小更新不等于一次大更新。",
+    "zh": "每个微批之后你都更新了一次：几次小更新不等于一次大更新。",
 }
 FAILS = [
     "test_accumulation_is_the_full_batch",

@@ -3,7 +3,7 @@
 NOTEBOOK = "pretrain_gpt"
 HINT = {
     "en": "Your step warmup - 1 is still below max_lr: the warm-up takes one step too many.",
-    "zh": "你的第 warmup - 1 步还低于 max_lr：warm-up 多用了一步。",
+    "zh": "你的第 warmup - 1 步还低于 max_lr：预热多用了一步。",
 }
 FAILS = [
     "test_the_learning_rate_of_every_step",

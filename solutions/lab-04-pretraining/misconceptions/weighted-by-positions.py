@@ -3,7 +3,7 @@
 NOTEBOOK = "pretrain_gpt"
 HINT = {
     "en": "You weight micro-batches by their size, but padding is not a target.",
-    "zh": "你按 micro-batch 的大小加权，可填充并不是目标。",
+    "zh": "你按微批的大小加权，可填充并不是目标。",
 }
 FAILS = ["test_accumulation_is_the_full_batch"]
 EDIT = (

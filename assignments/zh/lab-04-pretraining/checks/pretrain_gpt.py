@@ -2,6 +2,7 @@
 
 import math
 import tempfile
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -221,6 +222,19 @@ def rates_by_hand(student: Any) -> None:
             )
 
 
+@case("gpt-loop", en="no warm-up, and nothing but warm-up", zh="没有预热，以及只有预热")
+def corners_of_the_schedule(student: Any) -> None:
+    for warmup, expected in ((0, [1.0, 0.775, 0.325, 0.1, 0.1]), (3, [1 / 3, 2 / 3, 1.0, 0.1, 0.1])):
+        for step, wanted in enumerate(expected):
+            rate = student.lr_schedule(step, 1.0, warmup, 3, 0.1)
+            if abs(rate - wanted) > 1e-6:
+                fail(
+                    f"max_lr=1, warmup={warmup}, total=3, min_lr=0.1: step {step} has {wanted:.3f}; yours: {rate:.3f}.",
+                    f"max_lr=1、warmup={warmup}、total=3、min_lr=0.1 时，第 {step} 步应为 {wanted:.3f}；"
+                    f"你的是 {rate:.3f}。",
+                )
+
+
 @case("gpt-loop", en="what decays", zh="哪些参数做权重衰减")
 def what_decays(student: Any) -> None:
     model = nn.Sequential(nn.Embedding(5, 3), nn.LayerNorm(3), nn.Linear(3, 5))
@@ -344,4 +358,28 @@ def stop_save_go_on(student: Any) -> None:
                 f"{wanted:.6f} (they differ by {abs(loss - wanted):.0e}).",
                 f"恢复之后的损失应当逐比特相同；第 {step} 步应为 {wanted:.6f}，你的是 {loss:.6f}"
                 f"（相差 {abs(loss - wanted):.0e}）。",
+            )
+
+
+class Unwritable:
+    """A "model" whose state cannot be saved."""
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"weight": torch.zeros(3), "open": (number for number in range(3))}
+
+
+@case("gpt-loop", en="a save that fails keeps the old file", zh="保存失败时，原来的文件还在")
+def failed_save_keeps_the_old_file(student: Any) -> None:
+    model = pairs_model(7)
+    others = (torch.optim.AdamW(model.parameters()), student.Batches(torch.randint(0, 7, (200,)), 2, 5))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "run.pt"
+        student.save_checkpoint(path, model, *others, 5)
+        before = path.read_bytes()
+        with suppress(Exception):
+            student.save_checkpoint(path, Unwritable(), *others, 6)
+        if not path.is_file() or path.read_bytes() != before:
+            fail(
+                "A second save failed half way, and the file of the first is no longer as it was.",
+                "第二次保存到一半失败了，第一次的文件却不再是原来的样子。",
             )
