@@ -209,12 +209,13 @@ print(
 for message in train_chats[0]:
     print(f"[{message['role']}] {message['content']}\n")
 
-test_questions = [chat[0]["content"] for chat in test_chats[:18]]
+test_questions = [chat[0]["content"] for chat in test_chats]
 answers_before = complete(model, [as_prompt(q) for q in test_questions])
 for q, a in zip(test_questions[:3], answers_before, strict=False):
     print(say(f"Q: {q}\nA: {a}\n", f"问：{q}\n答：{a}\n"))
 in_form = sum(follows_tutor_form(a.removesuffix("<|im_end|>")) for a in answers_before)
-print(say(f"in the tutor's form: {in_form} of 18", f"符合辅导老师格式的回答：{in_form} / 18"))
+total = len(test_questions)
+print(say(f"in the tutor's form: {in_form} of {total}", f"{total} 个回答中符合辅导老师格式的：{in_form} 个"))
 
 # %% [markdown] tags=["en"]
 # Some answers break off: we let the model write 64 tokens at most. The held-out conversations share no fact with the training
@@ -1385,43 +1386,88 @@ axes.legend(frameon=False)
 plt.show()
 
 # %% [markdown] tags=["en"]
-# The held-out loss more than halves. But a loss is not a behaviour: let it speak. The same questions as in section 1, none of
-# which was in training.
+# The held-out loss more than halves. But a loss is not a behaviour: let the model speak. The questions are those of section 1, and none
+# of them was in training. We print six answers and count in all 54: how many have the tutor's form, how many ended by themselves within our
+# limit of 64 tokens, how long they are, and how many name the right fact. The last count is rough. It looks for the words of the right answer in what comes before `Why:`,
+# so that "Four" is not "4".
 
 # %% [markdown] tags=["zh"]
 # 留出损失降了一半还多。但损失不等于行为，还是让它自己说话。问题与第 1 节相同，没有一个出现在训练集里。
-
+# 我们打印六个回答，再对全部 54 个计数：多少个符合辅导老师的格式，多少个在 64 个 token 的上限之内自己结束，平均多长，多少个说出了正确的事实。
+# 最后一项很粗略：只在 `Why:` 之前的文字里找正确答案的字样，所以写成 “Four” 就不算 “4”。
 
 # %%
+import re
+
+
+def names_fact(answer: str, chat: list[Message]) -> bool:
+    """Whether an answer has the words of the tutor's answer in the conversation.
+    ---
+    回答里是否出现了对话中辅导老师的答案的字样。
+    """
+    right = chat[1]["content"].splitlines()[0].removeprefix("Answer: ").removesuffix(".")
+    words = re.sub(r"^(A|An|The|It) ", "", right)
+    given = answer.partition("Why:")[0]
+    return re.search(rf"\b{re.escape(words)}\b", given, re.IGNORECASE) is not None
+
+
 def behaviour(answers: list[str]) -> dict[str, float]:
-    """What one sees in answers without reading them."""
-    stopped = [answer.endswith("<|im_end|>") for answer in answers]
+    """What one can count in the answers to all held-out questions.
+    ---
+    在全部留出问题的回答里可以数出来的量。
+    """
     texts = [answer.removesuffix("<|im_end|>") for answer in answers]
+    lengths = [len(tokenizer(text)["input_ids"]) for text in texts]
     return {
-        "tutor's form": sum(map(follows_tutor_form, texts)) / len(answers),
-        "stopped by itself": sum(stopped) / len(answers),
-        "tokens per answer": sum(len(tokenizer(text)["input_ids"]) for text in texts) / len(answers),
+        say("tutor's form           ", "符合辅导老师的格式   "): sum(map(follows_tutor_form, texts)),
+        say("ended within 64 tokens ", "64 个 token 内结束   "): sum(a.endswith("<|im_end|>") for a in answers),
+        say("fact named             ", "说出了正确的事实     "): sum(map(names_fact, texts, test_chats)),
+        say("tokens per answer, mean", "平均每个回答的 token "): sum(lengths) / len(lengths),
     }
 
 
 answers_after = complete(model, [as_prompt(q) for q in test_questions])
 for q, old, new in list(zip(test_questions, answers_before, answers_after, strict=True))[:6]:
-    print(f"Q: {q}\n   before  {old}\n   after   " + new.replace("\n", "\n           ") + "\n")
+    print(
+        say(
+            f"Q: {q}\n--- before\n{old}\n--- after\n{new}\n",
+            f"问：{q}\n--- 训练前\n{old}\n--- 训练后\n{new}\n",
+        )
+    )
 
 seen_before, seen_after = behaviour(answers_before), behaviour(answers_after)
+print(
+    say(
+        f"of {len(test_questions)} answers{'before':>22}{'after':>8}",
+        f"{len(test_questions)} 个回答{'训练前':>20}{'训练后':>6}",
+    )
+)
 for name in seen_before:
-    print(f"{name:20}before {seen_before[name]:6.2f}   after {seen_after[name]:6.2f}")
+    print(f"{name}{seen_before[name]:12.4g}{seen_after[name]:8.4g}")
 
 # %% [markdown] tags=["en"]
-# Read them again, slowly. The **form** is learnt, also for topics that never occurred in training, and so is
-# stopping. The **facts** are not better than before: a `Why:` can be nonsense, said with the same calm voice as a right
-# one. A hundred short conversations teach a manner, not knowledge; the knowledge comes from pretraining (the
-# *superficial alignment hypothesis*, Zhou et al. 2023, section 2). If you take one thing home from this lab, take this.
+# Read them again, slowly.
+#
+# - The **form** is learnt, also for topics that never occurred in training.
+# - **Stopping** is not new. The base model ends many of its answers by itself, too; the others were cut off by our limit. Now all answers are short.
+# - The **facts** were not taught: none of the held-out ones is in the training data. Where the tuned model names one, it knew it from
+#   pretraining, or follows a rule, such as that for a plural. If the count rises, the short form brings out more of what the model knows: before, some long answers never came to the point.
+#   And a `Why:` can be nonsense, said with the same calm voice as a right one.
+#
+# A hundred short conversations teach a manner, not knowledge. That is what the *superficial alignment hypothesis* says
+# of fine-tuning in general (Zhou et al. 2023, section 2). Gekhman et al. (2024) tried to teach facts by fine-tuning: the model learns new facts slowly, and
+# once it has learnt them it invents more. If you take one thing home from this lab, take this.
 
 # %% [markdown] tags=["zh"]
-# 再慢慢读一遍。**形式**学会了，连训练中从未出现的话题也照样用；**停**也学会了。但**事实**并没有变好：
-# `Why:` 后面可能是胡说，而且语气和说对时一样平静。一百来段短对话教会的是说话方式，不是知识；知识来自预训练
-# （**superficial alignment hypothesis**，Zhou 等 2023，第 2 节）。如果这个实验只记住一件事，就记住这一件。
+# 再慢慢读一遍。
+#
+# - **形式**学会了，连训练中从未出现的话题也照样用。
+# - **停**并不是新学会的。基座模型的许多回答也会自己结束，其余的是被我们的上限截断的。现在所有回答都很短。
+# - **事实**没有教过：留出的事实没有一个在训练数据里。微调后的模型说对的，要么是预训练时就知道，要么是套用了规则（例如名词复数）。
+#   如果计数上升了，那是简短的格式让它把知道的更多地说了出来：训练前有些长回答始终没有说到点子上。另外，`Why:` 后面可能是胡说，而且语气和说对时一样平静。
+#
+# 一百来段短对话教会的是说话方式，不是知识。**表层对齐假说**（superficial alignment hypothesis，Zhou 等 2023，第 2 节）说的就是：微调一般都是如此。
+# Gekhman 等（2024）试过用微调来教事实：新事实学得很慢，学会之后模型反而更爱编造。如果这个实验只记住一件事，就记住这一件。
 
 # %% [markdown] tags=["en"]
 # ## 11. What did it learn? A look inside the update
@@ -1483,10 +1529,15 @@ print(
 )
 
 # %% [markdown] tags=["en"]
+# In this layer one direction has most of the update, so a smaller $r$ might have been enough for it. In all layers the update is small: a few per
+# cent of the weight beside it. That is enough for a new manner.
+#
 # **An adapter has a volume knob.** The update enters with the factor `scaling`. Turn it, and the model moves from its old manner
 # to the new one, without any further training. We ask one question at five settings:
 
 # %% [markdown] tags=["zh"]
+# 在这一层，更新项几乎集中在一个方向上，$r$ 再小一些也许就够了。所有层的更新项都很小，只有旁边权重的百分之几：学一种新的说话方式，这就够了。
+#
 # **适配器有一个音量旋钮。** 更新项带着系数 `scaling`。转动它，模型就从旧的说话方式变到新的方式，不需要再训练。用五种音量问同一个问题：
 
 # %%
@@ -2024,7 +2075,8 @@ for name, config, n_expected, lora_expected in [
 # - SFT is next-token prediction with a mask. The mask decides what is learnt: answers and their end, nothing else.
 # - LoRA freezes $W_0$ and learns $\frac{\alpha}{r}BA$: the layer starts as the base layer; the trained numbers are 0.34 % of the model's size here (0.03 % at 7 B); they merge
 #   into the weight, and travel as a file of 1.8 MB.
-# - Judge on held-out conversations, by loss, by counting *and* by reading answers. Fine-tuning on 122 conversations taught a form; the facts did not get better.
+# - Judge on held-out conversations, by loss, by counting *and* by reading answers. Fine-tuning on 122 conversations taught a form. The held-out facts that the
+#   model names, it had learnt before.
 # - PEFT and TRL do what you wrote: the same logits, the same labels, the same loss curve.
 #
 # ## Three questions to think about
@@ -2078,7 +2130,7 @@ for name, config, n_expected, lora_expected in [
 # - SFT 就是带掩码的下一个 token 预测。学什么由掩码决定：回答和它的结束标记，仅此而已。
 # - LoRA 冻结 $W_0$，学习 $\frac{\alpha}{r}BA$：起步时每一层都与原来的层相同；训练的数在这里相当于模型的 0.34%（7B 时 0.03%）；可以合并进权重，
 #   存下来只有 1.8 MB。
-# - 用留出的对话来判断：看损失、计数，**也**要读回答。122 段对话的微调教会的是形式，事实并没有变好。
+# - 用留出的对话来判断：看损失、计数，**也**要读回答。122 段对话的微调教会的是形式；它说对的那些留出事实，是以前就学会的。
 # - PEFT 和 TRL 做的就是你写的：同样的 logits、同样的标签、同样的损失曲线。
 #
 # ## 三个思考题
