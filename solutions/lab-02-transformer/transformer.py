@@ -496,10 +496,10 @@ plt.show()
 # **层。** 每个子层外面都有一条**残差连接**：子层的输出加到它的输入上。归一化有两个位置可放：
 #
 # ```
-#  post-norm（2017、BERT）                            pre-norm（GPT-2、Llama）
+#  post-norm（2017、BERT）                              pre-norm（GPT-2、Llama）
 #  x ─┬─ 注意力 ─ + ─ 归一化 ─┬─ FFN ─ + ─ 归一化 ─     x ─┬─ 归一化 ─ 注意力 ─ + ─┬─ 归一化 ─ FFN ─ + ─
-#     └───────────┘           └────────┘                  └─────────────────────┘   └─────────────────┘
-#  x = norm(x + part(x))                              x = x + part(norm(x))
+#     └───────────┘           └────────┘                   └────────────────────┘  └─────────────────┘
+#  x = norm(x + part(x))                                x = x + part(norm(x))
 # ```
 #
 # 在 pre-norm 的层里，$x$ 本身**原封不动**地走到加号处；反向传播时，加号处的梯度也原封不动地回到 $x$。在 post-norm 的层里，两者都要穿过归一化。第 4 小节会看到这带来什么差别。
@@ -852,7 +852,7 @@ for name, pre_norm, colour in [("post-norm", False, ORANGE), ("pre-norm", True, 
         print(say(f"{name}, {place}, by number of layers:  {shown}", f"{name}，{place}，按层数：{shown}"))
 axes.set(
     xscale="log",
-    yscale="log",
+    ylim=(0, None),
     xlabel=say("layers in the stack", "层数"),
     ylabel=say("norm of the gradient", "梯度的范数"),
     title=say("gradient for the FFN at both ends of an untrained stack", "未训练的一摞层，两端 FFN 收到的梯度"),
@@ -926,8 +926,8 @@ for panel, depth in zip(panels, (6, 18), strict=True):
         )
     panel.axhline(math.log(16), color=GREY, label=say("a blind guess: ln 16", "瞎猜：ln 16"))
     panel.set(xlabel=say("step", "步数"), title=say(f"{depth} layers", f"{depth} 层"))
+    panel.legend(frameon=False, fontsize=8, loc="lower left")
 panels[0].set_ylabel(say("loss (nats)", "损失（nat）"))
-panels[1].legend(frameon=False, fontsize=8)
 plt.show()
 
 # %% [markdown] tags=["en"]
