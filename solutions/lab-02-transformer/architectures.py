@@ -1192,10 +1192,10 @@ class MistralMoE(Llama):
     def from_hf(self, state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
         """The parameters of a MixtralForCausalLM under the names of this class.
 
-        As transformers 5 holds them in memory:
-        A layer's experts.gate_up_proj (n_experts, 2 d_ff, d_model) holds for each expert first
-        the d_ff rows of gate_proj, then those of up_proj; experts.down_proj is
-        (n_experts, d_model, d_ff). The library's mlp.gate is our router.
+        In memory, transformers 5 keeps a layer's experts in two tensors. experts.gate_up_proj
+        (n_experts, 2 d_ff, d_model) holds for each expert first the d_ff rows of gate_proj, then
+        those of up_proj; experts.down_proj is (n_experts, d_model, d_ff). The library's mlp.gate
+        is our router.
         ---
         把 MixtralForCausalLM（transformers 5 在内存中的样子）的参数改成我们的名字。
 
