@@ -671,7 +671,7 @@ class Config:
     max_len (BERT, GPT-2): how many positions have an embedding.
     n_types (BERT): how many kinds of segments there are (first sentence, second sentence).
     n_kv_heads, rope_base (Llama, Mixtral): those of GroupedQueryAttention.
-    window (Llama, Mixtral): a token sees itself and the window - 1 tokens before it; None: all before it.
+    window (Llama, Mixtral): a token sees itself and window - 1 tokens before it; None: all before.
     tied (Llama, Mixtral): the head is the token embedding's own matrix. In BERT and GPT-2 it always is.
     n_experts, top_k (Mixtral): those of MoELayer. 0 experts: one SwiGLU in each layer.
     ---
@@ -1190,11 +1190,12 @@ class MistralMoE(Llama):
     """
 
     def from_hf(self, state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The parameters of a MixtralForCausalLM, as transformers 5 holds them in memory, under our names.
+        """The parameters of a MixtralForCausalLM under the names of this class.
 
-        A layer's experts.gate_up_proj (n_experts, 2 d_ff, d_model) holds for each expert first
-        the d_ff rows of gate_proj, then those of up_proj; experts.down_proj is
-        (n_experts, d_model, d_ff). The library's mlp.gate is our router.
+        In memory, transformers 5 keeps a layer's experts in two tensors. experts.gate_up_proj
+        (n_experts, 2 d_ff, d_model) holds for each expert first the d_ff rows of gate_proj, then
+        those of up_proj; experts.down_proj is (n_experts, d_model, d_ff). The library's mlp.gate
+        is our router.
         ---
         把 MixtralForCausalLM（transformers 5 在内存中的样子）的参数改成我们的名字。
 
@@ -1367,7 +1368,7 @@ def shares(choices: Tensor, n_experts: int) -> Tensor:
 
 
 def train(model: nn.Module, watch: Watch, balance: float, steps: int = 200) -> tuple[list[Tensor], list[float]]:
-    """Trains on numbers in words. For each step: the shares of the first layer's experts, the cross-entropy.
+    """Trains on numbers in words. Returns for each step the first layer's shares, and the loss.
 
     `balance` times n_experts * sum(share * mean probability) is added to the loss: Fedus et al.
     2021, equation 4. Padding counts neither in the losses nor in the shares.
@@ -1438,7 +1439,8 @@ for balance, history in zip(BALANCES, histories, strict=True):
     share, loss = torch.stack(history[-20:]).mean(0), sum(trained(balance)[3][-20:]) / 20
     print(
         say(
-            f"last 20 steps, balance loss × {balance:g}: shares of {share.min():.0%} to {share.max():.0%}, cross-entropy {loss:.3f}",
+            f"last 20 steps, balance loss × {balance:g}: "
+            f"shares of {share.min():.0%} to {share.max():.0%}, cross-entropy {loss:.3f}",
             f"最后 20 步，均衡损失 × {balance:g}：份额 {share.min():.0%} 至 {share.max():.0%}，交叉熵 {loss:.3f}",
         )
     )

@@ -154,9 +154,10 @@ share = value.abs() / streams["en"][layer + 1, token].norm()
 largest, median = rest.abs().max(), rest.abs().median()
 print(
     say(
-        f"after layer {layer}: token {token}, column {column} holds {value:,.0f}, {share:.0%} of its vector's length\n"
+        f"after layer {layer}: token {token}, column {column} holds {value:,.0f}, "
+        f"{share:.0%} of its vector's length\n"
         f"the largest number of all other tokens is {largest:.0f}, the median {median:.1f}\n",
-        f"第 {layer} 层之后：第 {token} 个 token 的第 {column} 列是 {value:,.0f}，占该向量长度的 {share:.0%}\n"
+        f"第 {layer} 层之后：{token} 号 token 的第 {column} 列是 {value:,.0f}，占该向量长度的 {share:.0%}\n"
         f"其他 token 的最大数是 {largest:.0f}，中位数 {median:.1f}\n",
     )
 )
@@ -217,8 +218,8 @@ for panel, (lang, stream) in zip(panels, streams.items(), strict=True):
     for index in rest:
         label = say("the others", "其余 token") if index == rest[0] else None
         panel.plot(lengths[:, index], color=BLUE, lw=0.6, alpha=0.5, label=label)
-    panel.plot(lengths[:, other], "s-", color=GREEN, ms=3, label=say(f"token {other}", f"第 {other} 个 token"))
-    panel.plot(lengths[:, 0], "o-", color=ORANGE, ms=3, label=say("token 0, the first", "第 0 个 token（开头）"))
+    panel.plot(lengths[:, other], "s-", color=GREEN, ms=3, label=say(f"token {other}", f"{other} 号 token"))
+    panel.plot(lengths[:, 0], "o-", color=ORANGE, ms=3, label=say("token 0, the first", "0 号 token（开头）"))
     panel.set(yscale="log", xlabel=say("layer that it enters", "进入第几层"), title=LANGUAGES[lang])
     panel.legend(frameon=False, fontsize=8, loc="upper left")
 panels[0].set(ylabel=say("length of the vector", "向量的长度"), ylim=(1, 1e6))
@@ -351,7 +352,8 @@ for path in [
     print(
         say(
             f"{path or '(the model)':26}{own[path]:>14,} own{below[path]:>14,} in all{below[path] / below['']:>8.1%}",
-            f"{path or '.':26}自己 {own[path]:>12,}   合计 {below[path]:>12,}{below[path] / below['']:>8.1%}",
+            f"{path or '（模型）':{26 if path else 22}}{own[path]:>14,} 自己{below[path]:>14,} 合计"
+            f"{below[path] / below['']:>8.1%}",
         )
     )
 assert sum(own.values()) == below[""] == model.num_parameters()
@@ -491,7 +493,7 @@ plt.show()
 # %% tags=["export"]
 @dataclass
 class Report:
-    """What `explore` finds. Each field is a dict with all paths of model.named_modules(), in that order.
+    """What `explore` finds. Each field is a dict by path, in the order of model.named_modules().
 
     kinds: the name of the module's class.
     parameters: own_parameters(model).
@@ -566,7 +568,7 @@ def layer_flops(module: nn.Module, output: Tensor) -> int:
 
 
 def explore(model: nn.Module, inputs: Tensor, **options: Any) -> Report:
-    """Runs model(inputs, **options) once, in eval mode and without gradients, and reports on every module.
+    """Runs model(inputs, **options) once and reports on every module: in eval mode, no gradients.
 
     Args:
         model: left as it was: no hook stays, and each module is in the mode that it was in. If
@@ -625,7 +627,7 @@ def explore(model: nn.Module, inputs: Tensor, **options: Any) -> Report:
 
 # %%
 def show_tree(report: Report, flops: dict[str, float]) -> None:
-    """Prints the tree: parameters (tied ones once), MFLOPs and KiB of output per token, the last output's shape.
+    """Prints the tree: parameters (tied ones once), MFLOPs and output per token, the last shape.
     ---
     打印模块树：参数（共享的只数一次）、每个 token 的 MFLOPs 和输出 KiB、最后一次输出的形状。
     """
@@ -852,7 +854,8 @@ for name, colour in [("SmolLM2-135M", BLUE), ("Llama 3.1 8B", ORANGE)]:
     even, full = fixed / attention_flops(other.config, 1), weights / cache
     print(
         say(
-            f"{name}: {fixed / 1e9:.2f} GFLOPs per token without attention; attention takes as much from {even:,.0f} tokens on\n"
+            f"{name}: {fixed / 1e9:.2f} GFLOPs per token without attention; "
+            f"attention takes as much from {even:,.0f} tokens on\n"
             f"    cache {cache / 1024:.1f} KiB per token, as large as the weights at {full:,.0f} tokens",
             f"{name}：不算注意力，每个 token {fixed / 1e9:.2f} GFLOPs；到 {even:,.0f} 个 token 时，注意力花得一样多\n"
             f"    缓存每个 token {cache / 1024:.1f} KiB，到 {full:,.0f} 个 token 时与权重一样大",
@@ -1053,10 +1056,13 @@ for lang, m in found.items():
     one, two = after[0], after[second[lang]]
     print(
         say(
-            f"{LANGUAGES[lang]}: {mean:.0%} of all attention goes to the first token; {many:.0%} of the heads give it more than half\n"
-            f"    layers 3 to 9, tokens after token {second[lang]}: {one:.0%} to the first token, {two:.0%} to token {second[lang]}",
+            f"{LANGUAGES[lang]}: {mean:.0%} of all attention goes to the first token; "
+            f"{many:.0%} of the heads give it more than half\n"
+            f"    layers 3 to 9, tokens after token {second[lang]}: "
+            f"{one:.0%} to the first token, {two:.0%} to token {second[lang]}",
             f"{LANGUAGES[lang]}：全部注意力的 {mean:.0%} 给了第一个 token；{many:.0%} 的头给它的超过一半\n"
-            f"    第 3 到 9 层，第 {second[lang]} 个 token 之后的各 token：{one:.0%} 给第一个，{two:.0%} 给第 {second[lang]} 个",
+            f"    第 3 到 9 层，编号大于 {second[lang]} 的 token："
+            f"{one:.0%} 给第一个 token，{two:.0%} 给 {second[lang]} 号 token",
         )
     )
 
@@ -1094,7 +1100,7 @@ def seen_by_layers(ids: Tensor, name: str) -> Tensor:
 
 
 def value_ratio(ids: Tensor) -> Tensor:
-    """(n_layers,): length of the first token's value over the mean of the others'; mean over key-value heads.
+    """(n_layers,): the first token's value, its length over the others' mean; mean over KV heads.
     ---
     (n_layers,)：第一个 token 的值的长度除以其余 token 的平均长度；在键/值头上取平均。
     """
@@ -1128,7 +1134,8 @@ late = slice(layer + 1, None)
 attention_with = found["en"]["first"][late].mean()
 print(
     say(
-        f"layers {layer + 1} and above, English: {attention_with:.0%} of the attention, value {as_it_is[late].mean():.2f}; "
+        f"layers {layer + 1} and above, English: "
+        f"{attention_with:.0%} of the attention, value {as_it_is[late].mean():.2f}; "
         f"without the number {attention_without:.0%}, value {erased[late].mean():.2f}",
         f"第 {layer + 1} 层及以上，英文：注意力 {attention_with:.0%}，值 {as_it_is[late].mean():.2f}；"
         f"抹掉那个数之后，注意力 {attention_without:.0%}，值 {erased[late].mean():.2f}",
