@@ -87,6 +87,18 @@ def stop_and_go_on(student: Any) -> None:
         fail("After loading the state, other batches come.", "载入状态之后，给出的 batch 变了。")
 
 
+@case("continued", en="a state is a flat dict of plain values", zh="状态是一个扁平的 dict，值都是普通的数")
+def a_plain_state(student: Any) -> None:
+    batches = student.ReplayBatches(numbered(0, 8), numbered(50, 6), 3, 0.5)
+    given(batches, 2)
+    state = batches.state_dict()
+    if not isinstance(state, dict) or any(type(value) not in (int, float, str, bool) for value in state.values()):
+        fail(
+            f"state_dict() should be a dict whose values are int, float, str or bool; yours is {state!r:.200}.",
+            f"state_dict() 应是一个 dict，值只能是 int、float、str 或 bool；你的是 {state!r:.200}。",
+        )
+
+
 @case("continued", en="five learning rates by hand", zh="手算五个学习率")
 def rates_by_hand(student: Any) -> None:
     rates = [student.rewarmed_lr(step, 0.2, 1.0, 0.4, 2, 4) for step in range(5)]

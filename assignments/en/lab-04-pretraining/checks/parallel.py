@@ -183,6 +183,40 @@ def parallel_mlp_is_the_dense_layer(student: Any) -> None:
             )
 
 
+@case("parallel", en="ParallelMLP in float64, and a copy of its layers", zh="ParallelMLP：float64，各部分是拷贝")
+def parallel_mlp_keeps_the_dtype(student: Any) -> None:
+    up, down = nn.Linear(3, 4, dtype=torch.float64), nn.Linear(4, 3, dtype=torch.float64)
+    x = torch.randn(2, 3, dtype=torch.float64)
+    expected = down(F.gelu(up(x))).detach()
+
+    def program(group: Group) -> tuple[Tensor, Tensor]:
+        mine, other = copy.deepcopy(up), copy.deepcopy(down)
+        layer = student.ParallelMLP(mine, other, group)
+        for name, parameter in layer.named_parameters():
+            if parameter.dtype != torch.float64:
+                fail(
+                    f"The layers are in float64, but {name} is in {parameter.dtype}.",
+                    f"两个层都是 float64，但 {name} 是 {parameter.dtype}。",
+                )
+        before = layer(x).detach()
+        with torch.no_grad():
+            for parameter in (*mine.parameters(), *other.parameters()):
+                parameter.zero_()
+        return before, layer(x).detach()
+
+    for rank, (before, after) in enumerate(on_two_ranks(program)):
+        if not torch.allclose(before, expected, rtol=0, atol=1e-9):
+            fail(
+                f"In float64 the output on rank {rank} differs from the dense layer's by more than 1e-9.",
+                f"float64 下，{rank} 号上的输出与未切分的层相差超过 1e-9。",
+            )
+        if not torch.equal(before, after):
+            fail(
+                f"The two layers that it was made of have changed, and so has the output on rank {rank}: copy the parts.",
+                f"原来的两个层变了，{rank} 号上的输出也跟着变了：各部分应当是拷贝。",
+            )
+
+
 @case("parallel", en="figures that one can do in one's head", zh="心算就能核对的数字")
 def figures_by_head(student: Any) -> None:
     cases: list[tuple[str, Any, Any]] = [
