@@ -169,6 +169,19 @@ def tied_head_is_one_parameter(student: Any) -> None:
         )
 
 
+@case("families", en="the name of a tied Parameter", zh="共享的 Parameter 叫什么名字")
+def tied_parameter_has_the_name_of_the_embedding(student: Any) -> None:
+    model = student.Llama(student.Config(**SIZES, eps=1e-6, n_kv_heads=2, tied=True))
+    names = [name for name, parameter in model.named_parameters() if parameter is model.token_embedding.weight]
+    if names != ["token_embedding.weight"]:
+        fail(
+            "named_parameters() should list the tied Parameter as token_embedding.weight, "
+            f"not as {names}: create token_embedding before head.",
+            "named_parameters() 应当以 token_embedding.weight 的名字列出共享的 Parameter，"
+            f"而不是 {names}：先建 token_embedding，再建 head。",
+        )
+
+
 @case(
     "families",
     en="MistralMoE gives the logits of a tiny MixtralForCausalLM",

@@ -41,6 +41,16 @@ def sums_over_subtrees(student: Any) -> None:
         )
 
 
+@case("explore", en="subtotals: what is below", zh="子树求和：谁在谁下面")
+def below_means_behind_a_dot(student: Any) -> None:
+    sums = student.subtotals({"": 1, "lm": 2, "lm.1": 4, "lm_head": 8})
+    if sums != {"": 15, "lm": 6, "lm.1": 4, "lm_head": 8}:
+        fail(
+            f"`lm.1` is below `lm`, `lm_head` is not; all are below the model, ''; yours: {sums}",
+            f"`lm.1` 在 `lm` 下面，`lm_head` 不在；所有路径都在整个模型 '' 下面；你的结果：{sums}",
+        )
+
+
 @case("explore", en="FLOPs of one layer", zh="单个层的 FLOPs")
 def flops_of_one_layer(student: Any) -> None:
     flops = student.layer_flops(nn.Linear(3, 2), torch.zeros(4, 5, 2))
@@ -70,6 +80,19 @@ def report_of_a_small_model(student: Any) -> None:
         fail(
             f"Per token and in float32 the ReLU wrote 3 and then 2 numbers: 20 bytes; yours: {report.output_bytes}",
             f"按 float32、每个 token 计，ReLU 先后写了 3 个数和 2 个数，共 20 字节；你的结果：{report.output_bytes}",
+        )
+
+
+@case("explore", en="the report: a module that returns its input", zh="报告：原样返回输入的模块")
+def output_that_is_the_input(student: Any) -> None:
+    model = nn.Sequential(nn.Linear(3, 2), nn.Dropout(0.5))
+    report = student.explore(model, torch.zeros(4, 5, 3))
+    if report.output_bytes != {"": 8, "0": 8, "1": 8}:
+        fail(
+            "In eval mode Dropout returns the very tensor that it gets. Each module counts its whole output all the same: "
+            f"8 bytes per token, three times; yours: {report.output_bytes}",
+            "在 eval 模式下，Dropout 原样返回收到的张量。每个模块仍要计入自己的全部输出："
+            f"每个 token 8 字节，共三处；你的结果：{report.output_bytes}",
         )
 
 
