@@ -47,7 +47,7 @@ def shares(student: Any) -> None:
         shown = ", ".join(f"{x:.1%}" for x in found)
         fail(
             f"Of the chosen tokens about 80 % become the mask, 10 % another token, 10 % stay; yours: {shown}.",
-            f"选中的 token 中，约 80% 变成 mask，10% 变成别的 token，10% 不变；你的是 {shown}。",
+            f"选中的 token 中，约 80% 变成 [MASK]，10% 变成别的 token，10% 不变；你的是 {shown}。",
         )
 
 
@@ -120,13 +120,16 @@ def epochs(student: Any) -> None:
         inputs, labels = batches.next_batch()
         seen += torch.where(labels == -100, inputs, labels).tolist()
     if sorted(seen) != sorted(rows.tolist()):
-        fail("Two batches of 4 should bring each of the 8 rows once.", "两个大小为 4 的 batch 应当把 8 行各取一次。")
+        fail("Two batches of 4 should bring each of the 8 rows once.", "两批（每批 4 行）应当把 8 行各取一次。")
     state = batches.state_dict()
     following = batches.next_batch()
     other = student.MaskedBatches(rows, SPECIAL, MASK, VOCAB, 4, seed=1)
     other.load_state_dict(state)
     if not all(torch.equal(a, b) for a, b in zip(following, other.next_batch(), strict=True)):
-        fail("After load_state_dict the next batch is another one.", "load_state_dict 之后，下一个 batch 不一样了。")
+        fail(
+            "After load_state_dict the next batch is not the one that would have come.",
+            "load_state_dict 之后，下一批不一样了。",
+        )
 
 
 @case("mlm", en="the second epoch is another one", zh="第二个 epoch 与第一个不同")

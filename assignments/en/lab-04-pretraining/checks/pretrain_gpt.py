@@ -243,7 +243,7 @@ def what_decays(student: Any) -> None:
     if shapes != [[(5, 3), (5, 3)], [(3,), (3,), (5,)]] or (decay["weight_decay"], keep["weight_decay"]) != (0.1, 0.0):
         fail(
             "An embedding, a norm and a linear layer: two matrices decay, three vectors do not.",
-            "一个 embedding、一个归一化、一个线性层：两个矩阵衰减，三个向量不衰减。",
+            "一个嵌入、一个归一化、一个线性层：两个矩阵衰减，三个向量不衰减。",
         )
 
 
@@ -307,7 +307,7 @@ class Counted:
         return torch.zeros(1, 2, dtype=torch.int64), torch.ones(1, 2, dtype=torch.int64)
 
 
-@case("gpt-loop", en="updates 1 and 2 of four, three batches each", zh="四次更新里的第 1、2 次，每次三个 batch")
+@case("gpt-loop", en="updates 1 and 2 of four, three batches each", zh="四次更新里的第 1、2 次，每次三批")
 def part_of_a_run(student: Any) -> None:
     model, batches, rows = pairs_model(7), Counted(), []
     config = student.TrainConfig(steps=4, max_lr=0.1, min_lr=0.01, warmup=1, accumulation=3)
@@ -316,7 +316,7 @@ def part_of_a_run(student: Any) -> None:
     if len(losses) != 2 or batches.asked != 6:
         fail(
             f"start=1, stop=3, accumulation=3: 2 updates from 6 batches; yours: {len(losses)} from {batches.asked}.",
-            f"start=1、stop=3、accumulation=3：6 个 batch，2 次更新；你是 {batches.asked} 个 batch，{len(losses)} 次。",
+            f"start=1、stop=3、accumulation=3：6 批，2 次更新；你是 {batches.asked} 批，{len(losses)} 次。",
         )
     if [row[0] for row in rows] != [1, 2]:
         fail("after_step is called after updates 1 and 2.", "after_step 应在第 1、2 次更新之后各调用一次。")
