@@ -866,14 +866,14 @@ left.set(
     yscale="log",
     xlabel=say("tokens that it sees", "能看到的 token 数"),
     ylabel=say("GFLOPs for one token", "一个 token 的 GFLOPs"),
-    title=say("cost (dotted: without attention)", "计算开销（虚线：不算注意力）"),
+    title=say("cost (dotted: without attention)", "计算开销（点线：不算注意力）"),
 )
 right.set(
     xscale="log",
     yscale="log",
     xlabel=say("tokens in the cache", "缓存中的 token 数"),
     ylabel="GiB, bfloat16",
-    title=say("KV cache (dotted: the weights)", "KV 缓存（虚线：权重）"),
+    title=say("KV cache (dotted: the weights)", "KV 缓存（点线：权重）"),
 )
 left.legend(frameon=False)
 plt.tight_layout()
