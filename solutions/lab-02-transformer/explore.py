@@ -866,14 +866,14 @@ left.set(
     yscale="log",
     xlabel=say("tokens that it sees", "能看到的 token 数"),
     ylabel=say("GFLOPs for one token", "一个 token 的 GFLOPs"),
-    title=say("cost (dotted: without attention)", "计算开销（虚线：不算注意力）"),
+    title=say("cost (dotted: without attention)", "计算开销（点线：不算注意力）"),
 )
 right.set(
     xscale="log",
     yscale="log",
     xlabel=say("tokens in the cache", "缓存中的 token 数"),
     ylabel="GiB, bfloat16",
-    title=say("KV cache (dotted: the weights)", "KV 缓存（虚线：权重）"),
+    title=say("KV cache (dotted: the weights)", "KV 缓存（点线：权重）"),
 )
 left.legend(frameon=False)
 plt.tight_layout()
@@ -1155,7 +1155,7 @@ for other in (" Anna", "7", "我"):
 # %% [markdown] tags=["en"]
 # Put this beside the picture of section 1:
 #
-# 1. **Where** the first token's vector is long, the heads look at it (layers 3 to 9, and from 12 on). Where it is not (layers 10 and 11), they look elsewhere. The FFN of layer 11 makes it long again, and attention returns. The second long vector of layers 3 to 9 draws attention, too: in English even more than the first (41 % against 34 %, counted over the tokens that see both).
+# 1. **Where** the first token's vector is long, the heads look at it (layers 3 to 9, and from 12 on). Where it is not (layers 10 and 11), they look elsewhere. The FFN of layer 11 makes it long again, and attention returns. The second long vector of layers 3 to 9 draws attention, too: in English even more than the first (41 % against 33 %, counted over the tokens that see both).
 # 2. A norm makes all vectors equally long. When one column has nearly all the length, what is left after the norm is nearly **the same vector, whatever the token was** (the cosines above): a landmark that any query can find, and that says nothing about the text. The values read from it are short.
 # 3. **Softmax must sum to 1.** A head that finds nothing of use has to look **somewhere**, and here is a place where it gets next to nothing. Xiao et al. (2023) call it an **attention sink**, and this is their explanation.
 # 4. Erase the number, and half of the attention still goes there (63 → 50 %). So the length is not the cause of the attention, or not the only one. What the erasure does show is the value: without the number the norm enlarges what else stands in that vector, and the value becomes three to four times as long (0.24 → 0.84). Heads that added next to nothing now add something.
@@ -1169,7 +1169,7 @@ for other in (" Anna", "7", "我"):
 # %% [markdown] tags=["zh"]
 # 把它和第 1 小节的图放在一起看：
 #
-# 1. 第一个 token 的向量**长**的地方，各个头就看它（第 3 到 9 层，以及第 12 层以后）；不长的地方（第 10、11 层），就看别处。第 11 层的 FFN 再次把它拉长，注意力就又回来了。第 3 到 9 层的另一个长向量同样吸引注意力：在英文里甚至比第一个还多（41% 对 34%，只统计能看到两者的 token）。
+# 1. 第一个 token 的向量**长**的地方，各个头就看它（第 3 到 9 层，以及第 12 层以后）；不长的地方（第 10、11 层），就看别处。第 11 层的 FFN 再次把它拉长，注意力就又回来了。第 3 到 9 层的另一个长向量同样吸引注意力：在英文里甚至比第一个还多（41% 对 33%，只统计能看到两者的 token）。
 # 2. 归一化把所有向量拉到同样的长度。当一列几乎占去全部长度时，归一化之后剩下的几乎是**同一个向量，不管原来是什么 token**（见上面的余弦）：它是一个任何查询都能找到的路标，与文本内容无关；从它那里读到的值也很短。
 # 3. **softmax 之和必须为 1。** 一个头没找到有用的东西，也总得往**某处**看，而这里正好有个地方，看了也几乎什么都拿不到。Xiao 等（2023）把它叫做**注意力汇聚点**（attention sink），这里的解释也是他们给出的。
 # 4. 抹掉那个数之后，仍有一半注意力投向那里（63% → 50%）。所以长度不是注意力的原因，或者不是唯一的原因。抹除实验真正说明的是值：没有了那个数，归一化就把那个向量里剩下的内容放大了，值变成原来的三四倍长（0.24 → 0.84）。原来几乎什么也不加的头，现在加进了东西。
