@@ -11,6 +11,7 @@ import msgspec
 from autograder.errors import UserError
 from autograder.sandbox import Limits
 from labkit import outline
+from labkit.i18n import Bilingual
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -34,14 +35,19 @@ class Lab(msgspec.Struct, forbid_unknown_fields=True, dict=True):
     lesson: str
     notebooks: list[str]
     requirements: str
-    title: dict[str, str]
+    title: Bilingual
     uses: dict[str, list[str]] = msgspec.field(default_factory=dict)  # notebook -> those whose names it builds on
     limits: Limits = Limits()
     equivalent: list[Equivalent] = msgspec.field(default_factory=list)
-    # What the sandbox imports once, ahead of every submission: modules, or module:function to call.
+    # Where tests run a notebook whole, it is made shorter: notebook -> text of it -> what stands there instead.
+    short: dict[str, dict[str, str]] = msgspec.field(default_factory=dict)
+    # What the sandbox imports once, before all submissions: modules, or module:function to call.
     preload: list[str] = msgspec.field(default_factory=lambda: ["torch"])
 
     folder = Path()  # set by `load`
+
+    def __post_init__(self) -> None:
+        self.title.in_both()
 
     @classmethod
     def load(cls, folder: Path) -> Lab:
@@ -63,7 +69,7 @@ class Lab(msgspec.Struct, forbid_unknown_fields=True, dict=True):
 
     @classmethod
     def find(cls, name: str) -> Lab:
-        """The lab of a lesson number ("05", "5") or id ("lab-05-lora").
+        """The lab of a lesson number ("05", "5") or id ("lab-NN-slug").
 
         Raises UserError for a lesson that the outline does not have, or whose lab is not built yet.
         """
@@ -91,6 +97,10 @@ class Lab(msgspec.Struct, forbid_unknown_fields=True, dict=True):
         """The notebooks that `notebook` uses, also by way of others, in the lab's order."""
         used = {name for other in self.uses.get(notebook, ()) for name in (*self.before(other), other)}
         return [name for name in self.notebooks if name in used]
+
+    def reached(self, notebook: str) -> list[str]:
+        """The notebook itself, and those that use it, also by way of others."""
+        return [name for name in self.notebooks if name == notebook or notebook in self.before(name)]
 
     @property
     def hidden(self) -> Path:

@@ -2,7 +2,7 @@
 
 `solutions/<lab>/<notebook>.py` (jupytext percent) holds both languages and the solutions. From it come the
 reference (one language, solutions in) and the release (one language, solutions out), which nbgrader's own
-preprocessors make.
+preprocessors make. What one language of a cell is, say bilingual_code and chinese_prose.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import hashlib
 import logging
 import re
 from collections import Counter
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +21,28 @@ from nbformat import NotebookNode
 from nbgrader import preprocessors as nbgrader_preprocessors
 from nbgrader.nbgraderformat import SchemaTooNewError, SchemaTooOldError, ValidationError
 
+from autograder import bilingual_code, chinese_prose
 from autograder.errors import UserError
-from autograder.program import ReleaseCell
+from labkit.i18n import LANGS
 
 if TYPE_CHECKING:
     from autograder.lab import Lab
 
-LANGUAGES = ("en", "zh")
+
+@dataclass(frozen=True, slots=True)
+class ReleaseCell:
+    """One code cell of the released notebook.
+
+    `source` is what students get. `solution`: the student fills it in. `export`: grading runs it.
+    `translations`: what students of the other languages get; the program is the same.
+    """
+
+    source: str
+    grade_id: str | None
+    solution: bool
+    export: bool
+    translations: tuple[str, ...] = ()
+
 
 # nbgrader.converters.GenerateAssignment in its own order, without the steps that need a course folder or a
 # database (IncludeHeaderFooter, InstantiateTests, SaveCells).
@@ -89,11 +105,16 @@ def read(lab: Lab, notebook: str) -> NotebookNode:
 
 
 def reference(lab: Lab, notebook: str, lang: str = "en") -> NotebookNode:
-    """The notebook in one language with its solutions in: what a perfect student would hand in."""
+    """The notebook in one language with its solutions in: what a perfect student would hand in.
+
+    Raises:
+        UserError: a docstring or a `say` of a cell is not in two languages.
+    """
     node = read(lab, notebook)
     node.cells = [cell for cell in node.cells if cell.cell_type != "markdown" or lang in _tags(cell)]
     for cell in node.cells:
-        tags = [tag for tag in cell.metadata.get("tags", []) if tag not in LANGUAGES]
+        cell.source = _in_language(source_path(lab, notebook), cell, lang)
+        tags = [tag for tag in cell.metadata.get("tags", []) if tag not in LANGS]
         if tags:
             cell.metadata["tags"] = tags
         else:
@@ -121,8 +142,12 @@ def release(lab: Lab, notebook: str, lang: str = "en") -> NotebookNode:
 
 
 def release_cells(lab: Lab, notebook: str) -> tuple[ReleaseCell, ...]:
-    """The code cells of the release in order: what grading takes the teacher's cells from."""
-    return code_cells(release(lab, notebook))
+    """The code cells of the release in order: what grading takes the teacher's cells from, and knows them by."""
+    english, *others = (code_cells(release(lab, notebook, lang)) for lang in LANGS)
+    return tuple(
+        replace(cell, translations=tuple(other.source for other in translated))
+        for cell, *translated in zip(english, *others, strict=True)
+    )
 
 
 def code_cells(release: NotebookNode) -> tuple[ReleaseCell, ...]:
@@ -139,6 +164,24 @@ def code_cells(release: NotebookNode) -> tuple[ReleaseCell, ...]:
     )
 
 
+def _in_language(path: Path, cell: NotebookNode, lang: str) -> str:
+    """What a cell says in one language: its docstrings and messages, and its prose in lines that suit the language."""
+    if cell.cell_type == "markdown":
+        return chinese_prose.joined(cell.source) if lang == "zh" else cell.source
+    if cell.cell_type != "code":
+        return cell.source
+    try:
+        return bilingual_code.in_language(cell.source, lang)
+    except bilingual_code.NotBilingual as problem:
+        raise UserError(f"{path}:{_line(path, cell) + problem.line}: {problem}, in the cell {excerpt(cell)}") from None
+
+
+def _line(path: Path, cell: NotebookNode) -> int:
+    """How many lines of the source stand before a cell; 0 for one with magics, which the source has as comments."""
+    text = path.read_text(encoding="utf-8")
+    return text[: max(text.find(cell.source), 0)].count("\n")
+
+
 def _tags(cell: NotebookNode) -> set[str]:
     return set(cell.metadata.get("tags", []))
 
@@ -147,7 +190,7 @@ def _check_prose(path: Path, node: NotebookNode) -> None:
     """Prose stands in pairs: a markdown cell tagged `en`, then one tagged `zh`."""
     english: NotebookNode | None = None
     for cell in [*node.cells, None]:
-        languages = _tags(cell) & set(LANGUAGES) if cell is not None else set()
+        languages = _tags(cell) & set(LANGS) if cell is not None else set()
         is_prose = cell is not None and cell.cell_type == "markdown"
         if is_prose and len(languages) != 1:
             raise UserError(f'{path}: tag this markdown cell ["en"] or ["zh"]: {excerpt(cell)}')

@@ -24,6 +24,7 @@ from nbgrader.api import Gradebook
 BENCH = Path(__file__).resolve().parent
 OTTER_VENV = BENCH / ".venv-otter"
 OTTER_LOCK = BENCH / "otter.txt"
+TORCH_LOCK = BENCH.parent / "requirements" / "torch.txt"
 TORCH_INDEX = os.environ.get("TORCH_INDEX_URL", "https://download.pytorch.org/whl/cpu")
 
 Scores = dict[str, dict[str, float]]  # submission -> test -> points
@@ -155,16 +156,16 @@ def install_otter() -> Path:
     """otter in a virtual environment of its own, made once; its folder of commands. Raises Unavailable."""
     commands = OTTER_VENV / "bin"
     stamp = OTTER_VENV / "lock.sha256"
-    wanted = hashlib.sha256(OTTER_LOCK.read_bytes()).hexdigest()
+    wanted = hashlib.sha256(OTTER_LOCK.read_bytes() + TORCH_LOCK.read_bytes()).hexdigest()
     if stamp.exists() and stamp.read_text() == wanted:
         return commands
     venv.create(OTTER_VENV, with_pip=True, clear=True)
     pip = [str(commands / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     # The CPU build of torch where its index answers, as requirements/setup_env.py does it.
-    torch = next(line for line in OTTER_LOCK.read_text().splitlines() if line.startswith("torch=="))
+    torch = next(line.split()[0] for line in TORCH_LOCK.read_text().splitlines() if line.startswith("torch=="))
     index = ["--index-url", TORCH_INDEX, "--retries", "0", "--timeout", "5"]
     subprocess.run([*pip, "--no-deps", *index, torch], stderr=subprocess.DEVNULL)
-    installed = subprocess.run([*pip, "-r", str(OTTER_LOCK)], stderr=subprocess.PIPE, text=True)
+    installed = subprocess.run([*pip, torch, "-r", str(OTTER_LOCK)], stderr=subprocess.PIPE, text=True)
     if installed.returncode:
         errors = [line for line in installed.stderr.splitlines() if line.startswith("ERROR")]
         raise Unavailable(f"otter-grader could not be installed ({(errors or ['pip failed'])[-1]})")

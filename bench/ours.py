@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from autograder.grade import Grader
+from autograder.grading.grader import Grader
 from autograder.lab import Lab
 
 SECRET = b"the same inputs in every run"

@@ -4,6 +4,7 @@
     python3 images/build.py 05 --variant cuda      one lab
     python3 images/build.py grader                 one target of docker-bake.hcl
 
+Which labs there are, and on which requirement layer each stands, is read from the released lab.toml files.
 Standard library only, so that it runs before anything is installed. LLM101_BUILD holds options for every call, such as
 `--network host --build-arg PIP_FIND_LINKS=http://127.0.0.1:8080` where no package index can be reached from a build.
 """
@@ -22,8 +23,13 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-PLAN = ["docker", "buildx", "bake", "--file", "images/docker-bake.hcl", "--print"]
-VARIANTS = ("cpu", "cuda", "arm64")
+sys.path.insert(0, str(ROOT / "requirements"))
+
+import layers  # noqa: E402
+
+PLAN = ["docker", "buildx", "bake", "--file", "images/docker-bake.hcl", "--file", "-", "--print"]
+PLATFORMS = {"cpu": "linux/amd64", "cuda": "linux/amd64", "arm64": "linux/arm64"}
+VARIANTS = tuple(PLATFORMS)
 ROOM = {"cpu": 8, "cuda": 30, "arm64": 8}  # GiB that the engine's disk must have free
 
 Plan = dict[str, Any]  # the targets of docker-bake.hcl, as bake prints them
@@ -86,14 +92,49 @@ def check_room(variant: str) -> None:
 
 
 def read_plan() -> Plan:
-    """Every target and group."""
+    """Every target and group of docker-bake.hcl, with the labs that are released."""
+    labs = layers.labs(ROOT)
     targets = ["all", "base", "framework", "models", "requirements", "grader", "cuda-only"]
     environment = {**os.environ, "REVISION": revision(), "SOURCE": source()}
-    printed = subprocess.run([*PLAN, *targets], cwd=ROOT, env=environment, capture_output=True, text=True)
+    printed = subprocess.run(
+        [*PLAN, *targets],
+        cwd=ROOT,
+        env=environment,
+        input=json.dumps({"variable": {name: {"default": value} for name, value in variables(labs).items()}}),
+        capture_output=True,
+        text=True,
+    )
     if printed.returncode:
         raise Stop(f"images/docker-bake.hcl cannot be read: {printed.stderr.strip().splitlines()[-1]}")
     plan: Plan = json.loads(printed.stdout)
     return plan
+
+
+def variables(labs: list[layers.Lab]) -> dict[str, Any]:
+    """What docker-bake.hcl has to know about the labs."""
+    used = {name: layers.Layer.read(name) for name in sorted({layers.COMMON, *(lab.layer for lab in labs)})}
+    return {
+        "LAYERS": [
+            {"name": name, "parent": parent(layer), "variant": variant, "platform": PLATFORMS[variant]}
+            for name, layer in used.items()
+            for variant in variants(layer)
+        ],
+        "LABS": [
+            {**lab._asdict(), "variant": variant, "platform": PLATFORMS[variant]}
+            for lab in labs
+            for variant in variants(used[lab.layer])
+        ],
+        "GRADED": " ".join(name for name, layer in used.items() if name != layers.COMMON and not layer.alone),
+    }
+
+
+def variants(layer: layers.Layer) -> tuple[str, ...]:
+    return ("cuda",) if layer.cuda else VARIANTS
+
+
+def parent(layer: layers.Layer) -> str:
+    """The image below a requirement layer."""
+    return f"requirements-{layers.COMMON}" if layers.COMMON in layer.constraints else "models"
 
 
 def find(plan: Plan, name: str, variant: str) -> list[str]:
@@ -106,11 +147,12 @@ def find(plan: Plan, name: str, variant: str) -> list[str]:
         members: list[str] = plan["group"][name]["targets"]
         return [target for member in members for target in find(plan, member, variant)]
     labs = sorted(
-        target.removesuffix("-cpu")
+        target.removesuffix(f"-{variant}")
         for target in plan["target"]
-        if target.startswith("lab-") and target.endswith("-cpu")
+        if target.startswith("lab-") and target.endswith(f"-{variant}")
     )
-    raise Stop(f"There is no image {name!r}. There are {', '.join(labs)}, and those of images/docker-bake.hcl.")
+    there = ", ".join([*labs, "and those of images/docker-bake.hcl"])
+    raise Stop(f"There is no {variant} image {name!r}. There are {there}.")
 
 
 def in_order(targets: dict[str, Any], wanted: list[str]) -> list[str]:

@@ -4,7 +4,8 @@
 #                                                       <- grader (cpu)
 #             framework (cuda) <- vllm, unsloth
 #
-# Layers are chained by tag (PARENT), so that plain `docker build` makes them too; images/build.py builds them in order.
+# No lab is named here. images/build.py makes LABS, LAYERS and GRADED from the released lab.toml files, hands them to bake
+# as a second file, and builds in order: layers are chained by tag (PARENT), so that plain `docker build` makes them too.
 
 variable "VERSION" {
   default = "0.1.0"
@@ -21,20 +22,22 @@ variable "BASE_IMAGE" {
 variable "VARIANTS" {
   default = [
     { name = "cpu", platform = "linux/amd64", torch = "https://download.pytorch.org/whl/cpu", lock = "framework" },
-    { name = "cuda", platform = "linux/amd64", torch = "https://download.pytorch.org/whl/cu130", lock = "framework-cuda" },
+    # PyPI's own build, the one that framework-cuda.txt was made for.
+    { name = "cuda", platform = "linux/amd64", torch = "", lock = "framework-cuda" },
     { name = "arm64", platform = "linux/arm64", torch = "https://download.pytorch.org/whl/cpu", lock = "framework" },
   ]
 }
+# { name, parent, variant, platform }: the requirement layers of the labs, in each variant that they are locked for.
 variable "LAYERS" {
-  default = ["lab"]
+  default = []
 }
-# One line for each lab that is built, as its lab.toml has it, and a group below.
+# { id, lesson, title, layer, variant, platform }
 variable "LABS" {
-  default = [
-    { id = "lab-02-transformer", lesson = "02", layer = "lab", title = "Inside the Transformer" },
-    { id = "lab-04-pretraining", lesson = "04", layer = "lab", title = "Pretraining: data, tokenizer, training" },
-    { id = "lab-05-lora", lesson = "05", layer = "lab", title = "Instruction fine-tuning with LoRA" },
-  ]
+  default = []
+}
+# Layers that labs have of their own on top of the common one: the grader has them all.
+variable "GRADED" {
+  default = ""
 }
 
 group "default" {
@@ -44,22 +47,14 @@ group "all" {
   targets = ["cpu", "cuda", "arm64"]
 }
 group "cpu" {
-  targets = concat([for lab in LABS : "lab-${lab.lesson}-cpu"], ["grader"])
+  targets = concat([for lab in LABS : "lab-${lab.lesson}-cpu" if lab.variant == "cpu"], ["grader"])
 }
 group "cuda" {
-  targets = concat([for lab in LABS : "lab-${lab.lesson}-cuda"], ["vllm", "unsloth"])
+  targets = concat([for lab in LABS : "lab-${lab.lesson}-cuda" if lab.variant == "cuda"], ["vllm", "unsloth"])
 }
 group "arm64" {
-  targets = [for lab in LABS : "lab-${lab.lesson}-arm64"]
-}
-group "lab-02" {
-  targets = ["lab-02-cpu", "lab-02-cuda", "lab-02-arm64"]
-}
-group "lab-04" {
-  targets = ["lab-04-cpu", "lab-04-cuda", "lab-04-arm64"]
-}
-group "lab-05" {
-  targets = ["lab-05-cpu", "lab-05-cuda", "lab-05-arm64"]
+  # A group needs a member where no lab is released, too.
+  targets = concat([for lab in LABS : "lab-${lab.lesson}-arm64" if lab.variant == "arm64"], ["models-arm64"])
 }
 
 target "_common" {
@@ -113,32 +108,32 @@ target "models" {
 }
 
 target "requirements" {
-  name       = "requirements-${layer}-${variant.name}"
-  matrix     = { layer = LAYERS, variant = VARIANTS }
+  name       = "requirements-${layer.name}-${layer.variant}"
+  matrix     = { layer = LAYERS }
   inherits   = ["_common"]
   dockerfile = "images/requirements/Dockerfile"
-  platforms  = [variant.platform]
-  tags       = ["llm101/requirements-${layer}:${variant.name}"]
+  platforms  = [layer.platform]
+  tags       = ["llm101/requirements-${layer.name}:${layer.variant}"]
   args = {
-    PARENT = "llm101/models:${variant.name}"
-    LAYER  = layer
+    PARENT = "llm101/${layer.parent}:${layer.variant}"
+    LAYER  = layer.name
   }
 }
 
 target "lab" {
-  name       = "lab-${lab.lesson}-${variant.name}"
-  matrix     = { lab = LABS, variant = VARIANTS }
+  name       = "lab-${lab.lesson}-${lab.variant}"
+  matrix     = { lab = LABS }
   inherits   = ["_common"]
   dockerfile = "images/lab/Dockerfile"
-  platforms  = [variant.platform]
-  tags       = ["llm101/lab-${lab.lesson}:${variant.name}"]
+  platforms  = [lab.platform]
+  tags       = ["llm101/lab-${lab.lesson}:${lab.variant}"]
   labels = {
     "org.opencontainers.image.title" = "LLM101 lab ${lab.lesson}: ${lab.title}"
     "org.llm101.lesson"              = lab.lesson
     "org.llm101.lab"                 = lab.id
   }
   args = {
-    PARENT = "llm101/requirements-${lab.layer}:${variant.name}"
+    PARENT = "llm101/requirements-${lab.layer}:${lab.variant}"
     LAB    = lab.id
     LESSON = lab.lesson
   }
@@ -154,6 +149,7 @@ target "grader" {
   }
   args = {
     PARENT = "llm101/requirements-lab:cpu"
+    LAYERS = GRADED
   }
 }
 

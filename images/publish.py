@@ -1,6 +1,6 @@
 """Push images that were built here to a registry, and join amd64 and arm64 under one tag, `latest`.
 
-    python3 images/publish.py registry.example.edu 05       llm101/lab-05: the variants that are here, and latest
+    python3 images/publish.py registry.example.edu 05       llm101/lab-NN: the variants that are here, and latest
     python3 images/publish.py registry.example.edu          every lab
 
 `docker login` first. Students then say LLM101_REGISTRY=registry.example.edu, and nothing is built on their machines.
@@ -54,7 +54,7 @@ def publish(image: str, registry: str) -> None:
 
 def do(*command: str) -> None:
     if subprocess.run(command).returncode:
-        raise Stop(f"`{' '.join(command)}` failed: the reason stands above. Did you `docker login`?")
+        raise Stop(f"`{' '.join(command)}` failed: see above. Did you `docker login`?")
 
 
 if __name__ == "__main__":

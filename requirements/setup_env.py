@@ -1,9 +1,12 @@
 """Bring .venv to what a target of the Makefile needs; called before each, and mostly nothing is to be done.
 
-    python3 requirements/setup_env.py lab-05 start     for students: labkit alone, seconds; labs run in containers
-    python3 requirements/setup_env.py lab-05 lab       labs without containers: torch, the lab layer, labkit, the models
-    python3 requirements/setup_env.py grader sandbox   the same, the grader's layer, and bubblewrap
+    python3 requirements/setup_env.py NN start         for students: labkit alone, seconds; labs run in containers
+    python3 requirements/setup_env.py NN lab           lab NN without containers: torch, its layer, labkit, the models
+    python3 requirements/setup_env.py grader sandbox   the same for all labs, the grader's layer, and bubblewrap
     python3 requirements/setup_env.py dev              as grader, and what working on the project needs
+    python3 requirements/setup_env.py docs              what builds the documentation site, and nothing else
+
+Which layer a lab needs stands in its released lab.toml, what a layer stands on in its .in file (layers.py).
 
 Standard library only, and quick when nothing is to be done: a stamp for each step holds the hash of its
 inputs, and what only the slow paths import stands inside them. An interrupted installation is repaired by the
@@ -29,16 +32,19 @@ STAMPS = VENV / ".llm101"
 LOG = VENV / "setup.log"
 
 OLDEST_PYTHON = (3, 11)
-TORCH = "torch==2.13.0"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+HASHED = ("--no-deps", "--require-hashes", "-r")
 INDEX_PROBE_SECONDS = 4
 
-ORDER = ("start", "framework", "lab", "models", "grader", "dev", "packages", "weights", "corpora")  # of installation
-STEPS = {  # what a layer consists of
+# What is installed for whom, in the order of installation. OWN stands for the layers that labs have of their own.
+OWN = "own"
+ORDER = ("start", "framework", "lab", OWN, "models", "grader", "dev", "docs", "packages", "weights", "corpora")
+STEPS = {
     "start": ("start", "packages"),
-    "lab": ("framework", "lab", "models", "packages", "weights", "corpora"),
-    "grader": ("framework", "lab", "models", "grader", "packages", "weights"),
-    "dev": ("framework", "lab", "models", "grader", "dev", "packages", "weights", "corpora"),
+    "lab": ("framework", "lab", OWN, "models", "packages", "weights", "corpora"),
+    "grader": ("framework", "lab", OWN, "models", "grader", "packages", "weights"),
+    "dev": ("framework", "lab", OWN, "models", "grader", "dev", "packages", "weights", "corpora"),
+    "docs": ("docs",),
     "sandbox": ("sandbox",),
 }
 
@@ -48,28 +54,45 @@ class Stop(Exception):
 
 
 def main(arguments: list[str]) -> None:
-    layers = [name for name in arguments if name in STEPS]
-    labs = [name for name in arguments if name.startswith("lab-")]
-    if not layers or len(layers) + len(labs) != len(arguments):
-        raise Stop(f"usage: setup_env.py [lab-NN] {{{','.join(STEPS)}}} ...")
-    wanted = {step for name in layers for step in STEPS[name]}
-    if "sandbox" in wanted:
+    lesson = arguments[0] if arguments and arguments[0] not in STEPS else None
+    roles = arguments[1:] if lesson else arguments
+    if not roles or not set(roles) <= set(STEPS):
+        raise Stop(f"usage: setup_env.py [NN] {{{','.join(STEPS)}}} ...")
+    if "sandbox" in roles:
         ensure_sandbox_tools()
-        wanted.remove("sandbox")
+    wanted = steps(roles, lesson)
     if not missing(wanted):
         return
-    for lab in labs:
-        ensure_lab_exists(lab)
+    if lesson:
+        ensure_lab_exists(lesson)
     with one_at_a_time():
         ensure_venv()
-        steps = missing(wanted)
-        for number, step in enumerate(steps, start=1):
-            install(step, f"[{number}/{len(steps)}]")
+        todo = missing(wanted)
+        for number, step in enumerate(todo, start=1):
+            install(step, f"[{number}/{len(todo)}]")
 
 
-def ensure_lab_exists(lab: str) -> None:
+def steps(roles: list[str], lesson: str | None) -> list[str]:
+    """What the roles consist of, in order. The lab's own layer is among it; whoever grades needs those of all labs."""
+    named = {name for role in roles for name in STEPS[role]}
+    own = own_layers(None if {"grader", "dev"} & set(roles) else lesson) if OWN in named else []
+    return [step for name in ORDER if name in named for step in (own if name == OWN else [name])]
+
+
+def own_layers(lesson: str | None) -> list[str]:
+    """The layers on top of the common one: that of a lesson's lab, or those of all labs that can share .venv."""
+    import layers
+
+    labs = [lab for lab in layers.labs(ROOT) if lesson is None or lab.lesson == lesson.zfill(2)]
+    own = {lab.layer: layers.Layer.read(lab.layer, LOCKS) for lab in labs if lab.layer != layers.COMMON}
+    if lesson and any(layer.alone for layer in own.values()):
+        raise Stop(f"Lab {lesson} runs in its container only: its packages do not fit beside those of the other labs.")
+    return sorted(name for name, layer in own.items() if not layer.alone)
+
+
+def ensure_lab_exists(lesson: str) -> None:
     """Say so before anything is installed when there is no such lab; labkit's own modules need no package."""
-    call = [find_python(), "-S", "-m", "labkit.workspace", lab.replace("lab-", "", 1)]
+    call = [find_python(), "-S", "-m", "launcher.workspace", lesson]
     if subprocess.run(call, cwd=ROOT / "assignments").returncode:
         sys.exit(2)
 
@@ -77,17 +100,17 @@ def ensure_lab_exists(lab: str) -> None:
 # ---- what is there -------------------------------------------------------------------------------------
 
 
-def missing(wanted: set[str]) -> list[str]:
-    """The steps that are not done yet, or whose inputs have changed since, in order."""
+def missing(wanted: list[str]) -> list[str]:
+    """The steps that are not done yet, or whose inputs have changed since."""
     if not is_our_venv():
-        return [step for step in ORDER if step in wanted]
-    return [step for step in ORDER if step in wanted and read(STAMPS / step) != inputs_hash(step)]
+        return wanted
+    return [step for step in wanted if read(STAMPS / step) != inputs_hash(step)]
 
 
 def inputs_hash(step: str) -> str:
     """What a step depends on, as a hash: the same hash means that there is nothing to install."""
     inputs = {
-        "framework": lambda: TORCH.encode(),
+        "framework": lambda: (LOCKS / "torch.txt").read_bytes() + (LOCKS / "framework.txt").read_bytes(),
         "packages": lambda: (ROOT / "pyproject.toml").read_bytes(),
         # What is there already is not made again, so another line in this file costs a second.
         "weights": lambda: (ROOT / "assignments" / "labkit" / "models.py").read_bytes(),
@@ -150,6 +173,12 @@ def runs(interpreter: str, code: str) -> bool:
     return subprocess.run([interpreter, "-c", code], stderr=subprocess.DEVNULL).returncode == 0
 
 
+def hand_over() -> None:
+    """A Python that is too old only looks for one that is not, and leaves the rest to that."""
+    if sys.version_info < OLDEST_PYTHON:
+        sys.exit(subprocess.run([find_python(), "-I", "-S", *sys.argv]).returncode)
+
+
 @contextlib.contextmanager
 def one_at_a_time() -> Iterator[None]:
     """Two calls at once do not install into the same place."""
@@ -178,38 +207,48 @@ def install(step: str, count: str) -> None:
     import time
 
     start = time.monotonic()
-    unfinished = STAMPS / f"{step}.unfinished"
     outcome = "is ready"
     if step == "framework":
-        install_torch(f"{count} PyTorch", unfinished)
+        install_torch(f"{count} PyTorch")
     elif step == "packages":
-        pip(f"{count} labkit", ["--no-deps", "--no-build-isolation", "-e", str(ROOT)], unfinished)
+        pip(f"{count} labkit", "packages", "--no-deps", "--no-build-isolation", "-e", str(ROOT))
     elif step == "weights":
         make_weights(f"{count} SmolLM2 and MiniLM")
     elif step == "corpora":
         outcome = fetch_corpora()
     else:
-        lock = ["--no-deps", "--require-hashes", "-r", str(LOCKS / f"{step}.txt")]
-        pip(f"{count} packages of the {step} layer", lock, unfinished)
-    unfinished.unlink(missing_ok=True)
+        pip(f"{count} packages of the {step} layer", step, *HASHED, str(LOCKS / f"{step}.txt"))
     (STAMPS / step).write_text(inputs_hash(step))
     say(f"{count} {step} {outcome} ({time.monotonic() - start:.0f} s)")
 
 
-def install_torch(title: str, unfinished: Path) -> None:
-    """torch from the index that fits this machine, then what it depends on from the default index.
+def install_torch(title: str) -> None:
+    """torch with its hash, in the build that fits this machine, then what it depends on.
 
-    The CPU build spares a laptop gigabytes of CUDA. It is tried only where its index answers at once, so that
-    a closed network loses no time; an index that the user names in TORCH_INDEX_URL is taken at its word.
+    The CPU build spares a Linux laptop gigabytes of CUDA. Its index is asked only where it answers at once, so that a
+    closed network loses no time; pip's own find-links may have it, too. An index that the user names in TORCH_INDEX_URL
+    is taken at its word.
     """
-    index = os.environ.get("TORCH_INDEX_URL")
-    if index:
-        pip(title, [TORCH, "--no-deps", "--index-url", index], unfinished)
-    elif sys.platform == "linux" and not has_nvidia_gpu() and answers(f"{CPU_INDEX}/torch/"):
-        with contextlib.suppress(Stop):
-            pip(f"{title} (CPU build)", [TORCH, "--no-deps", "--index-url", CPU_INDEX], unfinished)
-    with pinned_versions() as constraints:
-        pip(title, [TORCH, "-c", str(constraints)], unfinished)
+    pins = (LOCKS / "torch.txt").read_text()
+    version = next(line.split()[0] for line in pins.splitlines() if line.startswith("torch=="))
+    index = os.environ.get("TORCH_INDEX_URL", "").rstrip("/")
+    if index not in ("", CPU_INDEX):
+        say(f"{title}: taken from {index} by its version alone, for torch.txt has no hashes of its builds")
+        pip(title, "framework", "--no-deps", "--index-url", index, version)
+    elif index or (sys.platform == "linux" and not has_nvidia_gpu()):
+        source = ["--index-url", CPU_INDEX] if index or answers(f"{CPU_INDEX}/torch/") else []
+        with scratch(pins.replace(version, f"{version}+cpu")) as file, contextlib.suppress(*(() if index else (Stop,))):
+            pip(f"{title} (CPU build)", "framework", *source, *HASHED, file)
+    pip(title, "framework", *HASHED, str(LOCKS / "torch.txt"))
+    pip(f"{title}'s packages", "framework-needs", *HASHED, str(LOCKS / "framework.txt"))
+    with scratch(needs_of_torch()) as needs, scratch(pinned_versions()) as constraints:
+        pip(f"{title}'s libraries", "framework-libraries", "-r", needs, "-c", constraints)
+
+
+def needs_of_torch() -> str:
+    """What the installed build says that it depends on: CUDA's libraries and Triton, or no more than framework.txt."""
+    code = "from importlib.metadata import requires; print(*(requires('torch') or ()), sep='\\n')"
+    return subprocess.run([PYTHON, "-c", code], stdout=subprocess.PIPE, text=True).stdout
 
 
 def has_nvidia_gpu() -> bool:
@@ -236,17 +275,23 @@ def answers(url: str) -> bool:
         return False
 
 
-@contextlib.contextmanager
-def pinned_versions() -> Iterator[Path]:
-    """The lab layer's versions as pip constraints, without hashes: torch itself is in no lock."""
+def pinned_versions() -> str:
+    """The lab layer's versions as pip constraints, without hashes: no lock has the libraries of every build."""
     import re
-    import tempfile
 
     pins = re.findall(r"^([a-z0-9].*?) \\$", (LOCKS / "lab.txt").read_text(), flags=re.MULTILINE)
+    return "\n".join(pins)
+
+
+@contextlib.contextmanager
+def scratch(text: str) -> Iterator[str]:
+    """A file with `text` for pip."""
+    import tempfile
+
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "constraints.txt")
-        file.write_text("\n".join(pins))
-        yield file
+        file = Path(folder, "requirements.txt")
+        file.write_text(text)
+        yield str(file)
 
 
 def make_weights(title: str) -> None:
@@ -277,17 +322,18 @@ def fetch_corpora() -> str:
 # ---- pip -----------------------------------------------------------------------------------------------
 
 
-def pip(title: str, arguments: list[str], unfinished: Path) -> None:
+def pip(title: str, packages: str, *arguments: str) -> None:
     """`pip install` with its output in the log and one line of progress on the screen.
 
-    `unfinished` stands while packages are being written. Found at the start, it says that a call was killed
-    at that point: what pip then takes for installed may be half there, and everything is installed anew.
+    A file named after `packages` stands while they are being written. Found at the start, it says that a call was
+    killed at that point: what pip then takes for installed may be half there, and everything is installed anew.
     """
+    unfinished = STAMPS / f"{packages}.unfinished"
     command = [str(PYTHON), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
     command += ["--progress-bar=off", *(["--force-reinstall"] if unfinished.exists() else [])]
     environment = {**os.environ, "PIP_USER": "0", "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
-        command + arguments,
+        [*command, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -297,6 +343,7 @@ def pip(title: str, arguments: list[str], unfinished: Path) -> None:
     problem = follow(process, Progress(title), unfinished)
     if process.wait():
         raise Stop(f"{title}: pip failed: {problem} (the log is {shown(LOG)})")
+    unfinished.unlink(missing_ok=True)
 
 
 def follow(process: subprocess.Popen[str], progress: Progress, unfinished: Path) -> str:
@@ -396,6 +443,8 @@ def shown(path: Path) -> str:
 
 if __name__ == "__main__":
     try:
+        hand_over()
+        sys.path.insert(0, str(LOCKS))  # which -I leaves out
         main(sys.argv[1:])
     except Stop as reason:
         say(str(reason))

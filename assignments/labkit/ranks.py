@@ -4,7 +4,7 @@
         return group.all_reduce(group.rank * x)
 
     ranks.processes(2, program, torch.ones(3))  # two Python processes: a list of two results
-    ranks.threads(2, program, torch.ones(3))  # the same with two threads, where no network is, or no time
+    ranks.threads(2, program, torch.ones(3))  # the same with two threads, where there is no network or no time
 
 A program gets a group, which knows its rank and the number of ranks, and lets it talk to the others. All ranks must
 call the same operations in the same order, with tensors of the same shape: each waits for the others.
@@ -32,6 +32,8 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from labkit.i18n import Bilingual, of_folder
+
 PATIENCE = 180  # seconds that a rank waits for the others
 
 
@@ -55,14 +57,14 @@ class Group(Protocol):
         ...
 
     def reduce_scatter(self, x: Tensor) -> Tensor:
-        """(size * n, ...) -> (n, ...): of the sum of all ranks' x, rank r gets the r-th n rows.
+        """(size * n, ...) -> (n, ...): rank r gets the r-th n rows of the sum of all ranks' x.
 
         Raises ValueError when the ranks do not divide the first axis.
         """
         ...
 
 
-Program = Callable[..., Any]  # (group, *args) -> any result
+RankProgram = Callable[..., Any]  # (group, *args) -> any result
 
 
 # ---- threads --------------------------------------------------------------------------------------------
@@ -73,7 +75,7 @@ class NoMeeting(RuntimeError):
 
 
 class _Meeting:
-    """Where the threads exchange tensors: nobody leaves before all have come."""
+    """The place where the threads exchange tensors. No thread leaves before all have come."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -93,7 +95,11 @@ class _Meeting:
                 self._conclude()
             self.changed.wait_for(lambda: self.round > mine or self.ended)
             if self.round == mine:
-                raise NoMeeting(f"rank {rank} waits in {call}, but another rank has ended without it")
+                alone = Bilingual(
+                    f"rank {rank} waits in {call}, but another rank has ended without it",
+                    f"rank {rank} 在 {call} 中等待，但另一个 rank 没有调用它就结束了",
+                )
+                raise NoMeeting(_told(alone))
             if isinstance(self.outcome, NoMeeting):
                 raise self.outcome
             return self.outcome
@@ -103,8 +109,9 @@ class _Meeting:
         if len(set(calls)) == 1:
             self.outcome = [self.offers[rank][1] for rank in range(self.size)]
         else:
-            told = ", ".join(f"rank {rank} calls {call}" for rank, call in enumerate(calls))
-            self.outcome = NoMeeting(f"the ranks do not meet: {told}")
+            en = ", ".join(f"rank {rank} calls {call}" for rank, call in enumerate(calls))
+            zh = "，".join(f"rank {rank} 调用 {call}" for rank, call in enumerate(calls))
+            self.outcome = NoMeeting(_told(Bilingual(f"the ranks do not meet: {en}", f"各个 rank 的调用不一致：{zh}")))
         self.offers, self.round = {}, self.round + 1
         self.changed.notify_all()
 
@@ -116,7 +123,7 @@ class _Meeting:
 
 
 class ThreadGroup:
-    """A Group whose ranks are threads. Sums are taken in the order of the ranks: all get the same bits."""
+    """A Group whose ranks are threads. Sums are taken in the order of the ranks, so that all get the same bits."""
 
     device = torch.device("cpu")
 
@@ -138,7 +145,7 @@ class ThreadGroup:
         return torch.stack([other.chunk(self.size)[self.rank] for other in everybody]).sum(0)
 
 
-def threads(size: int, program: Program, *args: Any) -> list[Any]:
+def threads(size: int, program: RankProgram, *args: Any) -> list[Any]:
     """The results of program(group, *args) on `size` ranks, each a thread of this process.
 
     The arguments are shared, not copied. Raises what the first rank that failed has raised.
@@ -195,7 +202,7 @@ class ProcessGroup:
         return result
 
 
-def processes(size: int, program: Program, *args: Any, device: str = "cpu") -> list[Any]:
+def processes(size: int, program: RankProgram, *args: Any, device: str = "cpu") -> list[Any]:
     """The results of program(group, *args) on `size` ranks, each a Python process of its own.
 
     Each gets a copy of the program and of the arguments; what they return is copied back.
@@ -246,7 +253,7 @@ def _collect(pipes: Sequence[Connection]) -> list[Any]:
         waiting = [rank for rank in range(len(pipes)) if rank not in results]
         answers = _answers(pipes, waiting)
         if any(answer.error for answer in answers.values()):
-            # A rank that breaks off is an error of those that wait for it as well, which may have been read first.
+            # When a rank breaks off, the ranks that wait for it fail too, and their errors may have been read first.
             if others := [rank for rank in waiting if rank not in answers]:
                 answers |= _answers(pipes, others, seconds=1)
             raise _first_error(answers)
@@ -255,14 +262,15 @@ def _collect(pipes: Sequence[Connection]) -> list[Any]:
 
 
 def _answers(pipes: Sequence[Connection], ranks: Sequence[int], seconds: float | None = None) -> dict[int, _Answer]:
-    """What has come when the first of these ranks sends something; one that died is an error before all others."""
+    """The answers that are there when the first of these ranks sends something. A rank that died is the first error."""
     answers: dict[int, _Answer] = {}
     for pipe in wait([pipes[rank] for rank in ranks], seconds):
         rank = next(rank for rank in ranks if pipes[rank] is pipe)
         try:
             answers[rank] = _load(pipes[rank].recv_bytes())
         except EOFError:
-            answers[rank] = _Answer(error=RuntimeError(f"the process of rank {rank} died"))
+            died = Bilingual(f"the process of rank {rank} died", f"rank {rank} 的进程已终止")
+            answers[rank] = _Answer(error=RuntimeError(_told(died)))
     return answers
 
 
@@ -298,7 +306,7 @@ def _run(group: Group, payload: bytes) -> bytes:
 
 @contextmanager
 def _meeting(rank: int, size: int, device: str, meeting: str) -> Iterator[ProcessGroup]:
-    """The processes find each other through a file: no port to choose, none that is taken."""
+    """The processes find each other through a file, so that there is no port to choose and none can be taken."""
     where = torch.device(device, rank) if device == "cuda" else torch.device(device)
     if device == "cuda":
         torch.cuda.set_device(where)
@@ -314,7 +322,15 @@ def _meeting(rank: int, size: int, device: str, meeting: str) -> Iterator[Proces
 
 def _check_rows(x: Tensor, size: int) -> None:
     if x.shape[0] % size:
-        raise ValueError(f"{size} ranks do not divide {x.shape[0]} rows")
+        rows = x.shape[0]
+        raise ValueError(
+            _told(Bilingual(f"{size} ranks do not divide {rows} rows", f"{size} 个 rank 不能均分 {rows} 行"))
+        )
+
+
+def _told(sentence: Bilingual) -> str:
+    """In the language of the notebook, which runs in its lab's folder."""
+    return sentence.text(of_folder(Path.cwd()))
 
 
 # ---- what travels between the processes --------------------------------------------------------------------
@@ -322,7 +338,7 @@ def _check_rows(x: Tensor, size: int) -> None:
 
 @cache
 def _dill() -> Any:
-    """dill, taught to write out a notebook's torch.autograd.Function, which PyTorch ties to itself in a circle."""
+    """dill, extended to write out a notebook's torch.autograd.Function, which refers to itself in a circle."""
     import dill  # type: ignore[import-untyped]
 
     @dill.register(torch.autograd.function.FunctionMeta)
@@ -339,7 +355,7 @@ def _dill() -> Any:
 
 
 def _dump(value: Any) -> bytes:
-    data: bytes = _dill().dumps(value, recurse=True)  # of the notebook's names only those that are used
+    data: bytes = _dill().dumps(value, recurse=True)  # recurse: only the names of the notebook that are used
     return data
 
 

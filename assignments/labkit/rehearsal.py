@@ -1,4 +1,4 @@
-"""All public checks of a notebook from the terminal: `python -m labkit.rehearsal WORK.ipynb RELEASE.ipynb`.
+"""All public checks of a notebook from the terminal: `python -m labkit.rehearsal WORK.ipynb RELEASE.ipynb LANG`.
 
 Runs in a process of its own what grading would run (the exported cells, and definitions from other cells that
 they use), then the public cases of every problem of the release. `lab check` starts it.
@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from labkit.check import Result, footnote, run_cases
-from labkit.i18n import pick
+from labkit.check import FOOTNOTE, Result, cases_of, run_cases
+from labkit.i18n import Bilingual, Lang, parse
 
 
 @dataclass(frozen=True)
@@ -33,21 +33,22 @@ class Cell:
 
 def main(arguments: list[str]) -> int:
     """0 when every public case passed, 1 when not, 2 when the notebook cannot be read."""
-    work, release = map(Path, arguments)
+    work, release, lang = Path(arguments[0]), Path(arguments[1]), parse(arguments[2])
     console = Console()
     try:
         cells = list(read_cells(work))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        Console(stderr=True).print(f"{work.name} is not a readable notebook: {error}", markup=False)
+        refusal = Bilingual(f"{work.name} is not a readable notebook: {error}", f"无法读取笔记本 {work.name}：{error}")
+        Console(stderr=True).print(refusal.text(lang), markup=False)
         return 2
-    with console.status(pick("Running the cells", "正在运行单元格")) as status:
+    with console.status(Bilingual("Running the cells", "正在运行单元格").text(lang)) as status:
         namespace: dict[str, Any] = {"__name__": "__main__"}
         broken = load(cells, namespace)
         results = {}
         for problem in problems_of(release):
             status.update(problem)
-            results[problem] = run_cases(problem, namespace)
-    console.print(as_table(results), footnote())
+            results[problem] = run_cases(cases_of(problem, release.parent), namespace, lang)
+    console.print(as_table(results, lang), FOOTNOTE.text(lang))
     for line in broken:
         console.print(f"[yellow]{escape(line)}[/]", highlight=False)
     return 0 if all(result.outcome == "passed" for problem in results.values() for result in problem) else 1
@@ -147,12 +148,12 @@ class _NoMagics:
         return lambda *arguments, **options: None
 
 
-def as_table(results: dict[str, list[Result]]) -> Table:
+def as_table(results: dict[str, list[Result]], lang: Lang) -> Table:
     """One row per problem: how many public cases passed, and what the others say."""
     table = Table()
-    table.add_column(pick("Problem", "题目"))
-    table.add_column(pick("Public checks", "公开检查"))
-    table.add_column(pick("What to look at", "提示"), overflow="fold")
+    table.add_column(Bilingual("Problem", "题目").text(lang))
+    table.add_column(Bilingual("Public checks", "公开检查").text(lang))
+    table.add_column(Bilingual("What to look at", "提示").text(lang), overflow="fold")
     for problem, cases in results.items():
         passed = sum(case.outcome == "passed" for case in cases)
         colour = "green" if passed == len(cases) else "red" if passed else "yellow"

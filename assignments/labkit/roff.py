@@ -113,7 +113,7 @@ def plain_text(page: str) -> str:
 
 
 def _body(page: str) -> list[str]:
-    """The lines after the page's title: what is before defines macros, and says where the page comes from."""
+    """The lines after the page's title. The lines before it define macros and say where the page comes from."""
     lines = page.replace("\r", "").split("\n")
     titles = [number for number, line in enumerate(lines) if line.startswith((".TH", ".Dt"))]
     return lines[titles[0] + 1 :] if titles else []

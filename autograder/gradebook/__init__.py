@@ -1,1 +1,1 @@
-"""Cohorts over nbgrader: gradebook, converters and exchange are nbgrader's, the scores our grader's."""
+"""Cohorts over nbgrader: gradebook, converters and exchange come from nbgrader, the scores from our grader."""

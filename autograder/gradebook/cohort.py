@@ -1,6 +1,6 @@
 """A cohort: an nbgrader course folder with a roster, one gradebook, one exchange and one secret.
 
-cohorts/2026-autumn/            (0700: what is in it is the teacher's)
+cohorts/2026-autumn/            (0700: its contents are for the teacher only)
   cohort.toml                   name and language
   nbgrader_config.py            so that `nbgrader ...` and formgrader work in this folder
   gradebook.db  secret (0600)   the secret seeds the inputs of the hidden tests
@@ -33,13 +33,13 @@ from sqlalchemy.exc import SAWarning
 from traitlets.config import Config, PyFileConfigLoader
 
 from autograder.errors import UserError
-from autograder.source import LANGUAGES
+from labkit.i18n import Lang, parse
 
 COHORT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 STUDENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")  # safe as a folder, in nbgrader's globs and names
 ROSTER_COLUMNS = ("id", "first_name", "last_name", "email")
 
-# nbgrader's own log lines and tracebacks; what a teacher should know comes back as a result.
+# This logger takes nbgrader's own log lines and tracebacks. What a teacher should know comes back as a result.
 _quiet = logging.getLogger("autograder.nbgrader")
 _quiet.addHandler(logging.NullHandler())
 _quiet.propagate = False
@@ -48,7 +48,7 @@ warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader")
 
 
 @dataclass(frozen=True)
-class Student:
+class RosterEntry:
     """One line of a roster."""
 
     id: str
@@ -62,7 +62,7 @@ class Cohort:
     """An existing cohort in `folder`; its prose and feedback are in `lang`."""
 
     folder: Path
-    lang: str
+    lang: Lang
 
     @classmethod
     def open(cls, folder: Path) -> Cohort:
@@ -73,7 +73,7 @@ class Cohort:
             raise UserError(
                 f"no cohort {folder.name!r}: make it with `autograder cohort create {folder.name} --roster roster.csv`"
             ) from None
-        return cls(folder.resolve(), settings["lang"])
+        return cls(folder.resolve(), parse(settings["lang"]))
 
     @property
     def name(self) -> str:
@@ -107,8 +107,8 @@ class Cohort:
         return Path(self.api.coursedir.format_path(step, student, lab_id))
 
 
-def create(folder: Path, roster: Path, lang: str | None = None) -> tuple[Cohort, list[Student]]:
-    """Makes a cohort in `folder`, or adds to an existing one the students it does not have yet.
+def create(folder: Path, roster: Path, lang: Lang | None = None) -> tuple[Cohort, list[RosterEntry]]:
+    """Makes a cohort in `folder`. To an existing cohort it adds the students that are not there yet.
 
     Args:
         lang: language of notebooks and feedback, "en" unless given; an existing cohort keeps its own.
@@ -117,12 +117,10 @@ def create(folder: Path, roster: Path, lang: str | None = None) -> tuple[Cohort,
         The cohort and the students that were added.
 
     Raises:
-        UserError: a bad name, roster or language.
+        UserError: a bad name or roster, or an existing cohort of another language.
     """
     if not COHORT_NAME.fullmatch(folder.name):
         raise UserError(f"a cohort is named with letters, digits, '.', '_' and '-', not {folder.name!r}")
-    if lang not in (None, *LANGUAGES):
-        raise UserError(f"--lang is one of {', '.join(LANGUAGES)}, not {lang!r}")
     students = read_roster(roster)
     if not (folder / "cohort.toml").exists():
         _write_folder(folder, lang or "en")
@@ -132,7 +130,7 @@ def create(folder: Path, roster: Path, lang: str | None = None) -> tuple[Cohort,
     return cohort, _add_students(cohort, students)
 
 
-def read_roster(path: Path) -> list[Student]:
+def read_roster(path: Path) -> list[RosterEntry]:
     """The students of a CSV file with the columns id, first_name, last_name and email.
 
     Raises:
@@ -146,7 +144,7 @@ def read_roster(path: Path) -> list[Student]:
                     f"{path}: no column {', '.join(sorted(missing))}; "
                     f"the first line should be {','.join(ROSTER_COLUMNS)}"
                 )
-            students = [_student(path, reader.line_num, row) for row in reader]
+            students = [_roster_entry(path, reader.line_num, row) for row in reader]
     except (FileNotFoundError, IsADirectoryError):
         raise UserError(f"{path}: no such file") from None
     except UnicodeDecodeError:
@@ -156,7 +154,7 @@ def read_roster(path: Path) -> list[Student]:
     seen: set[str] = set()
     for student in students:
         if student.id in seen:
-            raise UserError(f"{path}: the id {student.id} stands twice")
+            raise UserError(f"{path}: the id {student.id} occurs twice")
         seen.add(student.id)
     if not students:
         raise UserError(f"{path}: no students in it")
@@ -164,25 +162,25 @@ def read_roster(path: Path) -> list[Student]:
 
 
 def failure(result: Mapping[str, Any]) -> str:
-    """One line for what NbGraderAPI gave back without success: the exception of its first traceback."""
+    """One line about a failed call of NbGraderAPI: the exception of its first traceback."""
     lines = [line.strip() for line in (result.get("log", "") + result["error"]).splitlines()]
     errors = [line for line in lines if line.split(": ")[0].endswith(("Error", "Exception")) and ": " in line]
     return (errors or [line for line in lines if line])[0]
 
 
-def _student(path: Path, line: int, row: dict[str, str | None]) -> Student:
+def _roster_entry(path: Path, line: int, row: dict[str, str | None]) -> RosterEntry:
     values = {column: (row[column] or "").strip() for column in ROSTER_COLUMNS}
     if not STUDENT_ID.fullmatch(values["id"]):
         raise UserError(f"{path}, line {line}: an id has letters, digits, '.', '_', '@' and '-', not {values['id']!r}")
-    return Student(**values)
+    return RosterEntry(**values)
 
 
-def _write_folder(folder: Path, lang: str) -> None:
+def _write_folder(folder: Path, lang: Lang) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
     for step in ("source", "release", "submitted", "autograded", "feedback", "reports", "exchange"):
         (folder / step).mkdir(exist_ok=True)
-    (folder / "exchange").chmod(0o777)  # what nbgrader asks of an exchange; the folder around it is closed
+    (folder / "exchange").chmod(0o777)  # nbgrader requires this of an exchange; the folder around it is closed
     secret = folder / "secret"
     if not secret.exists():
         secret.touch(mode=0o600)
@@ -194,7 +192,7 @@ def _write_folder(folder: Path, lang: str) -> None:
     (folder / "cohort.toml").write_text(f"name = {json.dumps(folder.name)}\nlang = {json.dumps(lang)}\n")
 
 
-def _add_students(cohort: Cohort, students: Iterable[Student]) -> list[Student]:
+def _add_students(cohort: Cohort, students: Iterable[RosterEntry]) -> list[RosterEntry]:
     with cohort.gradebook() as gradebook:
         known = {student.id for student in gradebook.students}
         added = [student for student in students if student.id not in known]

@@ -16,6 +16,7 @@ from rich.table import Table
 from autograder.errors import UserError
 from autograder.lab import Lab
 from autograder.sandbox import choose
+from labkit.i18n import parse
 
 COHORTS = Path("cohorts")  # in the folder where the command runs: the repository, or any other
 
@@ -49,7 +50,7 @@ def create(
     """Make a cohort from a roster; again with a longer roster, add the new students."""
     from autograder.gradebook import cohort as cohorts
 
-    cohort, added = cohorts.create(COHORTS / name, roster, lang)
+    cohort, added = cohorts.create(COHORTS / name, roster, parse(lang) if lang else None)
     console.print(f"{cohort.folder}: {len(added)} students added, language {cohort.lang}")
 
 
@@ -83,27 +84,27 @@ def collect(lab: LabName, cohort: CohortName) -> None:
 def grade_all(
     lab: LabName,
     cohort: CohortName,
-    every: Annotated[bool, typer.Option("--all", help="Also what is graded already and did not change.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Also those that are graded and did not change.")] = False,
     sandbox: choose.Option = choose.DEFAULT,
 ) -> None:
     """Grade the new submissions of a lab into the gradebook. Exits with 3 when the grader failed on any."""
-    from autograder.grade import Grader
-    from autograder.gradebook import grading
+    from autograder.gradebook import scoring
     from autograder.gradebook.cohort import Cohort
+    from autograder.grading.grader import Grader
 
     found, opened = Lab.find(lab), Cohort.open(COHORTS / cohort)
-    grading.released_points(opened, found)
-    students, strangers = grading.submitted_students(opened, found)
+    scoring.released_points(opened, found)
+    students, strangers = scoring.submitted_students(opened, found)
     for stranger in strangers:
         console.print(f"[yellow]{escape(stranger)} is not on the roster: not graded[/]")
-    todo = students if every else grading.waiting(opened, found, students)
+    todo = students if every else scoring.waiting(opened, found, students)
     if not todo:
         console.print(f"nothing new: {len(students)} submissions, all graded")
         return
     with _progress() as progress, Grader(found, opened.secret, sandbox) as grader:
         results = []
         for student in progress.track(todo, description=f"grading {found.id}"):
-            results.append(grading.grade_student(opened, found, student, grader))
+            results.append(scoring.grade_student(opened, found, student, grader))
             if (result := results[-1]).message:
                 line = f"{result.student}: {result.status}: {result.message}"
                 progress.console.print(f"[yellow]{escape(line)}[/]")
@@ -134,10 +135,10 @@ def leaderboard(lab: LabName, cohort: CohortName) -> None:
 
     found, opened = Lab.find(lab), Cohort.open(COHORTS / cohort)
     ranked = ranking(opened, found)
-    table = Table(title=f"{found.title[opened.lang]} · {opened.name}")
+    table = Table(title=f"{found.title.text(opened.lang)} · {opened.name}")
     table.add_column("#", justify="right")
     table.add_column("student")
-    table.add_column(ranked[0].entry.unit[opened.lang])
+    table.add_column(ranked[0].entry.unit.text(opened.lang))
     for one in ranked:
         entry = one.entry
         figure = f"{entry.figure:.4f}" if entry.figure is not None else f"[red]{escape(entry.message)}[/]"
@@ -155,7 +156,7 @@ def export(
     from autograder.gradebook.export import ProblemsCsv
 
     if not to.parent.is_dir():
-        raise UserError(f"{to.parent} is no folder")
+        raise UserError(f"{to.parent} is not a folder")
     opened = Cohort.open(COHORTS / cohort)
     plugin = ProblemsCsv(parent=opened.api, to=str(to), assignment=[Lab.find(lab).id] if lab else [])
     with opened.gradebook() as gradebook:

@@ -1,4 +1,4 @@
-"""nbgrader's collect for hostile submissions: no link is followed, no forged name ends the batch."""
+"""nbgrader's collect for hostile submissions: it follows no link, and no forged name ends the batch."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Collect(ExchangeCollect):
         return {"username": parts[0], "filename": name, "timestamp": parse_time(parts[2], Path(path))}
 
     def init_src(self) -> None:
-        """Submissions of students on the roster only: `..+lab+time` is a name too."""
+        """Keeps the submissions of students on the roster only: a sender may also write the name `..+lab+time`."""
         super().init_src()
         with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as gradebook:
             roster = {student.id for student in gradebook.students}
         self.src_records = [record for record in self.src_records if record["username"] in roster]
 
     def do_copy(self, src: str, dest: str, log: object = None) -> None:
-        """Copies regular files of bounded number and size; links, pipes and folders stay behind."""
+        """Copies regular files of bounded number and size; links, pipes and folders are not copied."""
         submission, target = Path(src), Path(dest)
         if submission.is_symlink():
             raise RuntimeError("the submission is a symbolic link")
@@ -44,6 +44,6 @@ class Collect(ExchangeCollect):
             content = read_file(submission / name, 1000 * self.coursedir.max_file_size)
             if content is not None:
                 (target / name).write_bytes(content)
-        # The sender's own timestamp.txt may hold no time at all, and nbgrader would stop at it for good.
+        # The sender's own timestamp.txt may hold no time at all, and then nbgrader would fail at it every time.
         record = next(record for record in self.src_records if record["filename"] == submission.name)
         (target / TIMESTAMP).write_text(f"{record['timestamp']} UTC", encoding="ascii")

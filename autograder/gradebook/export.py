@@ -16,7 +16,7 @@ COLUMNS = (
 
 
 class ProblemsCsv(ExportPlugin):
-    """A row per assignment and student; who handed in nothing has 0, as in nbgrader's own export."""
+    """A row per assignment and student; a student who handed in nothing has 0, as in nbgrader's own export."""
 
     def export(self, gradebook: Gradebook) -> None:
         """Writes `self.to` (grades.csv), narrowed to `self.assignment` and `self.student` where given."""

@@ -1,6 +1,6 @@
-"""`autograder feedback`: a page per student, made of report and gradebook, never of the notebook.
+"""`autograder feedback`: a page per student, made from the report and the gradebook, never from the notebook.
 
-So nothing that a student wrote runs in a browser, and no hidden test is in it: the report has neither.
+So the page runs nothing that a student wrote, and shows no hidden test: neither is in the report.
 """
 
 from __future__ import annotations
@@ -15,27 +15,26 @@ from markupsafe import Markup, escape
 from nbgrader.api import MissingEntry
 
 from autograder.errors import UserError
-from autograder.gradebook import reports
+from autograder.gradebook import report_store
 from autograder.gradebook.cohort import Cohort, failure
-from autograder.gradebook.grading import submission_digest
+from autograder.gradebook.scoring import submission_digest
 from autograder.gradebook.submitted import SECRET, TIMESTAMP, submission_secret
-from autograder.report import Report, outcome_word
+from autograder.grading.report import Report, outcome_word
+from labkit.i18n import Bilingual, Lang
 
 if TYPE_CHECKING:
     from autograder.lab import Lab
 
 WORDS = {
-    "en": {
-        "total": "Total", "late": "Late submission", "submitted": "Submitted", "diagnosis": "diagnosis",
-        "unreadable": "The submission could not be read", "teacher": "set by your teacher",
-        "comments": "Comments of your teacher", "leaderboard": "Leaderboard",
-    },
-    "zh": {
-        "total": "总分", "late": "迟交扣分", "submitted": "提交时间", "diagnosis": "诊断",
-        "unreadable": "提交的文件无法读取", "teacher": "由教师评定",
-        "comments": "教师评语", "leaderboard": "排行榜",
-    },
-}  # fmt: skip
+    "total": Bilingual("Total", "总分"),
+    "late": Bilingual("Late submission", "迟交扣分"),
+    "submitted": Bilingual("Submitted", "提交时间"),
+    "diagnosis": Bilingual("diagnosis", "诊断"),
+    "unreadable": Bilingual("The submission could not be read", "提交的文件无法读取"),
+    "teacher": Bilingual("set by your teacher", "由教师评定"),
+    "comments": Bilingual("Comments of your teacher", "教师评语"),
+    "leaderboard": Bilingual("Leaderboard", "排行榜"),
+}
 
 _environment = jinja2.Environment(
     loader=jinja2.PackageLoader("autograder.gradebook", "."),
@@ -57,16 +56,16 @@ _environment.filters["hint"] = _hint
 
 @dataclass(frozen=True)
 class Feedback:
-    """How it went for one student."""
+    """The result for one student."""
 
     student: str
-    status: Literal["released", "written", "not released"]  # written: no way to the student through nbgrader
+    status: Literal["released", "written", "not released"]  # written: nbgrader cannot bring it to the student
     message: str = ""
 
 
 @dataclass(frozen=True)
 class Standing:
-    """What the gradebook has of one submission, the teacher's own scores and comments included."""
+    """What the gradebook says about one submission, with the teacher's own scores and comments."""
 
     scores: Mapping[str, float]
     by_hand: frozenset[str]  # problems that a teacher scored
@@ -90,7 +89,7 @@ def graded_students(cohort: Cohort, lab: Lab) -> list[str]:
 
 def release_feedback(cohort: Cohort, lab: Lab, student: str) -> Feedback:
     """Writes the student's page into feedback/ and puts it where `nbgrader fetch_feedback` finds it."""
-    report = reports.load_current(cohort, student, lab.id, submission_digest(cohort, lab, student))
+    report = report_store.load_current(cohort, student, lab.id, submission_digest(cohort, lab, student))
     if report is None:
         return Feedback(student, "not released", "the submission changed since it was graded: grade-all first")
     try:
@@ -113,20 +112,20 @@ def release_feedback(cohort: Cohort, lab: Lab, student: str) -> Feedback:
     return Feedback(student, "released")
 
 
-def render(lab: Lab, report: Report, standing: Standing, lang: str) -> str:
+def render(lab: Lab, report: Report, standing: Standing, lang: Lang) -> str:
     """The page as HTML, every text escaped."""
     return _environment.get_template("feedback.html.j2").render(
         lab=lab,
         report=report,
         standing=standing,
         lang=lang,
-        words=WORDS[lang],
+        words={name: word.text(lang) for name, word in WORDS.items()},
         outcome_word=outcome_word,
     )
 
 
 def standing(cohort: Cohort, lab: Lab, student: str) -> Standing:
-    """What the gradebook has of a submission. Raises nbgrader's MissingEntry when it has none."""
+    """What the gradebook says about a submission. Raises nbgrader's MissingEntry when it has none."""
     with cohort.gradebook() as gradebook:
         submission = gradebook.find_submission(lab.id, student)
         grades: list[Any] = [grade for notebook in submission.notebooks for grade in notebook.grades]

@@ -1,4 +1,4 @@
-"""Our steps of nbgrader's Autograde: what the notebook is, and what its scores are. Nothing is executed."""
+"""Our two steps of nbgrader's Autograde: one makes the notebook, one sets the scores. Nothing is executed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 from traitlets import Unicode
 
-from autograder.gradebook import grading, notebook, reports
+from autograder.gradebook import formgrader, report_store, scoring
 from autograder.gradebook.cohort import Cohort
+from autograder.grading.report import ProblemReport, Report, outcome_word
 from autograder.lab import Lab
-from autograder.report import ProblemReport, Report, outcome_word
 from autograder.sandbox import choose
+from labkit.i18n import Lang
 
 Processed = tuple[NotebookNode, dict[str, Any]]
 
@@ -28,25 +29,25 @@ class InCohort(NbGraderPreprocessor):
 
 
 class FillRelease(InCohort):
-    """First of the sanitizing steps: the release with the student's code instead of the student's notebook.
+    """The first sanitizing step: it replaces the student's notebook by the release with the student's code in it.
 
-    Students' prose, outputs and metadata end here: formgrader shows markdown unsanitized (nbgrader 0.9.6).
+    It drops students' prose, outputs and metadata, because formgrader shows markdown unsanitized (nbgrader 0.9.6).
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> Processed:
-        """Whatever `nb` is, the notebook that `autograder grade-all` makes of the submission."""
+        """The notebook that `autograder grade-all` makes of the submission, whatever `nb` is."""
         names = resources["nbgrader"]
         cohort = Cohort.open(Path(self.cohort))
         submitted = cohort.path("submitted", names["student"], names["assignment"])
         release = cohort.path("release", ".", names["assignment"]) / f"{names['notebook']}.ipynb"
-        return notebook.readable(nbformat.read(release, as_version=4), submitted, names["notebook"]), resources
+        return formgrader.readable(nbformat.read(release, as_version=4), submitted, names["notebook"]), resources
 
 
 class SaveReport(InCohort, SaveAutoGrades):
-    """Scores from the grader's report; what the report says is the output of the check cells.
+    """Takes the scores from the grader's report, and shows the report as the output of the check cells.
 
-    The report is the kept one when it is about this very submission, as in `autograder grade-all`. A plain
-    `nbgrader autograde` or the button in formgrader grades here.
+    It uses the kept report if that is about this very submission, as after `autograder grade-all`. Else, after a plain
+    `nbgrader autograde` or the button in formgrader, it grades here.
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> Processed:
@@ -58,28 +59,28 @@ class SaveReport(InCohort, SaveAutoGrades):
         self.lang = cohort.lang
         scores = {problem.id: problem.score for problem in report.problems}
         with Gradebook(names["db_url"]) as gradebook:
-            grading.set_scores(gradebook, names["notebook"], names["assignment"], names["student"], scores)
+            scoring.set_scores(gradebook, names["notebook"], names["assignment"], names["student"], scores)
         return super().preprocess(nb, resources)
 
     def _add_score(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
-        """nbgrader reads the score from the cell's output here; ours is set, and the output made of it."""
+        """nbgrader would read the score from the cell's output here. Ours is already set."""
         problem = self.problems[cell.metadata.nbgrader.grade_id]
         text = "\n".join(_lines(problem, self.lang)) + "\n"
         cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=text)]
 
 
 def _report(cohort: Cohort, lab: Lab, student: str) -> Report:
-    state = grading.submission_digest(cohort, lab, student)
-    if kept := reports.load_current(cohort, student, lab.id, state):
+    state = scoring.submission_digest(cohort, lab, student)
+    if kept := report_store.load_current(cohort, student, lab.id, state):
         return kept
-    from autograder.grade import Grader  # starts a sandbox: only when there is something to grade
+    from autograder.grading.grader import Grader  # starts a sandbox: only when there is something to grade
 
     # nbgrader and formgrader pass no option on.
     with Grader(lab, cohort.secret, os.environ.get(choose.VARIABLE, choose.DEFAULT)) as grader:
-        return grading.make_report(cohort, lab, student, grader)
+        return scoring.make_report(cohort, lab, student, grader)
 
 
-def _lines(problem: ProblemReport, lang: str) -> list[str]:
+def _lines(problem: ProblemReport, lang: Lang) -> list[str]:
     lines = [f"{problem.id}: {problem.score:g} / {problem.max_score:g}"]
     for test in problem.tests:
         lines.append(f"{test.points:g} / {test.max_points:g}  {test.name}: {outcome_word(test.outcome, lang)}")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from autograder.errors import UserError
-from autograder.gradebook import reports
+from autograder.gradebook import report_store
 from autograder.gradebook.cohort import Cohort
 from autograder.gradebook.feedback import graded_students
+from autograder.grading.report import Entry
 from autograder.lab import Lab
-from autograder.report import Entry
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ def ranking(cohort: Cohort, lab: Lab) -> list[Ranked]:
     """The entries, the best first. Raises UserError when nobody has one."""
     entries = []
     for student in graded_students(cohort, lab):
-        report = reports.load(cohort, student, lab.id)
+        report = report_store.load(cohort, student, lab.id)
         if report is not None and report.leaderboard is not None:
             entries.append((student, report.leaderboard))
     if not entries:

@@ -1,4 +1,4 @@
-"""`autograder release` and `autograder collect`: a lab out to the exchange, submissions in from it."""
+"""`autograder release` and `autograder collect`: a lab goes to the exchange, submissions come from it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import nbformat
 from nbgrader.api import MissingEntry
 from nbgrader.utils import temp_attrs
 
-from autograder import build, source
+from autograder import source
+from autograder.authoring import build
 from autograder.errors import UserError
 from autograder.gradebook.cohort import Cohort, failure
 from autograder.gradebook.submitted import submitted_at
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Collected:
-    """What the exchange had of one student."""
+    """What the exchange held for one student."""
 
     student: str
     status: Literal["new", "unchanged", "none", "refused"]
@@ -44,7 +45,7 @@ def parse_due(text: str) -> datetime:
 
 
 def release(cohort: Cohort, lab: Lab, due: datetime | None = None) -> None:
-    """Puts the lab into the exchange, in the cohort's language; again with changes, as long as cells stay.
+    """Puts the lab into the exchange, in the cohort's language. A second call publishes changes to the same cells.
 
     Args:
         due: naive UTC; None keeps the due date that the gradebook has, if any.

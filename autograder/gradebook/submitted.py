@@ -1,4 +1,4 @@
-"""What a student handed in, as files: only regular files are opened, and no more than a bound is read."""
+"""Reads the files that a student handed in. Only regular files are opened, and reading has a bound."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def read_file(path: Path, limit: int) -> bytes | None:
 
 
 def submission_secret(folder: Path) -> str | None:
-    """What names the student's feedback in the exchange; None when it was not submitted through nbgrader."""
+    """The secret that names the student's feedback in the exchange; None when nbgrader did not bring it here."""
     content = read_file(folder / SECRET, MAX_NOTE)
     return content.decode("ascii", "replace") if content else None
 
@@ -39,7 +39,7 @@ def submission_secret(folder: Path) -> str | None:
 def submitted_at(folder: Path) -> datetime | None:
     """When it was submitted, UTC and naive as nbgrader keeps it; None without a time stamp.
 
-    Where the time stamp is no time, the last change of the file.
+    Where the time stamp is not a time, the last change of the file counts.
     """
     content = read_file(folder / TIMESTAMP, MAX_NOTE)
     if content is None:
@@ -48,7 +48,7 @@ def submitted_at(folder: Path) -> datetime | None:
 
 
 def parse_time(text: str, path: Path) -> datetime:
-    """nbgrader's time stamp as naive UTC; the last change of `path` where `text` is no time."""
+    """nbgrader's time stamp as naive UTC; the last change of `path` where `text` is not a time."""
     try:
         time: datetime = parse_utc(text)
     except Exception:  # dateutil raises what it likes on text that a student wrote
@@ -57,7 +57,7 @@ def parse_time(text: str, path: Path) -> datetime:
 
 
 def digest(folder: Path, notebooks: Sequence[str], limit: int) -> str:
-    """Changes when a notebook or the time stamp does. Files over `limit` bytes count by their size."""
+    """A digest that changes when a notebook or the time stamp does. Files over `limit` bytes count by their size."""
     state = hashlib.sha256()
     for name in [*(f"{notebook}.ipynb" for notebook in notebooks), TIMESTAMP]:
         content = read_file(folder / name, limit)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 import msgspec
 
 if TYPE_CHECKING:
-    from autograder.worker import wire  # imports torch, for which launch.py has no use
+    from autograder.worker import wire  # imports torch, which launch.py does without
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -26,16 +26,16 @@ class Child(Protocol):
     channel: wire.Channel
 
     def out_of_memory(self) -> bool:
-        """Whether the memory limit has ended a process of this submission's."""
+        """Whether the memory limit has ended a process of this submission."""
         ...
 
     def kill(self) -> None:
-        """Ends every process of this submission's and frees what it used."""
+        """Ends every process of this submission and frees what it used."""
         ...
 
 
 class Sandbox(Protocol):
-    """A maker of children that share nothing with each other. A context manager, or call `close`."""
+    """Makes children that share nothing with each other. Use as a context manager, or call `close`."""
 
     name: str
 

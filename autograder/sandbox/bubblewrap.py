@@ -86,13 +86,15 @@ class Bubblewrap:
         with contextlib.suppress(GraderError):
             self._bury()
         if self._spare is not None:
-            self._spare.discard()
+            self._spare.channel.close()
         self._control.close()
         try:
             self._process.wait(5)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        if self._spare is not None:
+            self._spare.forget()
         if self._stage is not None:
             shutil.rmtree(self._stage, ignore_errors=True)
 
@@ -111,11 +113,11 @@ class Bubblewrap:
         return child
 
     def _end(self, pid: int, cgroup: Cgroup | None) -> None:
-        """Orders a child's death. It is certain before the next child is handed out, and not waited for here."""
+        """Orders a child's death without waiting for it. It is over before the next child is handed out."""
         self._dying.append((self._order({"op": "kill", "pid": pid}), cgroup))
 
     def _bury(self) -> None:
-        """Waits for the deaths that were ordered and removes what the dead leave behind."""
+        """Waits for the children whose death was ordered, and removes their control groups."""
         while self._dying:
             answer, cgroup = self._dying.pop()
             self._receive(answer, SPAWN_SECONDS)
@@ -178,7 +180,7 @@ class _Spawning:
         self.channel, theirs = socket.socketpair()
         self.channel.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         address_space = 0 if self.cgroup else limits.memory_mb * interior.MEBIBYTE
-        order = {"op": "spawn", "limits": interior.child_limits(limits, address_space, limits.processes)}
+        order = {"op": "spawn", "limits": interior.process_limits(limits, address_space, limits.processes)}
         self.answer = sandbox._order(order, [theirs.fileno()])
         theirs.close()
         self.pid: int | None = None
@@ -199,7 +201,7 @@ class _Spawning:
             self.pid = pid
 
     def finish(self) -> "BubblewrapChild":
-        """Waits for the child's hello, whose credentials tell its pid on the host, and puts it under its limits."""
+        """The child, once the template has made it and it has said hello."""
         sandbox = self.sandbox
         pid_inside = sandbox._receive(self.answer, SPAWN_SECONDS)["pid"]
         self._settling.join()
@@ -210,11 +212,11 @@ class _Spawning:
         watchdog = None if self.cgroup else Watchdog(pid, sandbox.limits.memory_mb * interior.MEBIBYTE)
         return BubblewrapChild(sandbox, wire.Channel(self.channel), pid_inside, self.cgroup, watchdog)
 
-    def discard(self) -> None:
-        """Forgets a child nobody needs; the template's end ends it."""
-        self.channel.close()
+    def forget(self) -> None:
+        """Removes the group of a child that nobody needed, once the template is gone, and with it the child."""
+        self._settling.join()
         if self.cgroup:
-            threading.Thread(target=self.cgroup.remove).start()
+            self.cgroup.remove()
 
 
 class BubblewrapChild:
@@ -227,7 +229,7 @@ class BubblewrapChild:
         self._sandbox, self._pid, self._cgroup, self._watchdog = sandbox, pid, cgroup, watchdog
 
     def out_of_memory(self) -> bool:
-        """Whether the memory limit has ended a process of this submission's."""
+        """Whether the memory limit has ended a process of this submission."""
         guard = self._cgroup or self._watchdog
         return guard is not None and guard.out_of_memory()
 
@@ -252,7 +254,7 @@ def _command(preload: Sequence[str]) -> tuple[list[str], list[list[str]], list[s
     for link in SYSTEM_LINKS:
         if os.path.islink(link):
             after += ["--symlink", os.readlink(link), link]
-    # bubblewrap's own root and /dev are tmpfs: left writable, one child's files would be seen by the next.
+    # bubblewrap's own root and /dev are tmpfs. If they stayed writable, one child would see another's files.
     after += ["--chdir", "/home/student", "--remount-ro", "/dev", "--remount-ro", "/"]
     after += ["--", f"{_venv()}/bin/{Path(sys.executable).name}", *interior.python_options("template"), *preload]
     return before, _binds(), after

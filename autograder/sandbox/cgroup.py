@@ -30,7 +30,7 @@ class Cgroup:
 
     @staticmethod
     def sweep() -> None:
-        """Removes the groups that processes which were killed have left beside ours."""
+        """Removes the groups that killed processes have left beside ours."""
         with contextlib.suppress(OSError):
             leftovers.sweep(_parents().values())
 
@@ -90,7 +90,7 @@ class Cgroup:
 
 
 def _parents() -> dict[str, Path]:
-    """Where the folders of groups are made. Raises OSError where this process is in no group that counts."""
+    """Where the folders of groups are made. Raises OSError where this process is in no group with limits."""
     if (ROOT / "cgroup.controllers").exists():
         # Beside our own group: a group that holds processes cannot hand controllers to groups below it.
         return {"memory": (ROOT / _own_group("")).parent}

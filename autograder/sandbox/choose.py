@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autograder.errors import UserError
+from labkit import registry
 
 if TYPE_CHECKING:
     from autograder.lab import Lab
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 VARIABLE = "LLM101_SANDBOX"
 DEFAULT = "bubblewrap"
-IMAGE = "llm101/requirements-{layer}:{variant}"  # images/docker-bake.hcl makes it
+IMAGE = "{registry}llm101/requirements-{layer}:{variant}"  # images/docker-bake.hcl makes it
 
 
 def start(choice: str, lab: Lab) -> Sandbox:
@@ -31,7 +32,8 @@ def start(choice: str, lab: Lab) -> Sandbox:
         return Bubblewrap(lab.preload, lab.limits)
     from autograder.sandbox.docker import Docker
 
-    return Docker(lab.preload, lab.limits, image(lab), f"make image-{lab.lesson}", runtime)
+    made_by = f"docker pull {image(lab)}" if registry.prefix() else f"make image-{lab.lesson}"
+    return Docker(lab.preload, lab.limits, image(lab), made_by, runtime)
 
 
 def check(choice: str) -> str:
@@ -43,7 +45,8 @@ def check(choice: str) -> str:
 
 def image(lab: Lab) -> str:
     """The image in which a lab's submissions run: the one with its requirement layer, for this machine's CPU."""
-    return IMAGE.format(layer=lab.requirements, variant="arm64" if platform.machine() == "aarch64" else "cpu")
+    variant = "arm64" if platform.machine() == "aarch64" else "cpu"
+    return IMAGE.format(registry=registry.prefix(), layer=lab.requirements, variant=variant)
 
 
 Option = Annotated[

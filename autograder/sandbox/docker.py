@@ -1,8 +1,8 @@
-"""The docker sandbox: a container per submission, out of a few that have imported the libraries already.
+"""The docker sandbox: each submission gets a container of its own, which has imported the libraries already.
 
-grader ── channel ──> pump ── attach stream of the engine ──> pid 1 of a container (worker/container.py)
+grader ── channel ──> pump ── attach stream of the engine ──> pid 1 of a container (worker/init.py)
 
-For a machine whose engine may be used, but that has no user namespaces, or that has a runtime with a kernel of its own
+It is for a machine that has a Docker engine but no user namespaces, or that has a runtime with a kernel of its own
 (gVisor, Kata). A container is made in the background while another one is graded; it is used once.
 """
 
@@ -31,9 +31,9 @@ from autograder.worker.child import INODE, SCRATCH
 
 PYTHON = "/opt/llm101/bin/python"  # of the images' virtual environment
 BOOT_SECONDS = 180.0
-LIFETIME = 3600.0  # seconds; pid 1 ends its container then, whatever became of the grader
+LIFETIME = 3600.0  # seconds; then pid 1 ends its container, even if the grader was killed
 MAX_AGE = LIFETIME / 2  # of a container that a submission gets
-REAP_SECONDS = 60.0  # after its deadline a container is nobody's
+REAP_SECONDS = 60.0  # so long after its deadline a container belongs to nobody
 OOM_SECONDS = 0.3  # that the engine's news of a death by memory may take
 LIBRARIES_MB = 512  # what the imported libraries hold, which is not the submission's
 ERRORS = 4096  # bytes of a container's standard error that are kept
@@ -46,7 +46,7 @@ class Docker:
 
     `runtime` is one of the engine's (`runc`, `runsc`, ...), its default when empty; `spares` containers are ready, or
     being made, at any time. Raises GraderError when no engine answers, or it lacks the image, the runtime, or the
-    means to limit memory and processes. `made_by` is the command that makes the image, for that error's sake.
+    means to limit memory and processes. `made_by` is the command that makes the image; the error names it.
     """
 
     name = "docker"
@@ -56,13 +56,13 @@ class Docker:
     ) -> None:
         self._image, self._runtime = image, runtime
         self._limits = limits
-        self._plan = msgspec.json.encode(
-            # Processes are the engine's to count: the kernel would count all of this user's in all containers.
-            {"preload": preload, "limits": interior.child_limits(limits, 0, 0), "seconds": LIFETIME}
+        self._arguments = msgspec.json.encode(
+            # The engine counts the processes: the kernel would count those of this user in all containers together.
+            {"preload": preload, "limits": interior.process_limits(limits, 0, 0), "seconds": LIFETIME}
         ).decode()
         with _engine_errors():
             self._client = docker.from_env()
-            # The SDK would keep one open for each of the last 25 paths, and each container has paths of its own.
+            # Else the SDK keeps a connection for each of the last 25 paths, and each container has paths of its own.
             self._client.api.headers["Connection"] = "close"
             _check(self._client, image, made_by, runtime)
             _reap(self._client)
@@ -141,7 +141,7 @@ class Docker:
         )
         memory = (limits.memory_mb + LIBRARIES_MB) * interior.MEBIBYTE
         return self._client.containers.create(
-            self._image, [self._plan], entrypoint=[PYTHON, *interior.python_options("container")],
+            self._image, [self._arguments], entrypoint=[PYTHON, *interior.python_options("init")],
             environment=interior.ENVIRONMENT, user=f"{interior.USER_ID}:{interior.USER_ID}", hostname="sandbox",
             working_dir="/", labels={OWNER: _owner(os.getpid()), DEADLINE: str(int(time.time() + LIFETIME))},
             mounts=[Mount(inside, folder, "bind", read_only=True) for folder, inside in interior.packages().items()],
@@ -153,7 +153,7 @@ class Docker:
         )  # fmt: skip
 
     def _end(self, container: Container) -> None:
-        """Orders a container's death. It is certain before the next child is handed out, and not waited for here."""
+        """Orders a container's removal without waiting for it. It is over before the next child is handed out."""
         self._dying.append(self._threads.submit(self._remove, container))
 
     def _remove(self, container: Container) -> None:
@@ -172,7 +172,7 @@ class DockerChild:
         self._since = time.time()
 
     def out_of_memory(self) -> bool:
-        """Whether the memory limit has ended a process of this submission's."""
+        """Whether the memory limit has ended a process of this submission."""
         # The engine's inspection tells only of pid 1, and nothing once the container has been removed.
         wanted = {"container": self._container.id, "event": "oom"}
         until = f"{time.time() + OOM_SECONDS:.3f}"
@@ -214,7 +214,7 @@ class Pump:
         self._part()
 
     def _carry_out(self) -> None:
-        """The stream comes in frames: which of stdout (1) and stderr (2) it is, three zeros, a length, the bytes."""
+        """The stream comes in frames: 1 for stdout or 2 for stderr, three zeros, a length, the bytes."""
         with contextlib.suppress(OSError), self._stream.makefile("rb") as frames:
             while len(head := frames.read(8)) == 8:
                 left = int.from_bytes(head[4:], "big")
@@ -230,7 +230,7 @@ class Pump:
         self._ours.close()
 
     def _part(self) -> None:
-        """Lets both threads, and both sides, see the end."""
+        """Shuts both sockets down, so that both threads and both sides end."""
         for sock in (self._stream, self._ours):
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
@@ -238,7 +238,7 @@ class Pump:
 
 @contextlib.contextmanager
 def _engine_errors() -> Iterator[None]:
-    """What the engine, or the way to it, has to say, as one line."""
+    """Turns an error of the engine, or of the connection to it, into a GraderError of one line."""
     try:
         yield
     except APIError as error:
@@ -261,11 +261,11 @@ def _check(client: docker.DockerClient, image: str, made_by: str, runtime: str) 
     try:
         client.images.get(image)
     except ImageNotFound:
-        raise GraderError(f"the Docker engine has no image {image}: `{made_by}` builds it") from None
+        raise GraderError(f"the Docker engine has no image {image}: `{made_by}` brings it") from None
 
 
 def _reap(client: docker.DockerClient) -> None:
-    """Removes what graders have left behind that were killed: containers past their deadline, or nobody's."""
+    """Removes what killed graders have left: containers past their deadline, or whose grader has ended."""
     for container in client.containers.list(all=True, sparse=True, filters={"label": OWNER}):
         labels = container.attrs["Labels"]
         late = time.time() > float(labels.get(DEADLINE, 0)) + REAP_SECONDS
@@ -287,7 +287,7 @@ def _remove(container: Container) -> None:
 
 
 def _owner(pid: int) -> str:
-    """A process, so that no other is taken for it: boot, PID namespace, pid and start (proc(5), stat, field 22)."""
+    """A name that only this process has: boot, PID namespace, pid and start (proc(5), stat, field 22)."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     namespace = os.stat("/proc/self/ns/pid").st_ino
     started = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
@@ -295,7 +295,7 @@ def _owner(pid: int) -> str:
 
 
 def _is_gone(owner: str) -> bool:
-    """Whether the grader that a label names has ended, as far as this process can see it."""
+    """Whether the grader that a label names has ended, as far as this process can see."""
     boot, namespace, pid, _ = owner.split("/")
     if [boot, namespace] != _owner(os.getpid()).split("/")[:2]:
         return False
@@ -306,8 +306,8 @@ def _is_gone(owner: str) -> bool:
 
 
 def _socket_of(stream: Any) -> socket.socket:
-    """The socket under what the SDK gives to read an attach stream from, in our own hands: the SDK's response and it
-    refer to each other, and so would stay open until the next garbage collection."""
+    """A socket of our own for the attach stream that the SDK has opened. The SDK's socket and its response refer to
+    each other, and so would stay open until the next garbage collection."""
     sock = socket.socket(fileno=os.dup(stream.fileno()))
     sock.setblocking(True)  # the SDK's timeout is for answers
     stream._response.close()

@@ -1,4 +1,4 @@
-"""What is alike inside every sandbox: paths, the environment, how Python starts, and the bounds of a process."""
+"""What all sandboxes have in common inside: paths, the environment, how Python starts, and the bounds of a process."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ import labkit
 from autograder.sandbox import Limits, seccomp
 
 LIBRARY = "/llm101"  # where the worker and labkit appear
-USER_ID = 64101  # uid and gid on the host, for processes that must not be root's nor a person's; no account has it
+USER_ID = 64101  # uid and gid on the host for processes of neither root nor a person: no account has it
 CPU_SECONDS = 600  # a backstop per process; the deadlines of calls are the limit that students meet
 FILE_SIZE = 64 << 20
 MEBIBYTE = 1 << 20
@@ -34,13 +34,13 @@ def python_options(module: str) -> list[str]:
     return ["-s", "-P", "-B", "-c", start]
 
 
-def child_limits(limits: Limits, address_space: int, processes: int) -> dict[str, Any]:
-    """`worker.child.Limits` for a submission. Raises GraderError where libseccomp is absent."""
+def process_limits(limits: Limits, address_space: int, processes: int) -> dict[str, Any]:
+    """`worker.child.ProcessLimits` for a submission. Raises GraderError where libseccomp is absent."""
     return {
         "address_space": address_space,
         "processes": processes,
         "cpu_seconds": CPU_SECONDS,
         "scratch": limits.scratch_mb * MEBIBYTE,
         "file_size": FILE_SIZE,
-        "filter": seccomp.program(),
+        "filter": seccomp.compiled_filter(),
     }

@@ -1,8 +1,8 @@
 """Becomes an unprivileged user and then bubblewrap. Run as `python launch.py JSON`, as root only.
 
-bubblewrap started by root would keep root's uid, for which the kernel does not count processes and which owns the files
-of the host. So root drops to an uid of its own first. That uid may not reach the interpreter (under a 0700 home, say),
-so each source is first bound to a folder that it can reach, in a mount namespace of this process's own.
+If root started bubblewrap, it would keep root's uid, which owns the files of the host and for which the kernel does not
+count processes. So root first drops to a uid that nobody else has. That uid may not reach the interpreter (under a 0700
+home, say), so each source is first bound to a folder that it can reach, in a mount namespace of this process's own.
 """
 
 import json

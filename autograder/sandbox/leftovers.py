@@ -1,4 +1,4 @@
-"""Folders on the host that bear the number of the process that made them; those of a killed one are swept away."""
+"""Folders on the host carry the number of the process that made them; those of a killed process are swept away."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""The seccomp filter of student code: everything is allowed but what reaches the kernel without need.
+"""The seccomp filter of student code: it allows all system calls but those that reach the kernel without need.
 
 The namespaces already take away files, processes and the network. The filter takes away what namespaces do not cover
 (bpf, io_uring, perf, keyrings, vsock), what would make new ones, and memory that outlives a process or that no
@@ -33,7 +33,7 @@ _SOCKET_FAMILIES = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6: all inside the chil
 
 
 @cache
-def program() -> bytes:
+def compiled_filter() -> bytes:
     """The filter compiled to BPF for this machine. Raises GraderError where libseccomp is absent."""
     try:
         import pyseccomp as seccomp

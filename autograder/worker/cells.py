@@ -48,12 +48,12 @@ class CellError:
 
 @dataclass
 class CellResult:
-    """What became of one cell of the program."""
+    """What happened to one cell of the program."""
 
     name: str
     role: Literal["release", "solution", "added"]
     status: Literal["ran", "raised", "unused", "left out"] = "unused"
-    names: frozenset[str] = frozenset()  # that the cell defines at its top level, as far as one can see
+    names: frozenset[str] = frozenset()  # those that the cell defines at its top level, as far as one can see
     error: CellError | None = None
     reason: str = ""  # why it was left out
     notes: tuple[str, ...] = ()
@@ -103,10 +103,10 @@ def load(
     skip: Mapping[str, str],
     tell: Callable[[int], None],
 ) -> Loaded:
-    """Runs a program (autograder/program.py) in a new module, which becomes `__main__`.
+    """Runs a program (autograder/grading/program.py) in a new module, which becomes `__main__`.
 
     Release and solution cells run whole, added cells as far as they are needed (slicing.py). A cell stops at
-    what it raises, be it SystemExit; the next one runs.
+    what it raises, SystemExit too; the next one runs.
 
     Args:
         cells: dicts of `source`, `role` and `name`, in order.
@@ -190,7 +190,7 @@ def _slice(parsed: Sequence[Python | None], loaded: Loaded) -> list[list[ast.stm
 
 
 def _refuse(error: BaseException, result: CellResult, text: str) -> None:
-    """Notes in `result` that its cell is not Python. In an added cell that is of no interest by itself."""
+    """Notes in `result` that its cell is not Python. An added cell is then not reported: nothing may need it."""
     result.error = _syntax_error(error, result.name, text)
     result.names = _names_at_a_glance(text)
     if result.role != "added":
@@ -203,7 +203,7 @@ def _names_at_a_glance(text: str) -> frozenset[str]:
 
 
 def _syntax_error(error: BaseException, cell: str, text: str) -> CellError:
-    """What the parser raised; all but a SyntaxError means that the text is beyond its limits."""
+    """The parser's error. One that is not a SyntaxError means that the text is beyond the parser's limits."""
     if not isinstance(error, SyntaxError):
         return CellError("SyntaxError", "too deeply nested, or not text", cell, 1, "")
     line = error.lineno or 1
@@ -240,7 +240,7 @@ def _register(cell: str, text: str) -> str:
         None,
         lines,
         filename,
-    )  # no time of change: never looked for on disk
+    )  # without a time of change, linecache never looks for it on disk
     return filename
 
 
@@ -252,7 +252,7 @@ def _new_module() -> types.ModuleType:
 
 
 class _Shell:
-    """What get_ipython() gives in grading: nobody is there to look, and no shell runs."""
+    """What get_ipython() returns in grading: nobody is there to look, and no shell runs."""
 
     def run_line_magic(self, *args: object, **options: object) -> None:
         """Does nothing."""

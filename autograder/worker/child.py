@@ -1,9 +1,9 @@
-"""One submission's process: it shuts itself in, loads the student's cells, and forks a worker per problem.
+"""One submission's process: it isolates itself, loads the student's cells, and forks a worker per problem.
 
-    template.py or container.py ── fork ──> keeper (loads the cells once)
+    template.py or init.py ── fork ──> keeper (loads the cells once)
                                                └── fork ──> worker of problem 1 (objects.py), then of problem 2, ...
 
-Every step of shutting it in happens before the first byte of the submission is read.
+Every step of the isolation happens before the first byte of the submission is read.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ SCRATCH = (Path("/tmp"), HOME, Path("/dev/shm"))
 INODE = 4096  # bytes of a scratch folder for each file in it
 
 
-class Limits(msgspec.Struct, frozen=True):
+class ProcessLimits(msgspec.Struct, frozen=True):
     """What one submission may use."""
 
     address_space: int  # bytes that a process may map beyond what the template has; 0: no limit, a cgroup counts
@@ -39,10 +39,10 @@ class Limits(msgspec.Struct, frozen=True):
     filter: bytes  # compiled seccomp program
 
 
-def main(channel: int, limits: Limits, isolate: Callable[[Limits], None]) -> None:
+def main(channel: int, limits: ProcessLimits, isolate: Callable[[ProcessLimits], None]) -> None:
     """The life of one submission's process. Does not return.
 
-    `isolate` takes away what the sandbox at hand has left of the world outside; what follows is alike in all.
+    `isolate` is the step that differs between sandboxes: it takes away what is still visible of the host.
     """
     os.dup2(channel, CHANNEL_FD)
     null = os.open("/dev/null", os.O_RDWR)
@@ -62,7 +62,7 @@ def main(channel: int, limits: Limits, isolate: Callable[[Limits], None]) -> Non
     os._exit(0)
 
 
-def _set_limits(limits: Limits) -> None:
+def _set_limits(limits: ProcessLimits) -> None:
     bounds = {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_NOFILE: 256,
@@ -81,7 +81,7 @@ def _set_limits(limits: Limits) -> None:
 
 
 class Keeper:
-    """Of the submission's processes the first: loads the cells, then lends the channel to one worker after another."""
+    """The first process of a submission. It loads the cells, then lends the channel to one worker after another."""
 
     def __init__(self, channel: wire.Channel) -> None:
         self.channel = channel
@@ -90,7 +90,7 @@ class Keeper:
     def serve(self) -> None:
         """Answers `load` and `begin` until the grader closes the channel (wire.Closed).
 
-        Anything else was meant for a worker that ended before it read it; the grader hears of that end anyway.
+        Any other request was for a worker that ended before it read the request; the grader hears of that end anyway.
         """
         while True:
             request, _ = self.channel.receive(wire.Request)
@@ -109,7 +109,7 @@ class Keeper:
 
         program = cells.load(order["cells"], order["wanted"], order["skip"], tell)
         self.programs[order["notebook"]] = program
-        sys.modules["notebook:" + order["notebook"]] = program.module  # labkit.notebook gives it to those that use it
+        sys.modules["notebook:" + order["notebook"]] = program.module  # where labkit.notebook looks for it
         self.channel.send(wire.Reply(id=request.id, value=wire.pack(program.summary(), _nothing)[0]))
 
     def _run_worker(self, request: wire.Request) -> None:
@@ -122,7 +122,7 @@ class Keeper:
             finally:
                 os._exit(1)
         pid, status = 0, 0
-        while pid != worker:  # orphans of the worker's are ours to reap as well
+        while pid != worker:  # the worker's orphans are our children, too
             pid, status = os.wait()
         self._clean_up()
         self.channel.send(wire.Reply(id=0, exited=status))

@@ -1,4 +1,4 @@
-"""What a sandbox does once, ahead of every submission: it imports the heavy libraries, and uses them a first time."""
+"""What a sandbox does once, before all submissions: it imports the heavy libraries and uses them a first time."""
 
 import gc
 import importlib
@@ -24,7 +24,7 @@ def preload(names: Sequence[str]) -> None:
 
 
 def _rehearse() -> None:
-    """Does once what every child does: what torch, numpy and Python import or build on first use is then shared."""
+    """Does once what every child does, so that all share what torch, numpy and Python build on first use."""
     torch.set_num_threads(1)
     objects.reseed(0)
     x = torch.ones(2, 2, requires_grad=True)

@@ -16,7 +16,7 @@ MAX_SHOWN = 40  # characters of a command in a note
 class Python:
     """A cell as Python. Line numbers in `tree` are those of `text`.
 
-    Where `text` still has calls of get_ipython(), which IPython writes for magics, `tree` has what they come to.
+    Where `text` still has calls of get_ipython(), which IPython writes for magics, `tree` has their effect.
     """
 
     text: str

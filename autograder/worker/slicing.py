@@ -65,7 +65,7 @@ class Statement:
 
     @property
     def touches(self) -> frozenset[str]:
-        """The names that do not mean after the statement what they meant before."""
+        """The names whose meaning the statement changes."""
         return self.names.binds | self.changes
 
     @property

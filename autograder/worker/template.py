@@ -1,4 +1,4 @@
-"""The template: a process with the heavy libraries imported, of which every submission gets a fork.
+"""The template: a process that has imported the heavy libraries. Every submission gets a fork of it.
 
 It runs inside the outer bubblewrap sandbox and never sees student code, tests or secrets. It takes orders on file
 descriptor 3, a SOCK_SEQPACKET socket of the grader's:
@@ -6,8 +6,8 @@ descriptor 3, a SOCK_SEQPACKET socket of the grader's:
     {"op": "spawn", "limits": {...}} + one descriptor (the child's channel)  ->  {"pid": 17}
     {"op": "kill", "pid": 17}                                                ->  {"status": 9}
 
-`{"error": "..."}` answers an order that failed. When the grader goes away the template ends, and with it, as the first
-process of the sandbox, everything in it.
+`{"error": "..."}` answers an order that failed. The template ends when the grader goes away. It is the first process
+of the sandbox, so that everything in the sandbox ends with it.
 """
 
 import array
@@ -60,7 +60,7 @@ def _receive(control: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
 def _obey(control: socket.socket, message: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
     match message["op"]:
         case "spawn":
-            return _spawn(control, descriptors[0], msgspec.convert(message["limits"], child.Limits))
+            return _spawn(control, descriptors[0], msgspec.convert(message["limits"], child.ProcessLimits))
         case "kill":
             with contextlib.suppress(ProcessLookupError):
                 os.kill(message["pid"], signal.SIGKILL)
@@ -69,7 +69,7 @@ def _obey(control: socket.socket, message: dict[str, Any], descriptors: list[int
             return {"error": f"unknown order {op!r}"}
 
 
-def _spawn(control: socket.socket, channel: int, limits: child.Limits) -> dict[str, Any]:
+def _spawn(control: socket.socket, channel: int, limits: child.ProcessLimits) -> dict[str, Any]:
     """Forks twice: the first fork enters the new namespaces, the second is pid 1 of the new PID namespace."""
     read_end, write_end = os.pipe()
     outer = os.fork()
@@ -85,7 +85,8 @@ def _spawn(control: socket.socket, channel: int, limits: child.Limits) -> dict[s
             os.close(write_end)
             child.main(channel, limits, _isolate)
         except BaseException:
-            with contextlib.suppress(OSError):  # once the pid is known the pipe is closed: the channel's end tells
+            # Once the pid is known the pipe is closed, and the end of the channel tells the grader.
+            with contextlib.suppress(OSError):
                 os.write(write_end, traceback.format_exc().encode()[-4096:])
             sys.stderr.write(traceback.format_exc())
         finally:
@@ -111,13 +112,13 @@ def _enter_namespaces() -> None:
             file.write(content)
 
 
-def _isolate(limits: child.Limits) -> None:
+def _isolate(limits: child.ProcessLimits) -> None:
     """Gives a child, in its new namespaces, files, devices and a /proc of its own, and takes its capabilities."""
     kernel.mount("", "/", flags=kernel.MS_REC | kernel.MS_PRIVATE)
     options = f"size={limits.scratch},nr_inodes={limits.scratch // child.INODE},mode=0700"
     for folder in child.SCRATCH:
         kernel.mount("tmpfs", str(folder), "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, options)
-    kernel.mount("/dev/null", "/dev/zero", flags=kernel.MS_BIND)  # mapped shared, it is memory that nobody counts
+    kernel.mount("/dev/null", "/dev/zero", flags=kernel.MS_BIND)  # a shared mapping of it is memory that nobody counts
     kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
     Path("/proc/sys/user/max_user_namespaces").write_text("0")
     kernel.drop_capabilities()

@@ -153,7 +153,7 @@ def _max_body(message: type[Request] | type[Reply]) -> int:
 
 
 def pack(value: Any, refer: Callable[[Any], dict[str, Any]]) -> tuple[msgspec.Raw, bytes]:
-    """A value as (MessagePack tree, safetensors blob). `refer` gives the tag of an object that is no data.
+    """A value as (MessagePack tree, safetensors blob). `refer` gives the tag of an object that is not data.
 
     Raises ProtocolError for what cannot cross: nesting deeper than MAX_DEPTH, a tensor without storage (meta, sparse).
     """
@@ -208,7 +208,7 @@ def _add_tensor(tensor: torch.Tensor, tensors: dict[str, torch.Tensor]) -> int:
 
 
 def unpack(tree: msgspec.Raw, blob: bytes | bytearray, resolve: Callable[[Any], Any]) -> Any:
-    """The inverse of `pack`; strict. `resolve` maps what stands behind `$handle` to the object.
+    """The inverse of `pack`; strict. `resolve` maps the content of a `$handle` to the object.
 
     Raises ProtocolError for anything that `pack` does not write.
     """
@@ -268,7 +268,7 @@ class _Unpacker:
             case "$tuple":
                 return tuple(self.list_of(raw, depth))
             case "$dict":
-                pairs = self.list_of(raw, depth + 1)  # a pair is no level of its own
+                pairs = self.list_of(raw, depth + 1)  # a pair does not count as a level
                 _check_keys(key for key, _ in pairs)
                 return dict(pairs)
             case "$set":

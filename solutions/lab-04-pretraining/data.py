@@ -165,7 +165,7 @@ plt.show()
 # 训练数据里重复的内容，并不是“学得稍好一点”，而是被背了下来。Lee 等（2022）发现，在去重后的文本上训练，模型原样背诵的内容只有原来的十分之一，达到同样的损失所需的步数还更少；
 # Carlini 等（2023）发现，一段文字被背出来的概率随副本数的对数增长。
 #
-# 那么，模型会从**我们的**文本里背下什么？先看看它由什么组成，又有哪些行一再出现。（英文和中文来自 Linux 发行版 Debian 的软件包，安装环境时取来；如果来源后面标着 *small*，说明缺了这些包，你看到的数字会与下文不同。）
+# 那么，模型会从**我们的**文本里背下什么？先看看它由什么组成，又有哪些行一再出现。（英文和中文来自 Linux 发行版 Debian 的软件包，安装环境时取来；如果来源后面标着 “small”，说明缺了这些包，你看到的数字会与下文不同。）
 
 # %%
 figure, axes = plt.subplots(figsize=(8, 1.8))
@@ -305,10 +305,10 @@ print(*(f"{sum(map(str.__ne__, raw[lang], cleaned[lang])):,} of {len(raw[lang]):
 # | `bullet_lines` | 以 `-`、`*` 或 `•` 开头的行的比例 |
 # | `ellipsis_lines` | 以 `...` 或 `…` 结尾的行的比例 |
 # | `duplicate_lines` | 与文档中**前面**某一行相同的行的比例 |
-# | `stop_words` | *the, be, to, of, and, that, have, with* 之中，作为单位出现了几个不同的词 |
+# | `stop_words` | “the, be, to, of, and, that, have, with” 之中，作为单位出现了几个不同的词 |
 # | `han` | 汉字（U+4E00 到 U+9FFF）在所有字母（`str.isalpha`，汉字也算）中的比例 |
 #
-# 中文里以空白隔开的“词”往往是一整个分句，而省略号 `……` 要算两个，所以中文另有一套上下限。*行*指非空的行，去掉两头的空白。分母为零时，比例记为 0。整个 notebook 里计数的**单位**是：一个小写的单词，或者一个汉字，因为中文不写空格：
+# 中文里以空白隔开的“词”往往是一整个分句，而省略号 `……` 要算两个，所以中文另有一套上下限。**行**指非空的行，去掉两头的空白。分母为零时，比例记为 0。整个 notebook 里计数的**单位**是：一个小写的单词，或者一个汉字，因为中文不写空格：
 # `units("Debian 使用手册, v2")` 是 `["debian", "使", "用", "手", "册", "v2"]`。
 
 # %% tags=["export"]
@@ -486,7 +486,7 @@ for lang, documents in filtered.items():
 # `hash31` and `coefficients` are given, so that all of us get the same signatures. (Python's own `hash` of a string differs from one process to the next: never store it.)
 
 # %% [markdown] tags=["zh"]
-# 少得可怜。但第 1 节的那些行告诉我们，重复的远不止这些。只要改一个日期、换一个名字，两篇文档就不再*相等*了，但它们**几乎**相等。
+# 少得可怜。但第 1 节的那些行告诉我们，重复的远不止这些。只要改一个日期、换一个名字，两篇文档就不再**相等**了，但它们**几乎**相等。
 #
 # ## 5. 近似重复
 #
@@ -540,7 +540,7 @@ def coefficients(n_hashes: int, seed: int) -> tuple[Tensor, Tensor]:
 # ### Problem 1, fourth part: `shingles`, `jaccard`, `minhash`, `candidates`, `minhash_dedup`
 
 # %% [markdown] tags=["zh"]
-# **局部敏感哈希（LSH）。** 有了签名，还是要比较所有的对。于是把每个签名切成 `bands` 段，每段 $r = k / \text{bands}$ 个连续的数（文献里称为“行”，rows），只看那些在**某一**段（两边是*同一*段）里**所有**数都相同的对：
+# **局部敏感哈希（LSH）。** 有了签名，还是要比较所有的对。于是把每个签名切成 `bands` 段，每段 $r = k / \text{bands}$ 个连续的数（文献里称为“行”，rows），只看那些在**某一**段（两边是**同一**段）里**所有**数都相同的对：
 # 它们会落进字典的同一个桶，其余的对根本不会碰到。相似度为 $J$ 的一对成为候选的概率是
 #
 # $$1 - (1 - J^{\,r})^{\text{bands}}$$
@@ -757,14 +757,14 @@ for similarity, i, j in (similar[0], similar[-1]):
 # deduplication.) But compare these shares with the repeated *lines* of section 1: most of what repeats is not whole documents, but a common line here and a footer there, inside documents that differ. No step of this notebook takes those away; section 6 meets them again, and question 1 asks what would find them.
 
 # %% [markdown] tags=["zh"]
-# 数据表和自动生成的模块：代码模型会背下来的正是这些。（Debian 的文本是人写、人编的；网上的情况更糟：RefinedWeb 去重后，文本少了大约一半。）不过，把这里的比例与第 1 节里重复的*行*对照一下：
+# 数据表和自动生成的模块：代码模型会背下来的正是这些。（Debian 的文本是人写、人编的；网上的情况更糟：RefinedWeb 去重后，文本少了大约一半。）不过，把这里的比例与第 1 节里重复的**行**对照一下：
 # 重复的大头不是整篇文档，而是这里一行套话、那里一段页脚，夹在彼此不同的文档里。这些行，本 notebook 没有哪一步会删；第 6 节还会遇到它们，怎样找出它们，见思考题 1。
 
 # %% [markdown] tags=["en"]
 # **The library.** `datasketch` is what many pipelines use (others: `datatrove`, `text-dedup`, Spark). The same sets, the same threshold: it chooses the bands by itself, so that false and missed pairs weigh the same, and it does not verify: its answer is a set of *candidates*.
 
 # %% [markdown] tags=["zh"]
-# **工具库。** 很多数据流水线用的是 `datasketch`（还有 `datatrove`、`text-dedup`、Spark）。给它同样的集合、同样的阈值：它自己选择怎样分段，对误报和漏报一视同仁；它也不核实，所以给出的只是*候选*。
+# **工具库。** 很多数据流水线用的是 `datasketch`（还有 `datatrove`、`text-dedup`、Spark）。给它同样的集合、同样的阈值：它自己选择怎样分段，对误报和漏报一视同仁；它也不核实，所以给出的只是**候选**。
 
 # %%
 from datasketch import MinHash, MinHashLSH
@@ -914,7 +914,7 @@ plt.show()
 # 可是这样一来，文档 1 的 token 就能注意到毫不相干的文档 0 了。有了文档编号，就可以用**块对角**掩码把它们隔开，并让位置在每篇文档开头重新从 0 数起。
 # （GPT-3 没有这样做：EOS 会告诉模型，前面的内容与后面无关。Llama 3 用了这种掩码，并报告说它对长上下文很重要。）
 #
-# **训练时哪些位置不算损失。** 填充的 id 与 EOS 相同，只有 `document == -1` 能把它和真正的结尾区分开，这些位置不算。另外，用了掩码之后，文档边界处看不到任何能预示*下一篇*第一个 token 的内容：`document` 在哪里变了，变化处的那个 token 也不作为预测目标。
+# **训练时哪些位置不算损失。** 填充的 id 与 EOS 相同，只有 `document == -1` 能把它和真正的结尾区分开，这些位置不算。另外，用了掩码之后，文档边界处看不到任何能预示**下一篇**第一个 token 的内容：`document` 在哪里变了，变化处的那个 token 也不作为预测目标。
 
 # %%
 tokens = {lang: [token_ids(text) for text in documents[:1000]] for lang, documents in final.items()}
@@ -1055,11 +1055,11 @@ for index, saying in enumerate(sayings):
 
 # %% [markdown] tags=["zh"]
 # 用上你的掩码和位置，打包在一起的文档与单独读时一样。用普通的因果掩码就不一样了，这里的损失反而更低：前面有别的文字垫着，总比凭空猜一句格言容易；可是文档单独出现时，就没有这份帮助了。
-# 被遮住的部分还可以省下时间：`nn.functional.scaled_dot_product_attention` 省不了，遮住的照样要算；FlexAttention 和 FlashAttention 的 *varlen* 内核则会跳过整块被遮住的部分。Hugging Face 的 `DataCollatorWithFlattening` 和 TRL 的 `packing=True` 就是这么做的：只传位置，内核看到位置回到 0，就知道那里是文档的边界。
+# 被遮住的部分还可以省下时间：`nn.functional.scaled_dot_product_attention` 省不了，遮住的照样要算；FlexAttention 和 FlashAttention 的 **varlen** 内核则会跳过整块被遮住的部分。Hugging Face 的 `DataCollatorWithFlattening` 和 TRL 的 `packing=True` 就是这么做的：只传位置，内核看到位置回到 0，就知道那里是文档的边界。
 #
 # ## 8. 混合
 #
-# 模型是在**混合**语料上训练的：网页、代码、书籍、其他语言。各自的占比按 **token** 计，因为损失就是对 token 取的平均。如果一种语料的文档比另一种长十倍，按 1 : 1 抽取*文档*就完全是另一回事了。
+# 模型是在**混合**语料上训练的：网页、代码、书籍、其他语言。各自的占比按 **token** 计，因为损失就是对 token 取的平均。如果一种语料的文档比另一种长十倍，按 1 : 1 抽取**文档**就完全是另一回事了。
 # 所以 `mix` 按 token 记账：总是从**落后于份额**的那个语料取下一篇文档。
 #
 # - 设 $D$、$B$ 分别是到目前为止从 `domain` 和 `base` 取出的 token 数。只要 $D + B < n$：若 $D < \text{ratio}\cdot(D + B + 1)$，就取 `domain` 的下一篇，否则取 `base` 的。（这样每一刻的份额误差都不超过一篇文档。式中的 1 让 `domain` 先来；没有它，即使 ratio 为 1，第一篇也会取自 `base`。）
@@ -1182,11 +1182,11 @@ plt.show()
 #
 # ## 延伸阅读
 #
-# - Broder 1997，*On the resemblance and containment of documents*：第 3 节。
-# - Leskovec、Rajaraman 与 Ullman 2020，*Mining of Massive Datasets*：3.2 至 3.4 节。
-# - Rae 等 2021，*Scaling Language Models: Methods, Analysis & Insights from Training Gopher*：附录 A.1。
-# - Lee 等 2022，*Deduplicating Training Data Makes Language Models Better*：第 4、6 节。
-# - Carlini 等 2023，*Quantifying Memorization Across Neural Language Models*：第 3 节。
-# - Penedo 等 2024，*The FineWeb Datasets*：第 3 节。
-# - Brown 等 2020，*Language Models are Few-Shot Learners*：附录 C。
-# - Dubey 等 2024，*The Llama 3 Herd of Models*：3.1、3.2 节。
+# - Broder 1997，《On the resemblance and containment of documents》：第 3 节。
+# - Leskovec、Rajaraman 与 Ullman 2020，《Mining of Massive Datasets》：3.2 至 3.4 节。
+# - Rae 等 2021，《Scaling Language Models: Methods, Analysis & Insights from Training Gopher》：附录 A.1。
+# - Lee 等 2022，《Deduplicating Training Data Makes Language Models Better》：第 4、6 节。
+# - Carlini 等 2023，《Quantifying Memorization Across Neural Language Models》：第 3 节。
+# - Penedo 等 2024，《The FineWeb Datasets》：第 3 节。
+# - Brown 等 2020，《Language Models are Few-Shot Learners》：附录 C。
+# - Dubey 等 2024，《The Llama 3 Herd of Models》：3.1、3.2 节。

@@ -39,7 +39,7 @@
 # - 说清一个词周围的词透露了它的什么，并把文本切成（词，邻词）对；
 # - 写出带负采样的 skip-gram 损失（数值上不溢出），并在真实的英文和中文文本上训练它；
 # - 用余弦找一个词的近邻，把向量画到平面上，再用矩阵分解得到同样的结果；
-# - 从真实的编码器里取出*上下文相关*的向量（同一个词每出现一次就有一个），并把一句话的向量汇聚成一个。
+# - 从真实的编码器里取出**上下文相关**的向量（同一个词每出现一次就有一个），并把一句话的向量汇聚成一个。
 #
 # **时间** 约两小时。全部单元格在两个 CPU 核上跑一遍约需一分钟。
 #
@@ -204,7 +204,7 @@ plt.show()
 # ### Problem 5 (9 points): `skip_gram_pairs`, `keep_probability`, `negative_distribution`, `sgns_loss`, `SkipGram`, `train_skip_gram`, `nearest`
 
 # %% [markdown] tags=["zh"]
-# “观其伴，知其词”（Firth 1957）。机器答错的地方，看看它答成了什么。杜撰的词，它的那一行与被它顶替的词几乎一样，因为一行计数*就是*文本对一个词所说的全部。
+# “观其伴，知其词”（Firth 1957）。机器答错的地方，看看它答成了什么。杜撰的词，它的那一行与被它顶替的词几乎一样，因为一行计数**就是**文本对一个词所说的全部。
 # 这就是**分布假设**（Harris 1954），整个语言模型都建立在它上面。
 #
 # 但一行有多少个数，就看有多少个词；大多数是 0，还随词表一起变长。我们想要短而稠密、说的却是同一件事的向量。
@@ -220,8 +220,8 @@ plt.show()
 #  得到的对                   (file, name)  (file, of)  (file, in)  (file, the)
 # ```
 #
-# 能预测出相同邻词的词，$v$ 往往相近。可是每一对都要对整个词表求和，太慢了；于是把问题从“这里站的是所有词中的*哪一个*？”换成“这个词**真的**站在这里，还是我编出来的？”
-# 每个真实的对，都从一个噪声分布里抽 $K$ 个*负样本* $n_1 \dots n_K$，用 $\sigma(x) = 1/(1+e^{-x})$ 分辨真假：
+# 能预测出相同邻词的词，$v$ 往往相近。可是每一对都要对整个词表求和，太慢了；于是把问题从“这里站的是所有词中的**哪一个**？”换成“这个词**真的**站在这里，还是我编出来的？”
+# 每个真实的对，都从一个噪声分布里抽 $K$ 个**负样本** $n_1 \dots n_K$，用 $\sigma(x) = 1/(1+e^{-x})$ 分辨真假：
 #
 # $$\ell = -\log\sigma(u_c\cdot v_w) - \sum_{k=1}^{K}\log\sigma(-u_{n_k}\cdot v_w)\qquad\text{（式 4）}$$
 #
@@ -234,10 +234,10 @@ plt.show()
 # 还有三件事，每件只要一行代码，却都能让效果好一截：
 #
 # - **噪声**按 计数$^{0.75}$ 抽取：介于“与文本一致”（那样一百个词就占去近一半的抽样）和“人人平等”之间。
-# - **高频词**在组对之前先稀释：占全文比例为 $f$ 的词，以 $\sqrt{t/f}$（不超过 1）的概率保留；这里 $t = 10^{-3}$，论文的语料大得多，取 $10^{-5}$ 左右。*file* 旁边的第 100 个 *the* 已经说不出什么新东西了。
+# - **高频词**在组对之前先稀释：占全文比例为 $f$ 的词，以 $\sqrt{t/f}$（不超过 1）的概率保留；这里 $t = 10^{-3}$，论文的语料大得多，取 $10^{-5}$ 左右。“file” 旁边的第 100 个 “the” 已经说不出什么新东西了。
 # - **两张表。** 一个词几乎不会站在自己旁边，可 $v_w\cdot v_w$ 永远为正。如果只用一张表，模型就只好把所有向量都压小。
 #
-# **本节的坑。** 窗口向*两*边伸展，到文档的尽头为止。负样本的负号在 $\sigma$ *里面*。另外，分两步算 $\log(\sigma(x))$，在 float32 下 $x = -150$ 时得到 $-\infty$，梯度是 NaN；
+# **本节的坑。** 窗口向**两**边伸展，到文档的尽头为止。负样本的负号在 $\sigma$ **里面**。另外，分两步算 $\log(\sigma(x))$，在 float32 下 $x = -150$ 时得到 $-\infty$，梯度是 NaN；
 # `F.logsigmoid` 一步就算好。
 #
 # ### 第 5 题（9 分）：`skip_gram_pairs`、`keep_probability`、`negative_distribution`、`sgns_loss`、`SkipGram`、`train_skip_gram`、`nearest`
@@ -502,12 +502,12 @@ plt.show()
 # %% [markdown] tags=["zh"]
 # ## 4. 中文里什么算一个词？
 #
-# 中文没有空格。可以按字来：“文”和“件”各有一个向量，“文件”却没有。word2vec 论文里有现成的办法（第 4 节，原本用来处理 *New York*）：
+# 中文没有空格。可以按字来：“文”和“件”各有一个向量，“文件”却没有。word2vec 论文里有现成的办法（第 4 节，原本用来处理 “New York”）：
 # 相邻两个单位一起出现的次数远远超过偶然，就把它们合并，
 #
 # $$\mathrm{score}(a, b) = \frac{(\mathrm{count}(ab) - \delta)\cdot N}{\mathrm{count}(a)\cdot\mathrm{count}(b)} > \text{阈值},$$
 #
-# 其中 $N$ 是文本的长度，$\delta$（这里取 10）用来排除偶然碰到一起几次的组合。然后在结果上再做几遍，三个字、四个字的词也就连起来了。不用词典，三十行左右的代码。它是 BPE 的表亲：BPE 合并的是常见的组合，它合并的是*比预期更常见*的组合。
+# 其中 $N$ 是文本的长度，$\delta$（这里取 10）用来排除偶然碰到一起几次的组合。然后在结果上再做几遍，三个字、四个字的词也就连起来了。不用词典，三十行左右的代码。它是 BPE 的表亲：BPE 合并的是常见的组合，它合并的是**比预期更常见**的组合。
 
 # %%
 BREAK, BORDER = -1, -2  # between two runs of characters, and between two documents
@@ -651,8 +651,8 @@ plt.show()
 #
 # $$u_c\cdot v_w = \log\frac{P(c\mid w)}{K\cdot P_{\text{noise}}(c)}$$
 #
-# （Levy 与 Goldberg 2014，3.1 节）。右边是**数得出来**的：除去一个常数和 0.75 次方，它就是词与邻词的*点互信息*。也就是说，skip-gram 在分解一个谁都没有写出来的矩阵。
-# 验证两件事。左图：*你的*向量的点积，是不是等于数出来的值？如果是，那就有第二种完全不用训练的方法：把矩阵写出来，保留正的部分（PPMI），再用 **SVD** 取秩为 48 的最佳近似。
+# （Levy 与 Goldberg 2014，3.1 节）。右边是**数得出来**的：除去一个常数和 0.75 次方，它就是词与邻词的**点互信息**。也就是说，skip-gram 在分解一个谁都没有写出来的矩阵。
+# 验证两件事。左图：**你的**向量的点积，是不是等于数出来的值？如果是，那就有第二种完全不用训练的方法：把矩阵写出来，保留正的部分（PPMI），再用 **SVD** 取秩为 48 的最佳近似。
 
 
 # %%
@@ -718,8 +718,8 @@ for vectors, lang, chosen in [(en, "en", ["memory", "two", "error"]), (zh, "zh",
 #
 # ## 6. 一词多义
 #
-# 一张表里，*bank* 只有**一**行。不管周围是河水还是钞票，向量都一样，是两种意思的某种折中。Transformer 的起点也是这样一张表；但随后注意力一层一层地把周围的内容混进每个 token。
-# 取 **all-MiniLM-L6-v2**，一个 6 层的 BERT（在 `pretrain_bert` 里你会训练一个小的），看看*同一个*词在不同句子里的向量。
+# 一张表里，“bank” 只有**一**行。不管周围是河水还是钞票，向量都一样，是两种意思的某种折中。Transformer 的起点也是这样一张表；但随后注意力一层一层地把周围的内容混进每个 token。
+# 取 **all-MiniLM-L6-v2**，一个 6 层的 BERT（在 `pretrain_bert` 里你会训练一个小的），看看**同一个**词在不同句子里的向量。
 
 # %%
 SENSES = {
@@ -784,7 +784,7 @@ plt.show()
 # $$\text{pooled}_b = \frac{\sum_t m_{bt}\,h_{bt}}{\sum_t m_{bt}}$$
 
 # %% [markdown] tags=["zh"]
-# 在第 0 层，六个向量几乎是同一个（差别来自位置）。往上走，两种意思逐渐分开：*bank* 和 *file* 到第 3、4 层就差不多分到最开，在顶层可以看到对角线上两块深色。*key* 分得更晚，也更不彻底：“Press any key to continue”（第 4 行）里的那个，
+# 在第 0 层，六个向量几乎是同一个（差别来自位置）。往上走，两种意思逐渐分开：“bank” 和 “file” 到第 3、4 层就差不多分到最开，在顶层可以看到对角线上两块深色。“key” 分得更晚，也更不彻底：“Press any key to continue”（第 4 行）里的那个，
 # 离开门的钥匙反而比离键盘上的另外两个键更近。另外，即使意思相同，余弦也总体上在下降：每个向量都吸收了越来越多自己那句话的内容。
 #
 # **一句话的向量。** MiniLM 又经过进一步训练，使得一句话里各 token 向量的**平均**可以直接用余弦比较（Reimers 与 Gurevych 2019）。一个 batch 里句子长短不一，短的要填充，取平均时必须把填充排除在外：
@@ -853,20 +853,20 @@ for row in cosines.argsort(descending=True):
 # - 一个词的意思藏在它周围：杜撰的词，单凭邻词就能认出来。
 # - 带负采样的 skip-gram 把这件事变成一个任务：分辨真邻词和抽来的词。两张表；噪声按 计数$^{0.75}$ 抽取；窗口向两边伸展，但不越过文档边界；用 `logsigmoid`。
 # - 最优处 $u\cdot v$ 就是（平移过的）点互信息；PPMI 加 SVD 不用训练也能找到同样的近邻。
-# - 一张表里每个词只有一个向量。Transformer 的各层为每一次*出现*各造一个；对它们取平均（不含填充），就是整句话的向量。
+# - 一张表里每个词只有一个向量。Transformer 的各层为每一次**出现**各造一个；对它们取平均（不含填充），就是整句话的向量。
 #
 # ## 三个思考题
 #
-# 1. 反义词（*true* 与 *false*）往往是很近的邻居。从训练所见来看，为什么必然如此？要把它们分开，得再给它什么？
-# 2. 窗口大，聚到一起的是同一*话题*的词；窗口小，聚到一起的是可以互相*替换*的词。为什么？试试窗口 1 和 10。
+# 1. 反义词（“true” 与 “false”）往往是很近的邻居。从训练所见来看，为什么必然如此？要把它们分开，得再给它什么？
+# 2. 窗口大，聚到一起的是同一**话题**的词；窗口小，聚到一起的是可以互相**替换**的词。为什么？试试窗口 1 和 10。
 # 3. GPT 的输入 embedding 就是这样一张表，输出层常常也是同一张（权重共享）。在那里，$u$ 和 $v$ 各是哪一个？为什么那时可以只用一张表？
 #
 # ## 延伸阅读
 #
-# - Mikolov 等 2013a，*Efficient Estimation of Word Representations in Vector Space*：第 3 节。
-# - Mikolov 等 2013b，*Distributed Representations of Words and Phrases and their Compositionality*：第 2、4 节。
-# - Levy 与 Goldberg 2014，*Neural Word Embedding as Implicit Matrix Factorization*：第 3 节。
-# - Levy、Goldberg 与 Dagan 2015，*Improving Distributional Similarity with Lessons Learned from Word Embeddings*：第 3 节。
-# - Ethayarajh 2019，*How Contextual are Contextualized Word Representations?*：第 4 节。
-# - Reimers 与 Gurevych 2019，*Sentence-BERT*：第 3 节。
-# - Wang 等 2020，*MiniLM: Deep Self-Attention Distillation*：第 3 节。
+# - Mikolov 等 2013a，《Efficient Estimation of Word Representations in Vector Space》：第 3 节。
+# - Mikolov 等 2013b，《Distributed Representations of Words and Phrases and their Compositionality》：第 2、4 节。
+# - Levy 与 Goldberg 2014，《Neural Word Embedding as Implicit Matrix Factorization》：第 3 节。
+# - Levy、Goldberg 与 Dagan 2015，《Improving Distributional Similarity with Lessons Learned from Word Embeddings》：第 3 节。
+# - Ethayarajh 2019，《How Contextual are Contextualized Word Representations?》：第 4 节。
+# - Reimers 与 Gurevych 2019，《Sentence-BERT》：第 3 节。
+# - Wang 等 2020，《MiniLM: Deep Self-Attention Distillation》：第 3 节。

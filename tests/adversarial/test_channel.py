@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from autograder import session
+from autograder.grading import session
 
 # Body of a call, and the outcomes it may have. The honest reply still follows, where nothing ends the process.
 REPLIES = {

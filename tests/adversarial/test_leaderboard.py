@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from autograder.grade import Grader
+from autograder.authoring import targets
+from autograder.grading.grader import Grader
+from autograder.grading.report import Entry
 from autograder.lab import Lab
-from autograder.report import Entry
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +29,7 @@ def grader() -> Iterator[Grader]:
 
 def enter(grader: Grader, attack: str = "") -> Entry:
     cell = HONEST + attack
-    entry = grader.enter(grader.with_solution("pretrain_gpt", "leaderboard-solution", cell))
+    entry = grader.enter(targets.with_solution(grader, "pretrain_gpt", "leaderboard-solution", cell))
     assert entry is not None
     return entry
 

@@ -108,11 +108,14 @@ except OSError:
 }
 
 
+@pytest.mark.limits
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_a_memory_bomb_ends_in_its_own_problem(arena, bomb):
     assert arena.outcomes(arena.disrupt(BOMBS[bomb])) <= {"memory", "crashed", "error", "timeout"}
 
 
+@pytest.mark.alone
+@pytest.mark.limits
 @pytest.mark.parametrize("bomb", [name for name in BOMBS if "process" in name or "mapped" in name])
 def test_what_is_held_stays_near_the_limit(arena, grader, bomb):
     """Sampled from outside, by what the machine has left: nothing that the bomb does changes how we count."""
@@ -135,6 +138,7 @@ def test_what_is_held_stays_near_the_limit(arena, grader, bomb):
     assert (start - lowest) >> 20 < grader.lab.limits.memory_mb + 512
 
 
+@pytest.mark.limits
 def test_a_memory_bomb_at_load_costs_what_needs_the_cell(arena):
     report = arena.disrupt(at_load=BOMBS["of lists"])
     assert arena.outcomes(report) <= {"memory", "error"}

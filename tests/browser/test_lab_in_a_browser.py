@@ -23,7 +23,7 @@ QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 START = """
 import sys
 from pathlib import Path
-from labkit import cli, workspace
+from launcher import cli, workspace
 workspace.Workspace.__init__.__defaults__ = (Path(sys.argv.pop(1)),)
 cli.main()
 """

@@ -1,10 +1,10 @@
 """One engine and one build of the images for all tests of this folder."""
 
-import json
+import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,11 @@ from docker.models.containers import Container
 from tests.containers import engine as engines
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "images"))
+
+import build  # noqa: E402
+
+Start = Callable[..., Container]
 
 
 @pytest.fixture(scope="session")
@@ -33,10 +38,8 @@ def engine() -> Iterator[docker.DockerClient]:
 
 @pytest.fixture(scope="session")
 def plan(engine: docker.DockerClient) -> dict[str, Any]:
-    """The bake file as buildx reads it: targets by name."""
-    command = ["docker", "buildx", "bake", "--file", "images/docker-bake.hcl", "--print", "all", "grader", "cuda-only"]
-    command += ["base", "framework", "models", "requirements"]
-    return json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout)
+    """The bake file with the released labs, as buildx reads it: targets by name."""
+    return build.read_plan()
 
 
 @pytest.fixture(scope="session")
@@ -50,8 +53,21 @@ def images(engine: docker.DockerClient) -> docker.DockerClient:
 
 
 @pytest.fixture
-def start(images: docker.DockerClient) -> Iterator[Any]:
+def start(images: docker.DockerClient) -> Iterator[Start]:
     """start(image, command, **options): a container that is removed after the test, as locked up as compose has it."""
+    with starting(images) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def start_for_all(images: docker.DockerClient) -> Iterator[Start]:
+    """The same for a container that the tests of a module share."""
+    with starting(images) as start:
+        yield start
+
+
+@contextlib.contextmanager
+def starting(images: docker.DockerClient) -> Iterator[Start]:
     started: list[Container] = []
 
     def run(image: str, command: list[str] | None = None, **options: Any) -> Container:
@@ -67,7 +83,7 @@ def start(images: docker.DockerClient) -> Iterator[Any]:
 
 
 @pytest.fixture
-def output(start: Any) -> Any:
+def output(start: Start) -> Any:
     """output(image, command, **options): what a command prints in a container. It must succeed."""
 
     def run(image: str, command: list[str], **options: Any) -> str:

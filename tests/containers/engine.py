@@ -1,6 +1,9 @@
 """A Docker engine for the tests: the one that answers, or one of our own where there is none and we are root.
 
-    .venv/bin/python tests/containers/engine.py        prepares one of our own and prints the environment to use it
+    .venv/bin/python tests/containers/engine.py [--images]
+
+prepares one of our own, builds the CPU images where it is told to, prints the environment to use it and waits for its
+end.
 
 Our own comes from Debian's packages, with a base image by mmdebstrap and the wheels in a folder served to the builds:
 no registry of images is needed. All is kept in ~/.cache/llm101-labs, so that the next run builds only what has changed.
@@ -13,6 +16,7 @@ import functools
 import http.server
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -21,6 +25,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "requirements"))
+
+import layers  # noqa: E402
+
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "llm101-labs"
 BASE_IMAGE = "llm101-test-base:bookworm"
 START_SECONDS = 60
@@ -127,13 +135,16 @@ def make_base(environment: dict[str, str]) -> None:
 def gather_wheels(environment: dict[str, str]) -> None:
     """The wheels of every layer, downloaded by the image's Python; torch by ours, which is set up to find it."""
     wheels = CACHE / "wheels"
-    locks = [ROOT / "requirements" / f"{name}.txt" for name in ("framework", "models", "lab", "grader")]
+    own = sorted({lab.layer for lab in layers.labs() if not layers.Layer.read(lab.layer).alone})
+    locks = [layers.FOLDER / f"{name}.txt" for name in ("framework", "models", *own, "grader")]
     stamp = wheels / "locks"
-    wanted = "".join(lock.read_text() for lock in locks)
+    pins = (layers.FOLDER / "torch.txt").read_text()
+    wanted = pins + "".join(lock.read_text() for lock in locks)
     if stamp.exists() and stamp.read_text() == wanted:
         return
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(wheels)]
-    run(*pip, "--python-version=3.11", "--only-binary=:all:", "--platform=manylinux_2_28_x86_64", "torch==2.13.0")
+    torch = f"{next(line.split()[0] for line in pins.splitlines() if line.startswith('torch=='))}+cpu"
+    run(*pip, "--python-version=3.11", "--only-binary=:all:", "--platform=manylinux_2_28_x86_64", torch)
     script = "for lock; do python3 -m pip download -q --no-deps --require-hashes -f /wheels -d /wheels -r $lock; done"
     mounts = [f"--volume={wheels}:/wheels", f"--volume={ROOT}/requirements:/requirements:ro"]
     if CERTIFICATES.exists():
@@ -178,6 +189,10 @@ def run(*command: str, environment: dict[str, str] | None = None, folder: Path |
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     with running() as environment:
-        print("\n".join(f"export {name}={value!r}" for name, value in environment.items()), flush=True)
+        if "--images" in sys.argv:
+            build = [sys.executable, str(ROOT / "images" / "build.py"), "--variant", "cpu"]
+            subprocess.run(build, env={**os.environ, **environment}, stdout=sys.stderr, check=True)
+        print(": ready", *(f"export {name}={value!r}" for name, value in environment.items()), sep="\n", flush=True)
         threading.Event().wait()

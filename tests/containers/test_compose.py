@@ -17,9 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from labkit.container import SERVICES, checkout_id
-from labkit.engine import registry
-from labkit.workspace import Workspace
+from labkit import i18n, registry
+from launcher.container import SERVICES, checkout_id
+from launcher.workspace import Workspace
+from tests.patience import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDENT = 1000  # whose the work is, where root runs these tests
@@ -44,7 +45,7 @@ def program(checkout: Path, *arguments: str) -> dict:
     """`lab` of a checkout, asked for containers, as arguments of subprocess."""
     environment = {**os.environ, "PYTHONPATH": str(checkout / "assignments"), "COLUMNS": "300"}
     environment |= {"LAB_RUNTIME": "container", "VARIANT": "cpu", "LLM101_LANG": "en"}
-    command = [sys.executable, "-m", "labkit.cli", *arguments]
+    command = [sys.executable, "-m", "launcher.cli", *arguments]
     return {"args": command, "env": environment, "text": True, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 
 
@@ -198,18 +199,35 @@ def test_what_is_handed_in_from_a_terminal_in_jupyterlab_is_kept_and_work_is_not
     assert (inside.returncode, inside.stderr.count("\n")) == (2, 1)
 
 
+def test_the_public_checks_run_in_the_image_and_while_the_lab_runs_in_its_container(checkout: Path, start_lab):
+    notebook = checkout / "work/lab-05-lora/lora.ipynb"
+    before = notebook.read_bytes()
+    apart = lab(checkout, "check", "05")
+    assert (apart.returncode, apart.stderr) == (1, "")  # nothing is written yet
+    assert "lora-linear" in apart.stdout
+    assert containers(checkout) == []
+
+    started = start_lab()
+    started.line("JupyterLab: ")
+    inside = lab(checkout, "check", "05", "--lang", "zh")
+    assert inside.returncode == 1
+    assert "公开检查" in inside.stdout
+    assert notebook.read_bytes() == before
+    assert started.interrupt() == 0
+
+
 def test_tensorboard_stands_beside_the_lab_and_is_stopped_with_it(checkout: Path, start_lab):
     started = start_lab("--with", "tensorboard")
     started.line("JupyterLab: ")
     url = started.line("TensorBoard: ")
-    for _ in range(100):
+
+    def answers() -> bool:
         try:
-            assert ask(url) == 200
-            break
+            return ask(url) == 200
         except OSError:
-            threading.Event().wait(0.2)
-    else:
-        pytest.fail("TensorBoard did not answer")
+            return False
+
+    assert eventually(answers)
     assert started.interrupt() == 0
     assert containers(checkout) == []
 
@@ -259,7 +277,7 @@ def test_an_empty_folder_is_filled_by_the_image_itself(tmp_path: Path):
     if os.geteuid() == 0:
         os.chown(folder, STUDENT, STUDENT)
     owner = folder.stat()
-    image = f"{registry()}llm101/lab-05:cpu"
+    image = f"{registry.prefix()}llm101/lab-05:cpu"
     container = docker(
         "run", "--rm", "--detach", f"--user={owner.st_uid}:{owner.st_gid}",
         f"--volume={folder}:/course/work/lab-05-lora", "--env=LLM101_LANG=zh", image,
@@ -268,7 +286,7 @@ def test_an_empty_folder_is_filled_by_the_image_itself(tmp_path: Path):
         logs = subprocess.Popen(["docker", "logs", "--follow", container], stdout=subprocess.PIPE, text=True)
         assert logs.stdout is not None
         assert logs.stdout.readline().startswith("JupyterLab: http://127.0.0.1:8888/lab/tree/lora.ipynb?token=")
-        assert (folder / ".language").read_text() == "zh"
+        assert i18n.of_folder(folder) == "zh"
         assert (folder / "lora.ipynb").stat().st_uid == owner.st_uid
     finally:
         docker("rm", "--force", container)

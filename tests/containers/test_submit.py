@@ -9,13 +9,13 @@ import nbformat
 import pytest
 
 from autograder import source
-from autograder.grade import Grader
+from autograder.grading.grader import Grader
+from autograder.grading.secret import local_secret
 from autograder.lab import Lab
-from autograder.secret import local_secret
-from labkit import grading, outline
-from labkit.engine import Engine
-from labkit.workspace import Lab as ReleasedLab
-from labkit.workspace import Submission, Workspace
+from labkit import outline
+from launcher import hand_in
+from launcher.engine import Engine
+from launcher.workspace import HandIn, Release, Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 MINI = ROOT / "tests" / "labs" / "lab-90-mini"
@@ -45,15 +45,14 @@ def test_both_ways_give_the_same_report_and_the_second_time_uses_the_traces(tmp_
 
     with Grader(lab, local_secret(solutions)) as grader:
         here = json.loads(grader.grade(handed_in).to_json())
-    mini = ReleasedLab(outline.Lesson("90", "", ""), "lab-90-mini")
-    call = (Workspace(ROOT), mini, Submission(handed_in), Engine.find())
-    monkeypatch.setenv("LLM101_LANG", "en")
-    inside = grading.in_container(*call)
+    mini = Release(outline.Lesson("90", lab.title), lab.id, lab.title, lab.requirements, ("mini",))
+    call = (Workspace(ROOT), mini, HandIn(handed_in), Engine.find(), "en")
+    inside = hand_in.in_container(*call)
     assert inside.returncode == 0
     assert without_seconds(json.loads(inside.stdout)) == without_seconds(here)
     assert 0 < here["score"] < here["max_score"]
 
     kept = {file.name: file.stat().st_mtime_ns for file in (solutions / ".traces/lab-90-mini").iterdir()}
-    assert len(kept) == 1
-    grading.in_container(*call)
+    assert kept
+    hand_in.in_container(*call)
     assert {file.name: file.stat().st_mtime_ns for file in (solutions / ".traces/lab-90-mini").iterdir()} == kept

@@ -10,8 +10,9 @@ import pytest
 from autograder.gradebook import cohort as cohorts
 from autograder.gradebook import release as releasing
 from autograder.gradebook.cohort import Cohort
+from autograder.grading.report import ProblemReport, Report, SubmissionStatus, TestReport
 from autograder.lab import Lab
-from autograder.report import ProblemReport, Report, SubmissionStatus, TestReport
+from labkit.i18n import Lang
 
 SAMPLE = Path(__file__).parent.parent / "notebooks" / "lab-99-double"
 HOSTILE_MESSAGE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -19,14 +20,14 @@ HOSTILE_MESSAGE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 
 @dataclass
 class GraderDouble:
-    """Stands for autograder.grade.Grader: the scores are given, nothing runs."""
+    """Stands for autograder.grading.grader.Grader: the scores are given, nothing runs."""
 
     scores: dict[str, float] = field(default_factory=lambda: {"double": 20.0, "triple": 40.0})
     graded: list[Path] = field(default_factory=list)
     fails_on: str = ""  # student for whom the grader itself fails
     unreadable: str = ""  # student whose submission it cannot read
 
-    def grade(self, submission: Path, lang: str = "en") -> Report:
+    def grade(self, submission: Path, lang: Lang = "en") -> Report:
         student = submission.parent.name
         self.graded.append(submission)
         if student == self.fails_on:

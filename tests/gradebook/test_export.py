@@ -2,8 +2,8 @@ import csv
 
 import pytest
 
-from autograder.gradebook import grading
 from autograder.gradebook import release as releasing
+from autograder.gradebook import scoring
 from autograder.gradebook.export import ProblemsCsv
 
 
@@ -12,7 +12,7 @@ def rows(released, lab, grader, hand_in, tmp_path):
     """Exports; returns the rows as dicts."""
     hand_in("ann")
     releasing.collect(released, lab)
-    grading.grade_student(released, lab, "ann", grader)
+    scoring.grade_student(released, lab, "ann", grader)
 
     def export(**options):
         plugin = ProblemsCsv(parent=released.api, to=str(tmp_path / "grades.csv"), **options)

@@ -4,7 +4,7 @@ import pytest
 from nbgrader.utils import notebook_hash
 
 from autograder.errors import UserError
-from autograder.gradebook import feedback, grading
+from autograder.gradebook import feedback, scoring
 from autograder.gradebook import release as releasing
 
 
@@ -15,7 +15,7 @@ def graded(released, lab, grader, hand_in):
     grader.unreadable = "bob"
     releasing.collect(released, lab)
     for student in ("ann", "bob"):
-        grading.grade_student(released, lab, student, grader)
+        scoring.grade_student(released, lab, student, grader)
     return released
 
 
@@ -102,8 +102,8 @@ def test_feedback_before_grading_says_so(released, lab):
 def test_every_word_of_the_page_is_there_in_both_languages(graded, lab, lang, grader):
     report = grader.grade(graded.path("submitted", "ann", lab.id))
     html = feedback.render(lab, report, feedback.standing(graded, lab, "ann"), lang)
-    assert lab.title[lang] in html
-    assert feedback.WORDS[lang]["total"] in html
+    assert lab.title.text(lang) in html
+    assert feedback.WORDS["total"].text(lang) in html
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import nbformat
 import pytest
 
 from autograder.errors import UserError
-from autograder.gradebook import grading, reports
 from autograder.gradebook import release as releasing
+from autograder.gradebook import report_store, scoring
 
 
 @pytest.fixture
@@ -14,9 +14,9 @@ def grade(released, lab, grader):
 
     def run(every=False):
         releasing.collect(released, lab)
-        students, _ = grading.submitted_students(released, lab)
-        todo = students if every else grading.waiting(released, lab, students)
-        return {student: grading.grade_student(released, lab, student, grader) for student in todo}
+        students, _ = scoring.submitted_students(released, lab)
+        todo = students if every else scoring.waiting(released, lab, students)
+        return {student: scoring.grade_student(released, lab, student, grader) for student in todo}
 
     return run
 
@@ -63,11 +63,11 @@ def test_grading_all_again_changes_no_score(released, lab, grade, hand_in):
 
 def test_an_interrupted_grading_waits_again(released, lab, grade, hand_in, grader, monkeypatch):
     hand_in("ann")
-    monkeypatch.setattr(grading, "show_to_teachers", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(scoring, "show_to_teachers", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         grade()
     assert score(released, lab, "ann") == 60
-    assert grading.waiting(released, lab, ["ann"]) == ["ann"]
+    assert scoring.waiting(released, lab, ["ann"]) == ["ann"]
 
 
 def test_an_unreadable_submission_gets_zero_and_says_why(released, lab, grade, hand_in, grader):
@@ -78,7 +78,7 @@ def test_an_unreadable_submission_gets_zero_and_says_why(released, lab, grade, h
     assert (results["ann"].status, results["ann"].message) == ("unreadable", "not a notebook")
     assert results["bob"].score == 60
     assert score(released, lab, "ann") == 0
-    assert reports.load(released, "ann", lab.id).submission.message == "not a notebook"
+    assert report_store.load(released, "ann", lab.id).submission.message == "not a notebook"
     assert "cannot be read" in autograded(released, lab, "ann").cells[0].source
 
 
@@ -89,12 +89,12 @@ def test_a_failing_grader_ends_no_batch_and_gives_no_score(released, lab, grade,
     results = grade()
     assert (results["ann"].status, results["ann"].message) == ("not graded", "the sandbox is gone")
     assert results["bob"].status == "graded"
-    assert grading.waiting(released, lab, ["ann", "bob"]) == ["ann"]
+    assert scoring.waiting(released, lab, ["ann", "bob"]) == ["ann"]
 
 
 def test_a_folder_of_somebody_who_is_not_on_the_roster_is_named(released, lab):
     released.path("submitted", "eve", lab.id).mkdir(parents=True)
-    assert grading.submitted_students(released, lab) == ([], ["eve"])
+    assert scoring.submitted_students(released, lab) == ([], ["eve"])
 
 
 def test_a_lab_with_other_points_than_its_release_is_not_graded(released, lab, grade, hand_in, grader):
@@ -105,7 +105,7 @@ def test_a_lab_with_other_points_than_its_release_is_not_graded(released, lab, g
 
 def test_grading_what_was_not_released_says_so(cohort, lab):
     with pytest.raises(UserError, match="autograder release 99 --cohort autumn"):
-        grading.released_points(cohort, lab)
+        scoring.released_points(cohort, lab)
 
 
 def test_a_teachers_own_score_stays_and_asks_for_a_look(released, lab, grade, hand_in):
@@ -264,4 +264,5 @@ def test_a_link_put_into_submitted_is_never_followed(released, lab, grade, hand_
     assert grader.graded == [folder]
     copied = [path for path in released.folder.rglob("*") if path.is_file() and not path.is_symlink()]
     assert not any("someone else's" in path.read_text(errors="replace") for path in copied)
-    assert [path.name for path in released.path("autograded", "bob", lab.id).iterdir()] == ["double.ipynb"]
+    written = sorted(path.name for path in released.path("autograded", "bob", lab.id).iterdir())
+    assert written == ["checks", "double.ipynb", "lab.toml"]  # the release's own files, and no more.txt

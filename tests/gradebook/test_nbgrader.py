@@ -10,8 +10,8 @@ import nbformat
 import pytest
 
 from autograder import source
-from autograder.gradebook import grading
 from autograder.gradebook import release as releasing
+from autograder.gradebook import scoring
 from autograder.gradebook.cohort import Cohort
 
 BIN = Path(sys.executable).parent
@@ -34,7 +34,7 @@ def nbgrader(released, tmp_path):
             env=environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
         assert result.returncode == 0, result.stderr
@@ -47,7 +47,7 @@ def nbgrader(released, tmp_path):
 def graded(released, lab, grader, hand_in):
     hand_in("ann")
     releasing.collect(released, lab)
-    grading.grade_student(released, lab, "ann", grader)
+    scoring.grade_student(released, lab, "ann", grader)
     return released
 
 
@@ -78,7 +78,7 @@ def test_autograde_takes_the_kept_report_and_no_prose_of_the_student(nbgrader, r
     notebook.cells.append(nbformat.v4.new_markdown_cell("<script>alert(1)</script>"))
     hand_in("ann", notebook=nbformat.writes(notebook).encode())
     releasing.collect(released, lab)
-    grading.grade_student(released, lab, "ann", grader)
+    scoring.grade_student(released, lab, "ann", grader)
     nbgrader("autograde", lab.id, "--force")
     with released.gradebook() as gradebook:
         assert gradebook.find_submission(lab.id, "ann").score == 60
@@ -106,11 +106,11 @@ def test_the_button_in_formgrader_grades_what_is_not_graded_yet(released, lab, h
         def __exit__(self, *_):
             pass
 
-    monkeypatch.setitem(sys.modules, "autograder.grade", types.SimpleNamespace(Grader=OpenedDouble))
+    monkeypatch.setitem(sys.modules, "autograder.grading.grader", types.SimpleNamespace(Grader=OpenedDouble))
     hand_in("ann")
     releasing.collect(released, lab)
     result = Cohort.open(released.folder).api.autograde(lab.id, "ann")  # what its handler calls
     assert result["success"], result["error"]
     with released.gradebook() as gradebook:
         assert gradebook.find_submission(lab.id, "ann").score == 60
-    assert grading.waiting(released, lab, ["ann"]) == []
+    assert scoring.waiting(released, lab, ["ann"]) == []

@@ -1,12 +1,13 @@
 import pytest
 
 from autograder.errors import UserError
-from autograder.gradebook import feedback, grading, reports
+from autograder.gradebook import feedback, report_store, scoring
 from autograder.gradebook import release as releasing
 from autograder.gradebook.ranking import ranking
-from autograder.report import Entry
+from autograder.grading.report import Entry
+from labkit.i18n import Bilingual
 
-UNIT = {"en": "bits per byte", "zh": "每字节比特数"}
+UNIT = Bilingual("bits per byte", "每字节比特数")
 
 
 @pytest.fixture
@@ -18,10 +19,10 @@ def compete(released, lab, grader, hand_in):
             hand_in(student)
         releasing.collect(released, lab)
         for student, entry in entries.items():
-            grading.grade_student(released, lab, student, grader)
-            report = reports.load(released, student, lab.id)
+            scoring.grade_student(released, lab, student, grader)
+            report = report_store.load(released, student, lab.id)
             report.leaderboard = entry
-            reports.save(released, student, report, grading.submission_digest(released, lab, student))
+            report_store.save(released, student, report, scoring.submission_digest(released, lab, student))
         return released
 
     return run

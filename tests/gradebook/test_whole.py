@@ -14,14 +14,14 @@ import nbformat
 import pytest
 
 from autograder import source
-from autograder.gradebook import grading
 from autograder.gradebook import release as releasing
+from autograder.gradebook import scoring
 
 pytestmark = pytest.mark.slow
 
 
 def test_two_students_are_graded_in_the_sandbox(released, lab, hand_in):
-    from autograder.grade import Grader
+    from autograder.grading.grader import Grader
 
     half = source.release(lab, "double")
     half.cells[2].source = "def double(x):\n    return 2 * abs(x)"
@@ -29,7 +29,7 @@ def test_two_students_are_graded_in_the_sandbox(released, lab, hand_in):
     hand_in("bob", notebook=nbformat.writes(half).encode())
     releasing.collect(released, lab)
     with Grader(lab, secret=released.secret) as grader:
-        results = [grading.grade_student(released, lab, student, grader) for student in ("ann", "bob")]
+        results = [scoring.grade_student(released, lab, student, grader) for student in ("ann", "bob")]
     assert [(result.status, result.score) for result in results] == [("graded", 100), ("graded", 20)]
 
 
@@ -72,7 +72,7 @@ def formgrader(released, tmp_path):
 def test_formgrader_shows_the_submission_with_its_report(released, lab, hand_in, grader, formgrader):
     hand_in("ann")
     releasing.collect(released, lab)
-    grading.grade_student(released, lab, "ann", grader)
+    scoring.grade_student(released, lab, "ann", grader)
     (assignment,) = json.loads(formgrader("formgrader/api/assignments"))
     assert (assignment["status"], assignment["average_score"]) == ("released", 60)
     (submission,) = [one for one in json.loads(formgrader(f"formgrader/api/submissions/{lab.id}")) if one["id"]]

@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 from autograder import source
-from autograder.grade import Grader
+from autograder.grading.grader import Grader
 from autograder.lab import Lab
 
 MINI = Path(__file__).parent.parent / "labs" / "lab-90-mini"

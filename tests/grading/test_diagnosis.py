@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from autograder.diagnosis import Known, diagnose, same
-from autograder.session import Event
-from autograder.student import Handle
+from autograder.grading.diagnosis import Known, diagnose, same
+from autograder.grading.session import Event
+from autograder.grading.student import Handle
 
 TOLERANCE = 1e-5
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from autograder import expect
-from autograder.student import Handle
+from autograder.grading import expect
+from autograder.grading.student import Handle
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from autograder.errors import GraderError
-from autograder.report import Report
+from autograder.grading.report import Report
 from autograder.sandbox.bubblewrap import Bubblewrap
 
 WRONG_SCALE = "def attention(q, k, v):\n    return softmax(q @ k.T, -1) @ v"

@@ -6,7 +6,6 @@ import pytest
 
 from autograder.errors import UserError
 from autograder.lab import Lab
-from autograder.misconception import Misconception
 
 MINI = Path(__file__).parent.parent / "labs" / "lab-90-mini"
 
@@ -38,22 +37,3 @@ def test_a_folder_without_labs_says_so(monkeypatch, tmp_path: Path):
     monkeypatch.setenv("LLM101_SOLUTIONS", str(tmp_path / "absent"))
     with pytest.raises(UserError, match="LLM101_SOLUTIONS must name"):
         Lab.all()
-
-
-def test_a_misconception_is_read_without_running_it(tmp_path: Path):
-    path = tmp_path / "no-scale.py"
-    path.write_text(
-        '"""Not scaled."""\nHINT = {"en": "e", "zh": "z"}\nFAILS = ["test_a"]\n\n\n'
-        "def f():\n    pass\n\n\nclass C:\n    pass\n\n\nraise SystemExit\n"
-    )
-    known = Misconception.load(path, ["mini"])
-    assert (known.id, known.title, known.fails) == ("no-scale", "Not scaled.", ["test_a"])
-    assert known.defines == {"f", "C"}
-
-
-@pytest.mark.parametrize("head", ["", 'HINT = {"en": "e"}', 'HINT = dict(en="e")\nFAILS = []', "FAILS = ["])
-def test_a_bad_head_of_a_misconception_names_the_file(tmp_path: Path, head: str):
-    path = tmp_path / "bad.py"
-    path.write_text(head)
-    with pytest.raises(UserError, match=r"bad\.py: HINT and FAILS"):
-        Misconception.load(path, ["mini"])

@@ -8,16 +8,18 @@ import nbformat
 import pytest
 
 from autograder import source
+from autograder.authoring.mutate import sample
 from autograder.errors import UserError
-from autograder.grade import Grader
+from autograder.grading.grader import Grader
+from autograder.grading.report import Entry, Report
 from autograder.lab import Lab
-from autograder.mutate import sample
-from autograder.report import Entry, Report
+from labkit.i18n import Bilingual
 
 MINI = Path(__file__).parent.parent / "labs" / "lab-90-mini"
 BOARD = '''
 
-from autograder.leaderboard import Leaderboard
+from autograder.grading.leaderboard import Leaderboard
+from labkit.i18n import Bilingual
 
 
 def distance(student, rng):
@@ -28,7 +30,7 @@ def distance(student, rng):
     return (found - target).norm()
 
 
-LEADERBOARD = Leaderboard("mini", {"en": "metres", "zh": "米"}, lowest_first=True, seconds=2, measure=distance)
+LEADERBOARD = Leaderboard("mini", Bilingual("metres", "米"), lowest_first=True, seconds=2, measure=distance)
 '''
 CELL = '''
 
@@ -39,7 +41,7 @@ def compete(x: Tensor) -> Tensor:
     return x - 0.5
     ### END SOLUTION
 '''  # noqa: E501
-UNIT = {"en": "metres", "zh": "米"}
+UNIT = Bilingual("metres", "米")
 
 
 @pytest.fixture(scope="module")

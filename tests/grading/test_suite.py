@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from autograder.errors import GraderError, UserError
-from autograder.grade import Grader
+from autograder.grading.grader import Grader
+from autograder.grading.suite import Suite
 from autograder.lab import Lab
-from autograder.suite import Suite
 
 MINI = Path(__file__).parent.parent / "labs" / "lab-90-mini"
 MARK = '@pytest.mark.problem("softmax", points=2, hint={"en": "e", "zh": "z"})\n'
@@ -33,6 +33,7 @@ def test_marks_are_collected(tmp_path: Path):
         ("def test_a():\n    pass\n", "test_a: mark it with"),
         (MARK.replace("softmax", "other") + "def test_a():\n    pass\n", "no notebook has a check cell 'other'"),
         (MARK.replace("points=2, ", "") + "def test_a():\n    pass\n", "test_a: malformed"),
+        (MARK.replace(', "zh": "z"', "") + "def test_a():\n    pass\n", "malformed.*needs both en and zh"),
         ("import nothing_of_this_name\n", "the hidden tests cannot be imported"),
         ("x = 1\n", "no hidden tests were collected"),
         (
@@ -94,10 +95,11 @@ def test_a_run_that_stops_early_leaves_nothing_set_up(tmp_path: Path):
         tests += f"{MARK}def test_{name}(student, seen):\n    seen.append('{name}')\n    {body}\n\n\n"
     (folder / "hidden" / "test_mini.py").write_text(tests)
     with Grader(Lab.load(folder), b"secret") as own:
+        clock = own.clock_of_the_reference()
         for only in (None, ["test_c", "test_b", "test_a"], None):
-            results, _ = own.run(own.reference, only, stop=lambda result: result.outcome != "passed")
+            results, _ = own.run(own.reference, only, stop=lambda result: result.outcome != "passed", clock=clock)
             assert [result.name for result in results] == (["test_c", "test_b"] if only else ["test_a", "test_b"])
-        assert [result.outcome for result in own.run(own.reference)[0]] == ["passed", "failed", "passed"]
+        assert [result.outcome for result in own.run(own.reference, clock=clock)[0]] == ["passed", "failed", "passed"]
 
 
 def test_tests_run_in_the_order_asked_for_but_those_of_a_problem_together(grader):

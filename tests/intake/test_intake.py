@@ -6,7 +6,6 @@ import codecs
 import json
 import os
 import socket
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autograder import intake
-from autograder.intake import Submission, Unreadable, read_submission
+from autograder.grading import intake
+from autograder.grading.intake import Submission, Unreadable, read_submission
+from tests.patience import cheap
 
 QUICK = settings(
     max_examples=60,
@@ -164,9 +164,8 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_is_no_notebook_is_refused_with_a_reason(read: Any, case: str) -> None:
     raw, expected = REFUSED[case]
-    started = time.monotonic()
-    assert expected in reason(read(raw))
-    assert time.monotonic() - started < 5
+    with cheap(10):
+        assert expected in reason(read(raw))
 
 
 READ = {
@@ -225,13 +224,12 @@ def test_format_3_with_too_much_in_it_is_refused(read: Any, sheets: int, cells_e
     reason(read(json.dumps({"nbformat": 3, "worksheets": [sheet] * sheets}).encode()))
 
 
-def test_a_file_over_the_limit_is_refused_unread(tmp_path: Path) -> None:
+def test_a_file_over_the_limit_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "big.ipynb"
     with path.open("wb") as file:
         file.truncate(200 << 20)
-    started = time.monotonic()
+    monkeypatch.setattr(intake, "open", lambda *_, **__: pytest.fail("it was opened to be read"), raising=False)
     assert "larger than 64 MiB" in reason(read_submission(path, ["lora"]))
-    assert time.monotonic() - started < 0.5
 
 
 def symlink_to_another(folder: Path) -> None:

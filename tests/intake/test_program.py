@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.intake import SubmittedCell
-from autograder.program import ReleaseCell, program, solution_names
+from autograder.grading.intake import SubmittedCell
+from autograder.grading.program import ReleaseCell, merged_cells, solution_names
+from tests.patience import cheap
 
 RELEASE = [
     ReleaseCell("import torch", None, solution=False, export=True),
@@ -30,7 +30,7 @@ HELPER = ("def helper(): ...", None)
 def run(*cells: tuple[str, str | None]) -> list[tuple[str, str]]:
     """(role, source) of the program of a submission."""
     submission = [SubmittedCell(source, grade_id, False, i) for i, (source, grade_id) in enumerate(cells, 1)]
-    return [(cell["role"], cell["source"]) for cell in program(RELEASE, submission)]
+    return [(cell["role"], cell["source"]) for cell in merged_cells(RELEASE, submission)]
 
 
 IMPORT_RUNS, CONFIG_RUNS = ("release", "import torch"), ("release", "RANK = 8")
@@ -97,9 +97,9 @@ def test_merge(case: str) -> None:
 
 def test_cells_are_named_by_grade_id_or_place() -> None:
     submission = [SubmittedCell("import torch", None, False, 3), SubmittedCell("x", None, False, 17)]
-    names = [cell["name"] for cell in program(RELEASE, [*submission, SubmittedCell(*MY_F, True, 20)])]
+    names = [cell["name"] for cell in merged_cells(RELEASE, [*submission, SubmittedCell(*MY_F, True, 20)])]
     assert names == ["cell 3", "cell 17", "f-solution", "config"]
-    assert [cell["name"] for cell in program(RELEASE, [])] == ["release cell 1", "config"]
+    assert [cell["name"] for cell in merged_cells(RELEASE, [])] == ["release cell 1", "config"]
 
 
 def test_names_of_solution_cells() -> None:
@@ -122,6 +122,5 @@ def test_any_order_keeps_the_release_and_loses_no_cell(submission: list[tuple[st
 
 def test_five_thousand_cells_take_no_time() -> None:
     cells = [HELPER, MY_F, IMPORT, MY_G, CONFIG] * 1000
-    started = time.monotonic()
-    assert len(run(*cells)) == 3002
-    assert time.monotonic() - started < 1
+    with cheap(3):
+        assert len(run(*cells)) == 3002

@@ -1,5 +1,6 @@
 """labkit.check: what a student reads, whatever their code does."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,18 +9,43 @@ from typing import Any
 import pytest
 
 import labkit
-from labkit.check import as_html, case, fail, run_cases
-from labkit.i18n import UnknownLanguage
+from labkit.check import Case, as_html, case, cases_of, run_cases
+from labkit.i18n import Lang
 
-check = sys.modules["labkit.check"]
-pytestmark = pytest.mark.usefixtures("area_cases")
+CASES = """
+from labkit.check import case, fail
 
 
-def outcome_of(source: str) -> tuple[str, str]:
+@case("area", en="the unit circle", zh="单位圆")
+def unit_circle(student):
+    if abs(student.area(1) - 3.14159) > 1e-3:
+        fail("The unit circle has the area pi.", "单位圆的面积是 π。")
+
+
+@case("area", en="radius 0", zh="半径为 0")
+def radius_zero(student):
+    assert student.area(0) == 0
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a lab with two cases of the problem "area", where the notebook runs."""
+    (tmp_path / "checks").mkdir()
+    (tmp_path / "checks" / "circle.py").write_text(CASES, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def area_cases() -> list[Case]:
+    return cases_of("area", Path.cwd())
+
+
+def outcome_of(source: str, lang: Lang = "en") -> tuple[str, str]:
     """Outcome and message of the first case, for a notebook that consists of `source`."""
     namespace: dict[str, Any] = {}
     exec(compile(source, "<cell 1>", "exec"), namespace)
-    result = run_cases("area", namespace)[0]
+    result = run_cases(area_cases(), namespace, lang)[0]
     return result.outcome, result.message
 
 
@@ -31,9 +57,8 @@ def test_a_wrong_answer_reads_the_sentence_of_the_case():
     assert outcome_of("def area(r): return r") == ("failed", "The unit circle has the area pi.")
 
 
-def test_the_sentence_comes_in_the_chosen_language():
-    labkit.language("zh")
-    assert outcome_of("def area(r): return r") == ("failed", "单位圆的面积是 π。")
+def test_the_sentence_comes_in_the_readers_language():
+    assert outcome_of("def area(r): return r", "zh") == ("failed", "单位圆的面积是 π。")
 
 
 def test_a_name_that_is_not_there_is_said_so():
@@ -65,8 +90,29 @@ def test_an_endless_message_is_cut():
 
 
 def test_an_unknown_problem_is_an_error_of_the_caller():
-    with pytest.raises(ValueError, match="no lab has public checks for 'volume'"):
+    with pytest.raises(ValueError, match="checks has no public cases for 'volume'"):
         labkit.check("volume")
+
+
+def test_another_lab_may_have_a_problem_of_the_same_name(folder, tmp_path_factory):
+    other = tmp_path_factory.mktemp("another-lab")
+    (other / "checks").mkdir()
+    (other / "checks" / "square.py").write_text(CASES.replace("the unit circle", "the unit square"))
+    assert [one.title.en for one in cases_of("area", folder)] == ["the unit circle", "radius 0"]
+    assert [one.title.en for one in cases_of("area", other)] == ["the unit square", "radius 0"]
+
+
+def test_cases_that_have_changed_on_disk_are_read_again(folder):
+    area_cases()
+    (folder / "checks" / "circle.py").write_text(CASES.replace("radius 0", "no radius"))
+    os.utime(folder / "checks" / "circle.py", ns=(1, 1))
+    assert area_cases()[1].title.en == "no radius"
+
+
+def test_the_language_is_that_of_the_release_in_the_folder(folder, capsys):
+    (folder / "lab.toml").write_text('lang = "zh"')
+    exec("def area(r): return r\nlabkit.check('area')", {"labkit": labkit})
+    assert "单位圆的面积是 π。" in capsys.readouterr().out
 
 
 def test_check_looks_at_the_callers_names_and_prints_outside_jupyter(capsys):
@@ -84,15 +130,7 @@ def test_check_looks_at_the_callers_names_and_prints_outside_jupyter(capsys):
 def test_html_escapes_what_came_from_the_student():
     namespace: dict[str, Any] = {}
     exec("def area(r): raise ValueError('<script>')", namespace)
-    assert "<script>" not in as_html("area", run_cases("area", namespace))
-
-
-def test_a_case_that_is_defined_again_replaces_the_old_one():
-    @case("area", en="radius 0", zh="半径为 0")
-    def radius_zero(student: Any) -> None:
-        fail("new", "新")
-
-    assert [result.message for result in run_cases("area", {"area": lambda r: 3.14159 * r})] == ["", "new"]
+    assert "<script>" not in as_html("area", run_cases(area_cases(), namespace, "en"), "en")
 
 
 def test_cases_are_repeatable_and_leave_the_random_state_alone():
@@ -104,15 +142,10 @@ def test_cases_are_repeatable_and_leave_the_random_state_alone():
         drawn.append(torch.rand(()).item())
 
     state = torch.random.get_rng_state()
-    run_cases("noise", {})
-    run_cases("noise", {})
+    run_cases([noise], {}, "en")
+    run_cases([noise], {}, "en")
     assert drawn[0] == drawn[1]
     assert torch.equal(state, torch.random.get_rng_state())
-
-
-def test_an_unknown_language_is_refused():
-    with pytest.raises(UnknownLanguage, match="choose en or zh"):
-        labkit.language("fr")
 
 
 def test_importing_labkit_is_light():
@@ -122,17 +155,12 @@ def test_importing_labkit_is_light():
     assert done.stdout.strip() == "[]", done.stderr
 
 
-def test_it_works_in_a_real_kernel(tmp_path):
+def test_it_works_in_a_real_kernel(folder):
     nbclient = pytest.importorskip("nbclient")
     nbformat = pytest.importorskip("nbformat")
-    source = (
-        "import labkit\nfrom labkit.check import case, fail\n"
-        "@case('area', en='the unit circle', zh='单位圆')\n"
-        "def unit(student):\n    if student.area(1) < 3: fail('too small', '太小')\n"
-        "def area(r): return r\nlabkit.check('area')"
-    )
+    source = "import labkit\ndef area(r): return r\nlabkit.check('area')"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
-    nbclient.NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": tmp_path}}).execute()
+    nbclient.NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
     output = notebook.cells[0].outputs[-1]
-    assert "too small" in output.data["text/html"]
-    assert "too small" in output.data["text/plain"]
+    assert "The unit circle has the area pi." in output.data["text/html"]
+    assert "The unit circle has the area pi." in output.data["text/plain"]

@@ -9,14 +9,14 @@ from types import ModuleType
 import pytest
 
 import labkit
-from labkit import notebooks
+from labkit import other_notebooks
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A lab's folder, which is where a notebook runs."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(notebooks, "_modules", {})
+    monkeypatch.setattr(other_notebooks, "_modules", {})
     return tmp_path
 
 
@@ -67,6 +67,12 @@ def test_a_notebook_that_uses_itself_ends():
 
 def test_a_missing_notebook_is_told_in_one_line():
     with pytest.raises(FileNotFoundError, match=r"^there is no shapes.ipynb beside this notebook$"):
+        labkit.notebook("shapes")
+
+
+def test_what_is_said_is_in_the_language_of_the_lab_in_this_folder(folder: Path):
+    (folder / "lab.toml").write_text('lang = "zh"\n')
+    with pytest.raises(FileNotFoundError, match=r"^同一文件夹里没有 shapes\.ipynb$"):
         labkit.notebook("shapes")
 
 

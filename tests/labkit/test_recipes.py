@@ -39,6 +39,27 @@ for file in sys.argv[1:]:
 """
 
 
+# accelerate refuses FSDP on CPUs, and FSDP2 itself does not: so its state is told that the two ranks are accelerators.
+FSDP_ON_CPU = """
+import sys
+import accelerate.state as state
+from accelerate.utils import DistributedType
+
+really = state.PartialState.__init__
+
+def pretend(self, *args, **kwargs):
+    really(self, *args, **kwargs)
+    if type(self) is state.PartialState and self.distributed_type == DistributedType.MULTI_CPU:
+        self.distributed_type = DistributedType.MULTI_GPU
+
+state.PartialState.__init__ = pretend
+sys.path.insert(0, sys.argv.pop(1))
+import trainer
+
+trainer.main()
+"""
+
+
 def load(name: str) -> dict[str, object]:
     return yaml.safe_load((RECIPES / name).read_text(encoding="utf-8"))
 
@@ -102,8 +123,14 @@ def test_trainer_refuses_a_setting_that_does_not_exist(tmp_path: Path) -> None:
     assert done.returncode == 2 and "learning_rat" in done.stderr
 
 
-@pytest.mark.slow
-def test_trainer_trains_a_small_model(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [*LLAMA_FACTORY, *TRAINER])
+def test_short_runs_are_evaluated(name: str) -> None:
+    settings = load(name)
+    assert settings["eval_strategy"] == "steps" and 0 < settings["eval_steps"] < 1
+
+
+def small_model(folder: Path) -> None:
+    """A Llama of one layer with SmolLM2's tokenizer in folder/model, and folder/code.jsonl."""
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, set_seed
 
     from labkit.models import smollm2_folder
@@ -112,17 +139,55 @@ def test_trainer_trains_a_small_model(tmp_path: Path) -> None:
     sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
     set_seed(0)
     model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), tie_word_embeddings=True, **sizes))
-    model.save_pretrained(tmp_path / "model")
-    tokenizer.save_pretrained(tmp_path / "model")
-    run(RECIPES / "corpus.py", "code", "--max-bytes", 60_000, folder=tmp_path)
-    documents = [json.loads(line) for line in (tmp_path / "code.jsonl").read_text(encoding="utf-8").splitlines()]
+    model.save_pretrained(folder / "model")
+    tokenizer.save_pretrained(folder / "model")
+    told = run(RECIPES / "corpus.py", "code", "--max-bytes", 60_000, folder=folder)
+    share = float(told.partition("replay: ")[2].partition("%")[0])
+    assert 8 < share < 12
+    documents = [json.loads(line) for line in (folder / "code.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len(documents) > 9 and all(document.keys() == {"text"} for document in documents)
+
+
+@pytest.mark.slow
+def test_trainer_trains_a_small_model(tmp_path: Path) -> None:
+    small_model(tmp_path)
     flags = ["--model", "model", "--text", "code.jsonl", "--output-dir", "out", "--use-cpu", "--report-to", "none"]
     sizes = ["--seq-len", "32", "--held-out", "0.1", "--max-steps", "20", "--per-device-train-batch-size", "2"]
     told = run(RECIPES / "trainer.py", *flags, *sizes, "--learning-rate", "0.01", folder=tmp_path)
     words = told.splitlines()[-1].split()
     assert float(words[words.index("before,") - 1]) > float(words[words.index("after") - 1]) > 5
     assert (tmp_path / "out" / "model.safetensors").is_file()
+
+
+@pytest.mark.slow
+def test_trainer_trains_a_model_sharded_by_fsdp2(tmp_path: Path) -> None:
+    small_model(tmp_path)
+    (tmp_path / "fsdp_on_cpu.py").write_text(FSDP_ON_CPU)
+    recipe = load("trainer_llama31_8b_zh.yaml") | {
+        "model": "model", "text": "code.jsonl", "output_dir": "out", "seq_len": 32, "held_out": 0.1, "use_cpu": True,
+        "bf16": False, "max_steps": 10, "gradient_accumulation_steps": 1, "learning_rate": 0.05, "eval_strategy": "no",
+    }  # fmt: skip
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(recipe))
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2]
+    told = run(*launch, "fsdp_on_cpu.py", RECIPES, "small.yaml", folder=tmp_path)
+    words = told.splitlines()[-1].split()
+    assert float(words[words.index("before,") - 1]) > float(words[words.index("after") - 1]) > 5
+    assert (tmp_path / "out" / "model.safetensors").is_file()
+
+
+@pytest.mark.slow
+def test_unsloth_recipe_packs_without_loss() -> None:
+    from datasets import Dataset
+    from trl import pack_dataset
+
+    [strategy] = [
+        node.value.value
+        for node in ast.walk(ast.parse((RECIPES / "unsloth_pretrain.py").read_text(encoding="utf-8")))
+        if isinstance(node, ast.keyword) and node.arg == "packing_strategy"
+    ]
+    documents = Dataset.from_dict({"input_ids": [[n] * n for n in (3, 20, 7, 11, 8, 1)]})
+    kept = {name: sum(map(len, pack_dataset(documents, 8, name)["input_ids"])) for name in ("bfd", strategy)}
+    assert kept[strategy] == 50 > kept["bfd"]
 
 
 @pytest.mark.slow

@@ -58,5 +58,5 @@ def test_the_problems_are_those_of_the_release(tmp_path):
 def test_a_file_that_is_no_notebook_is_said_so(tmp_path, capsys):
     file = tmp_path / "lora.ipynb"
     file.write_text("[1, 2")
-    assert rehearsal.main([str(file), str(file)]) == 2
+    assert rehearsal.main([str(file), str(file), "en"]) == 2
     assert "lora.ipynb is not a readable notebook" in capsys.readouterr().err

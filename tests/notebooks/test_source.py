@@ -83,6 +83,12 @@ def test_equal_cells_have_different_ids(lab, edit):
             "no end solution statement found",
         ),
         ('"grade_id": "triple"', '"grade_id": "double"', "failed to validate"),
+        ("double(2)", 'print(say("twice"))', r"double\.py:37: say takes two string literals: .*, in the cell 'print"),
+        (
+            "Three times x.",
+            "Three times x.\n    ---\n",
+            r"double\.py:27: a half of this docstring is empty, above or below ---, in the cell 'def triple",
+        ),
     ],
 )
 def test_a_bad_source_is_one_clear_line(lab, edit, old, new, message):
@@ -91,6 +97,27 @@ def test_a_bad_source_is_one_clear_line(lab, edit, old, new, message):
         source.release(lab, "double")
     assert "double.py" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_each_language_has_its_docstrings_and_messages_and_nothing_else_differs(lab, edit):
+    edit("Twice x.", "Twice x.\n    ---\n    x 的两倍。\n    ")
+    edit("double(2)", 'print(say(f"twice: {double(2)}", f"两倍：{double(2)}"))')
+    english, chinese = (texts(source.release(lab, "double", lang)) for lang in ("en", "zh"))
+    assert '    """Twice x."""\n    # YOUR CODE HERE' in english[2]
+    assert english[2].replace("Twice x.", "x 的两倍。") == chinese[2]
+    assert (english[-1], chinese[-1]) == ('print(f"twice: {double(2)}")', 'print(f"两倍：{double(2)}")')
+    assert english[1] == chinese[1]
+
+
+def test_cells_in_two_languages_have_the_same_ids(lab, edit):
+    edit("double(2)", 'print(say("twice", "两倍"))')
+    english, chinese = (source.release(lab, "double", lang) for lang in ("en", "zh"))
+    assert [cell.id for cell in english.cells] == [cell.id for cell in chinese.cells]
+
+
+def test_a_chinese_paragraph_is_one_line(lab, edit):
+    edit("# # 加倍", "# # 加倍\n#\n# 把一个数\n# 加倍。")
+    assert texts(source.release(lab, "double", "zh"))[0] == "# 加倍\n\n把一个数加倍。"
 
 
 def test_a_missing_source_names_the_file(lab):

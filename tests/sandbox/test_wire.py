@@ -18,8 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograder.worker import wire
+from tests.patience import PATIENCE, cheap
 
 ENCODE = msgspec.msgpack.encode
+NOISE = random.Random(7).randbytes(999)
 
 
 def no_objects(value):
@@ -132,7 +134,7 @@ def test_a_tree_with_changed_bytes_is_refused_or_is_data(data):
         {"$dict": [[[], 1]]}, {"$set": [[]]}, {"$dtype": "object"}, {"$dtype": []},
         {"$int": "1" * 401}, {"$int": "x"}, {"$int": 1}, {"$handle": 1}, msgspec.msgpack.Ext(5, b"x"),
     ],
-    ids=str,
+    ids=lambda tree: type(tree).__name__ if isinstance(tree, msgspec.msgpack.Ext) else str(tree),
 )  # fmt: skip
 def test_a_malformed_tree_is_refused(tree):
     with pytest.raises(wire.ProtocolError):
@@ -176,10 +178,8 @@ def test_keys_chosen_to_have_one_hash_are_refused_before_they_cost_anything(tag)
         tree = ENCODE({"$set": [{"$int": str((2**61 - 1) * number)} for number in range(10, 20_000)]})
     else:
         tree = ENCODE({tag: tuples if tag == "$set" else [[key, None] for key in tuples]})
-    started = time.monotonic()
-    with pytest.raises(wire.ProtocolError):
+    with cheap(2), pytest.raises(wire.ProtocolError, match="not a value" if tag == "a map" else "the same hash"):
         wire.unpack(msgspec.Raw(tree), b"", no_objects)
-    assert time.monotonic() - started < 3
 
 
 def test_a_tree_of_very_many_values_is_refused():
@@ -218,12 +218,11 @@ def test_a_malformed_blob_is_refused(header):
         unpack(None, safetensors_blob(header, b"\2\0\0\0"))
 
 
-def test_a_header_of_a_million_tensors_is_refused_before_it_is_read():
+def test_a_header_of_very_many_tensors_is_refused_before_it_is_read(monkeypatch):
     entries = b",".join(b'"%d":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}' % n for n in range(100_000))
-    started = time.monotonic()
-    with pytest.raises(wire.ProtocolError):
+    monkeypatch.setattr(wire.safetensors, "deserialize", lambda _: pytest.fail("the header was read"))
+    with pytest.raises(wire.ProtocolError, match="too many tensors"):
         unpack(None, safetensors_blob(b"{" + entries + b"}"))
-    assert time.monotonic() - started < 0.5
 
 
 @pytest.fixture
@@ -233,8 +232,14 @@ def channels():
         yield wire.Channel(ours), theirs
 
 
-def soon(seconds=0.3):
-    return time.monotonic() + seconds
+def soon():
+    """A deadline that is to be missed."""
+    return time.monotonic() + 0.3
+
+
+def late():
+    """A deadline that is not."""
+    return time.monotonic() + PATIENCE
 
 
 def test_a_frame_comes_through_in_pieces(channels):
@@ -247,7 +252,7 @@ def test_a_frame_comes_through_in_pieces(channels):
             theirs.sendall(bytes([byte]))
 
     threading.Thread(target=drip).start()
-    reply, blob = ours.receive(wire.Reply, soon(5))
+    reply, blob = ours.receive(wire.Reply, late())
     assert (reply.id, wire.unpack(reply.value, b"", no_objects), blob) == (7, "x", b"abc")
 
 
@@ -256,7 +261,7 @@ def test_a_length_beyond_the_bounds_is_refused_before_anything_is_read(channels,
     ours, theirs = channels
     theirs.sendall(struct.pack("<II", *lengths))
     with pytest.raises(wire.FrameTooLarge):
-        ours.receive(wire.Reply, soon())
+        ours.receive(wire.Reply, late())
 
 
 def test_an_announced_length_takes_no_memory(channels):
@@ -279,15 +284,15 @@ def test_a_frame_has_one_deadline_however_slowly_it_drips(channels):
 
     def drip():
         theirs.sendall(struct.pack("<II", 1000, 0))
-        while not stop.wait(0.05):
+        for _ in range(1000):  # to the end of the frame, which is refused and no timeout
             theirs.sendall(b"x")
+            if stop.wait(0.02):
+                break
 
     thread = threading.Thread(target=drip)
     thread.start()
-    started = time.monotonic()
     with pytest.raises(TimeoutError):
         ours.receive(wire.Reply, soon())
-    assert time.monotonic() - started < 1
     stop.set()
     thread.join()
 
@@ -303,15 +308,15 @@ def test_a_closed_channel_says_so(channels):
     theirs.sendall(b"\1\0")
     theirs.close()
     with pytest.raises(wire.Closed):
-        ours.receive(wire.Reply, soon())
+        ours.receive(wire.Reply, late())
 
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"\xc0", b"\x90", b"\x81\xa2id\xa11", ENCODE({"id": 1, "x": 1}), b"\x91" * 100_000, random.randbytes(999)],
+    [b"", b"\xc0", b"\x90", b"\x81\xa2id\xa11", ENCODE({"id": 1, "x": 1}), b"\x91" * 100_000, NOISE],
 )
 def test_what_is_no_reply_is_refused(channels, body):
     ours, theirs = channels
     threading.Thread(target=theirs.sendall, args=[struct.pack("<II", len(body), 0) + body]).start()
     with pytest.raises(wire.ProtocolError):
-        ours.receive(wire.Reply, soon(2))
+        ours.receive(wire.Reply, late())

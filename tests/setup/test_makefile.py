@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -19,6 +20,15 @@ def test_make_alone_shows_the_menu_without_colour_in_a_pipe():
     for target in (*targets, "images [VARIANT=cuda]", "image-NN [VARIANT=cuda]"):
         assert f"make {target} " in menu
     assert "\033" not in menu
+
+
+def test_the_menu_ends_with_the_labs_that_are_released():
+    labs = [tomllib.loads(file.read_text()) for file in sorted(ROOT.glob("assignments/en/lab-*/lab.toml"))]
+    lines = make("help").stdout.partition("Labs\n")[2].splitlines()
+    assert labs
+    assert [line.split() for line in lines] == [
+        ["make", f"lab-{lab['lesson']}", *lab["title"]["en"].split()] for lab in labs
+    ]
 
 
 def test_a_lab_target_calls_lab_with_its_number_and_arguments():
@@ -40,9 +50,9 @@ def test_only_what_grades_asks_for_the_sandbox():
 
 
 def test_what_can_do_with_containers_installs_no_torch():
-    for target in ("lab-05", "submit-05", "reset-05", "logs-05", "status", "ps", "stop"):
+    for target in ("lab-05", "check-05", "submit-05", "reset-05", "logs-05", "status", "ps", "stop"):
         setup, call = make("-n", target).stdout.splitlines()
-        assert setup.endswith(("setup_env.py lab-05 start", "setup_env.py start"))
+        assert setup.endswith(("setup_env.py 05 start", "setup_env.py start"))
         assert call.startswith(".venv/bin/lab ")
 
 

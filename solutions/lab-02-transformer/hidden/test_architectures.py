@@ -25,8 +25,8 @@ from transformers import (
     PreTrainedModel,
 )
 
-from autograder import expect
-from autograder.student import Handle, Student
+from autograder.grading import expect
+from autograder.grading.student import Handle, Student
 
 Rng = np.random.Generator
 State = dict[str, Tensor]
@@ -117,7 +117,7 @@ class Mixture:
     points=2,
     hint={
         "en": "route(x) gives for each token the top_k experts of the highest scores, and as weights the softmax of THESE scores: the weights of a token sum to 1. Both have the shape (..., top_k).",
-        "zh": "route(x) 给出每个 token 得分最高的 top_k 个专家，权重是*这几个*得分的 softmax：一个 token 的权重之和为 1。两者的形状都是 (..., top_k)。",
+        "zh": "route(x) 给出每个 token 得分最高的 top_k 个专家，权重是选中的这几个得分的 softmax：一个 token 的权重之和为 1。两者的形状都是 (..., top_k)。",
     },
 )
 def test_the_router_picks_and_weighs(student, rng):
@@ -289,7 +289,7 @@ def bert(student: Student, rng: Rng) -> Family:
     points=3,
     hint={
         "en": "Bert with the parameters of a tiny BertForMaskedLM gives other logits or gradients. Three embeddings are added and normalised; the layers are post-norm with the exact GELU and the config's eps; the head ends with the token embedding. If `sdpa`, `multi-head` or `norms` has lost points, mend that first.",
-        "zh": "Bert 载入一个微型 BertForMaskedLM 的参数后，logits 或梯度不同。三种 embedding 相加后要归一化；各层是 post-norm，用精确的 GELU 和配置里的 eps；输出头最后用的是 token embedding。如果 `sdpa`、`multi-head` 或 `norms` 丢了分，请先改好它们。",
+        "zh": "Bert 载入一个微型 BertForMaskedLM 的参数后，logits 或梯度不同。三种嵌入相加后要归一化；各层是 post-norm，用精确的 GELU 和配置里的 eps；输出头最后用的是 token 嵌入。如果 `sdpa`、`multi-head` 或 `norms` 丢了分，请先改好它们。",
     },
 )
 def test_bert_agrees_with_hugging_face(student, rng):
@@ -330,7 +330,7 @@ def test_bert_does_not_attend_to_padding(student, rng):
     points=3,
     hint={
         "en": "GPT2 with the parameters of a tiny GPT2LMHeadModel gives other logits or gradients. It is causal and pre-norm, with the tanh form of GELU and a last norm. Conv1D keeps every matrix, also the square ones, as (d_in, d_out); c_attn holds queries, keys and values in this order.",
-        "zh": "GPT2 载入一个微型 GPT2LMHeadModel 的参数后，logits 或梯度不同。它是因果的、pre-norm，GELU 用 tanh 形式，最后还有一个归一化。Conv1D 的每个矩阵（方阵也不例外）都按 (d_in, d_out) 存放；c_attn 里依次是 query、key、value。",
+        "zh": "GPT2 载入一个微型 GPT2LMHeadModel 的参数后，logits 或梯度不同。它是因果的、pre-norm，GELU 用 tanh 形式，最后还有一个归一化。Conv1D 的每个矩阵（方阵也不例外）都按 (d_in, d_out) 存放；c_attn 里依次是查询（query）、键（key）、值（value）。",
     },
 )
 def test_gpt2_agrees_with_hugging_face(student, rng):
@@ -412,8 +412,8 @@ def test_llama_does_not_see_the_future(student, rng):
     "families",
     points=1,
     hint={
-        "en": "A Llama in SmolLM2's proportions, whose head is tied: its file has no lm_head.weight. The embedding is used at both ends, so its gradient comes from both.",
-        "zh": "一个按 SmolLM2 比例缩小的 Llama，输出头与 embedding 共享：它的文件里没有 lm_head.weight。embedding 在首尾各用一次，梯度也来自两处。",
+        "en": "A Llama in SmolLM2's proportions, whose head is tied: its file has no lm_head.weight. The embedding is used at both ends, so its gradient comes from both. named_parameters() should list it as token_embedding.weight: create token_embedding before head.",
+        "zh": "一个按 SmolLM2 比例缩小的 Llama，输出头与嵌入共享：它的文件里没有 lm_head.weight。嵌入在首尾各用一次，梯度也来自两处。named_parameters() 要以 token_embedding.weight 的名字列出它：先建 token_embedding，再建 head。",
     },
 )
 def test_the_tied_head_of_a_small_smollm2(student, rng):

@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from autograder import expect
-from autograder.student import Handle, Student, StudentError
+from autograder.grading import expect
+from autograder.grading.student import Handle, Student, StudentError
 
 Rng = np.random.Generator
 
@@ -65,7 +65,7 @@ def weights_here(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tensor:
     hint={
         "en": "The weights are not softmax(q k^T / sqrt(D)) for q (3, 5, 7, 11) and k (3, 5, 9, 11). Does each query's row sum to 1? "
         "By what do you divide, and is it the size of one head?",
-        "zh": "q 为 (3, 5, 7, 11)、k 为 (3, 5, 9, 11) 时，权重不等于 softmax(q k^T / sqrt(D))。每个 query 的那一行之和是 1 吗？你除以的是什么，是单个头的大小吗？",
+        "zh": "q 为 (3, 5, 7, 11)、k 为 (3, 5, 9, 11) 时，权重不等于 softmax(q k^T / sqrt(D))。每个查询的那一行之和是 1 吗？你除以的是什么，是单个头的大小吗？",
     },
 )
 def test_weights_are_the_softmax_of_scaled_scores(student, rng):
@@ -79,7 +79,7 @@ def test_weights_are_the_softmax_of_scaled_scores(student, rng):
     points=3,
     hint={
         "en": "The output is the weights times the values. Here the values are wider than queries and keys, and scores may be as large as 1,000.",
-        "zh": "输出是权重乘以 value。这里 value 比 query、key 更宽，分数可能大到 1000。",
+        "zh": "输出是权重乘以值。这里值比查询、键更宽，分数可能大到 1000。",
     },
 )
 def test_output_agrees_with_pytorch_in_float64(student, rng):
@@ -97,7 +97,7 @@ def test_output_agrees_with_pytorch_in_float64(student, rng):
     hint={
         "en": "With a mask the weights are wrong. True means that the query may see the key; a hidden key gets exactly 0, and the visible ones "
         "still sum to 1. So where must the mask act, before the softmax or after it?",
-        "zh": "带掩码时权重不对。True 表示 query 可以看这个 key；被屏蔽的 key 权重恰好为 0，可见的权重之和仍为 1。那么掩码应该作用在 softmax 之前还是之后？",
+        "zh": "带掩码时权重不对。True 表示查询可以看这个键；被屏蔽的键权重恰好为 0，可见的权重之和仍为 1。那么掩码应该作用在 softmax 之前还是之后？",
     },
 )
 def test_hidden_keys_get_nothing_and_the_others_share_it(student, rng):
@@ -114,7 +114,7 @@ def test_hidden_keys_get_nothing_and_the_others_share_it(student, rng):
     hint={
         "en": "A query that may see no key at all: its weights and its output should be zeros, not NaN and not a mean over what it may not see. "
         "Nor may its gradient be NaN.",
-        "zh": "某个 query 一个 key 都不能看：它的权重和输出应为零，不是 NaN，也不是对那些不该看的位置取平均；梯度同样不能是 NaN。",
+        "zh": "某个查询一个键都不能看：它的权重和输出应为零，不是 NaN，也不是对那些不该看的位置取平均；梯度同样不能是 NaN。",
     },
 )
 def test_a_query_that_may_see_nothing_gets_zeros(student, rng):
@@ -138,7 +138,7 @@ def test_a_query_that_may_see_nothing_gets_zeros(student, rng):
     hint={
         "en": "The n_queries tokens are the LAST of the n_keys: the last query sees all keys, and each one before it sees one key less. Draw the case of "
         "2 queries and 5 keys.",
-        "zh": "n_queries 个 token 是 n_keys 个中的*最后*几个：最后一个 query 能看到所有 key，往前每个少看一个。画一画 2 个 query、5 个 key 的情形。",
+        "zh": "n_queries 个 token 是 n_keys 个中的最后几个：最后一个查询能看到所有键，往前每个少看一个。画一画 2 个查询、5 个键的情形。",
     },
 )
 def test_the_causal_mask_lines_up_at_the_bottom_right(student, rng):
@@ -152,7 +152,7 @@ def test_the_causal_mask_lines_up_at_the_bottom_right(student, rng):
     points=1,
     hint={
         "en": "padding_mask gives (B, 1, 1, S): it hides padding as a KEY, from every query. Which axis of the weights are the keys?",
-        "zh": "padding_mask 的形状是 (B, 1, 1, S)：它把填充当作 *key* 屏蔽掉，对所有 query 生效。权重的哪一维是 key？",
+        "zh": "padding_mask 的形状是 (B, 1, 1, S)：它把填充当作键屏蔽掉，对所有查询生效。权重的哪一维是键？",
     },
 )
 def test_padding_is_hidden_as_a_key(student, rng):
@@ -165,8 +165,8 @@ def test_padding_is_hidden_as_a_key(student, rng):
     "sdpa",
     points=2,
     hint={
-        "en": "Forward is one half: the gradients for q, k or v are wrong. Do you leave the graph (detach, .data, no_grad, numpy) or change a tensor in place?",
-        "zh": "前向只是一半：q、k 或 v 的梯度不对。你是否脱离了计算图（detach、.data、no_grad、numpy），或者原地修改了张量？",
+        "en": "Not only the output counts: the gradients for q, k and v must be right as well. Do you leave the graph (detach, .data, no_grad, numpy) or change a tensor in place?",
+        "zh": "不仅输出要对，q、k、v 的梯度也要对。你是否脱离了计算图（detach、.data、no_grad、numpy），或者原地修改了张量？",
     },
 )
 def test_gradients_reach_queries_keys_and_values(student, rng):
@@ -237,7 +237,7 @@ def test_self_attention_is_that_of_each_head(student, rng):
     points=3,
     hint={
         "en": "With a context of another length, queries come from x; what do keys and values come from?",
-        "zh": "context 的长度与 x 不同时，query 来自 x；key 和 value 来自哪里？",
+        "zh": "context 的长度与 x 不同时，查询来自 x；键和值来自哪里？",
     },
 )
 def test_cross_attention_reads_the_context(student, rng):
@@ -357,7 +357,7 @@ def rope_here(x: Tensor, positions: Tensor, base: float = 10_000.0) -> Tensor:
     hint={
         "en": "For positions 0, 1, 2, ... the turned vectors are wrong. Which entries make a pair, x[i] with x[i+1] or with x[i+D/2]? Which way do you turn, "
         "and is the angle of pair i position * base^(-2i/D)?",
-        "zh": "位置为 0、1、2……时，旋转后的向量不对。哪两个分量是一对：x[i] 与 x[i+1]，还是与 x[i+D/2]？旋转方向对吗？第 i 对的角度是 位置 * base^(-2i/D) 吗？",
+        "zh": "位置为 0、1、2……时，旋转后的向量不对。哪两个分量是一对：x[i] 与 x[i+1]，还是与 x[i+D/2]？旋转方向对吗？第 i 对的角度是位置 * base^(-2i/D) 吗？",
     },
 )
 def test_pairs_of_halves_are_turned(student, rng):
@@ -372,7 +372,7 @@ def test_pairs_of_halves_are_turned(student, rng):
     points=2,
     hint={
         "en": "Positions need not begin at 0, and may differ from row to row of the batch: use those that are given, (T,) or (B, T).",
-        "zh": "位置不一定从 0 开始，batch 里每一行也可能不同：请使用传入的位置，形状为 (T,) 或 (B, T)。",
+        "zh": "位置不一定从 0 开始，批里每一行也可能不同：请使用传入的位置，形状为 (T,) 或 (B, T)。",
     },
 )
 def test_positions_are_those_given(student, rng):
@@ -407,7 +407,7 @@ def test_far_positions_in_bfloat16(student, rng):
     points=2,
     hint={
         "en": "Query heads 0 ... n - 1 share key head 0, the next n share key head 1: each head comes n times in a row.",
-        "zh": "第 0 到 n - 1 个 query 头共用第 0 个 key 头，接下来的 n 个共用第 1 个：每个头连续出现 n 次。",
+        "zh": "第 0 到 n - 1 个查询头共用第 0 个键头，接下来的 n 个共用第 1 个：每个头连续出现 n 次。",
     },
 )
 def test_neighbouring_heads_share_keys(student, rng):
@@ -450,7 +450,7 @@ class Grouped:
     hint={
         "en": "9 query heads that share 3 key heads, no mask: the output differs from attending head by head. Queries and keys are turned, values are not; "
         "are they turned after they are split into heads?",
-        "zh": "9 个 query 头共用 3 个 key 头、没有掩码：结果与逐头计算不同。query 和 key 要旋转，value 不转；旋转是在拆成多个头之后做的吗？",
+        "zh": "9 个查询头共用 3 个键头、没有掩码：结果与逐头计算不同。查询和键要旋转，值不转；旋转是在拆成多个头之后做的吗？",
     },
 )
 def test_grouped_heads_agree_with_a_loop_over_heads(student, rng):
@@ -489,7 +489,7 @@ def test_mask_base_and_positions_are_used(student, rng):
     points=1,
     hint={
         "en": "Moving the whole text along by 50 positions should change nothing: only distances count. Are queries and keys both turned?",
-        "zh": "把整段文字整体后移 50 个位置，结果应当不变：只有距离起作用。query 和 key 都旋转了吗？",
+        "zh": "把整段文字整体后移 50 个位置，结果应当不变：只有距离起作用。查询和键都旋转了吗？",
     },
 )
 def test_only_distances_count(student, rng):
@@ -505,7 +505,7 @@ def test_only_distances_count(student, rng):
     points=3,
     hint={
         "en": "The gradients for the input or a projection differ from autograd's. A key head gets a share from every query head that uses it.",
-        "zh": "输入或某个投影的梯度与 autograd 不同。一个 key 头会从每个使用它的 query 头那里得到一份梯度。",
+        "zh": "输入或某个投影的梯度与 autograd 不同。一个键头会从每个使用它的查询头那里得到一份梯度。",
     },
 )
 def test_gradients_of_grouped_attention(student, rng):

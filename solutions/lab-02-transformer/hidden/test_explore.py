@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
-from autograder import expect
-from autograder.student import Handle, Student, StudentError
+from autograder.grading import expect
+from autograder.grading.student import Handle, Student, StudentError
 
 Rng = np.random.Generator
 
@@ -109,7 +109,7 @@ def counted_here(model: nn.Module, ids: Tensor, **options: Any) -> tuple[float, 
     hint={
         "en": "own_parameters does not give every parameter once, at the module that it hangs on. Does the sum over all paths equal the number of parameters? Think of "
         "children, biases, frozen layers, buffers, and of one tensor at two places.",
-        "zh": "own_parameters 没有做到每个参数只在它所挂的模块上数一次。所有路径加起来等于参数总数吗？想想子模块、偏置、冻结的层、buffer，以及同时出现在两处的同一个张量。",
+        "zh": "own_parameters 没有做到每个参数只在它所挂的模块上数一次。所有路径加起来等于参数总数吗？想想子模块、偏置、冻结的层、缓冲区，以及同时出现在两处的同一个张量。",
     },
 )
 def test_every_parameter_is_counted_once(student, rng):
@@ -197,7 +197,7 @@ def test_shapes_and_memory_of_every_run(student, rng):
     hint={
         "en": "2 * in * out for each vector that goes through nn.Linear or Conv1D, nothing else: what does an embedding multiply, and how many vectors are in (B, T, out)? In a report everything is "
         "divided by all B * T tokens; a tied head computes like any other.",
-        "zh": "每个经过 nn.Linear 或 Conv1D 的向量算 2 * in * out，其余都不算：embedding 乘了什么？(B, T, out) 里有多少个向量？报告中要除以全部 B * T 个 token；共享权重的输出头照样要计算。",
+        "zh": "每个经过 nn.Linear 或 Conv1D 的向量算 2 * in * out，其余都不算：嵌入乘了什么？(B, T, out) 里有多少个向量？报告中要除以全部 B * T 个 token；共享权重的输出头照样要计算。",
     },
 )
 def test_flops_of_layers_and_models(student, rng):
@@ -279,7 +279,7 @@ def cache_bytes_here(model: LlamaForCausalLM | GPT2LMHeadModel, dtype: torch.dty
     hint={
         "en": "Sizes, attention FLOPs or cache bytes of a config are wrong. Which heads are there twice, and which are shared? Who has head_dim, who has not, and where is it None? Two products, each with "
         "a multiplication and an addition; keys and values, each in the bytes of the dtype.",
-        "zh": "根据 config 算出的尺寸、注意力 FLOPs 或缓存字节数不对。哪些头是共享的，共享的是谁？哪个 config 有 head_dim，哪个没有，哪个是 None？两个乘积，每个都有乘有加；key 和 value，各按 dtype 的字节数。",
+        "zh": "根据配置算出的尺寸、注意力 FLOPs 或缓存字节数不对。哪些头是共享的，共享的是谁？哪个配置有 head_dim，哪个没有，哪个是 None？两个乘积，每个都有乘有加；键和值，各按 dtype 的字节数。",
     },
 )
 def test_attention_and_cache_of_a_config(student, rng):

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from autograder import expect
-from autograder.student import Handle, Student
+from autograder.grading import expect
+from autograder.grading.student import Handle, Student
 
 Rng = np.random.Generator
 State = dict[str, Tensor]
@@ -60,7 +60,7 @@ def test_layer_norm_agrees_with_pytorch(student, rng):
     "norms",
     points=2,
     hint={
-        "en": "RMSNorm differs from x / sqrt(mean(x^2) + eps) * weight. It takes off no mean and adds no bias.",
+        "en": "RMSNorm differs from x / sqrt(mean(x^2) + eps) * weight. It subtracts no mean and adds no bias.",
         "zh": "RMSNorm 与 x / sqrt(mean(x^2) + eps) * weight 不符。它不减均值，也不加偏置。",
     },
 )
@@ -341,7 +341,7 @@ def sentences(rng: Rng) -> tuple[Tensor, Tensor, Tensor]:
     points=3,
     hint={
         "en": "The layers may be right, and the whole is not: embedding times sqrt(d_model) plus positions on BOTH sides, the causal mask in the decoder, and logits from the embedding's own matrix. And how large is a fresh embedding? (An error about keys in the state_dict? It should hold the parameters and no persistent buffer.)",
-        "zh": "各层也许都对，但整体不对：*两边*都是 embedding 乘 sqrt(d_model) 再加位置；解码器用因果掩码；logits 由 embedding 自己的矩阵得到。另外，刚建好的 embedding 有多大？（报错里提到 state_dict 的键？其中只应有参数，不应有持久化的 buffer。）",
+        "zh": "各层也许都对，但整体不对：两边都是嵌入乘 sqrt(d_model) 再加位置；解码器用因果掩码；logits 由嵌入自己的矩阵得到。另外，刚建好的嵌入有多大？（报错里提到 state_dict 的键？其中只应有参数，不应有持久化的 buffer。）",
     },
 )
 def test_logits_of_the_whole(student, rng):
@@ -401,7 +401,7 @@ def test_padding_of_the_source_does_not_matter(student, rng):
     points=2,
     hint={
         "en": "Some parameter gets a wrong gradient, or none. The embedding is used three times: on both sides and for the logits.",
-        "zh": "有参数的梯度不对，或者根本没有。embedding 一共用了三次：两边各一次，logits 一次。",
+        "zh": "有参数的梯度不对，或者根本没有。嵌入一共用了三次：两边各一次，logits 一次。",
     },
 )
 def test_gradients_reach_every_parameter(student, rng):

@@ -11,8 +11,4 @@ FAILS = [
     "test_bert_does_not_attend_to_padding",
     "test_gpt2_agrees_with_hugging_face",
 ]
-
-
-class FeedForward(FeedForward):
-    def forward(self, x):
-        return self.down_proj(F.relu(self.up_proj(x)))
+EDIT = ("FeedForward.forward", "self.activation", "F.relu")

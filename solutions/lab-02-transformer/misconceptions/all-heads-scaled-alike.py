@@ -3,7 +3,7 @@
 NOTEBOOK = "attention"
 HINT = {
     "en": "Your n_heads makes no difference: queries and keys are compared over the whole width at once.",
-    "zh": "你的 n_heads 不起作用：query 和 key 是在整个宽度上一次比较的。",
+    "zh": "你的 n_heads 不起作用：查询和键是在整个宽度上一次比较的。",
 }
 FAILS = [
     "test_self_attention_is_that_of_each_head",

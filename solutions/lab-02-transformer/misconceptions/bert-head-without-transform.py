@@ -3,7 +3,7 @@
 NOTEBOOK = "architectures"
 HINT = {
     "en": "Your Bert makes logits right from the last layer: head_proj, GELU and head_norm come before the embedding.",
-    "zh": "你的 Bert 直接从最后一层得到 logits：在乘 embedding 之前还有 head_proj、GELU 和 head_norm。",
+    "zh": "你的 Bert 直接从最后一层得到 logits：在乘嵌入之前还有 head_proj、GELU 和 head_norm。",
 }
 FAILS = ["test_bert_agrees_with_hugging_face", "test_bert_does_not_attend_to_padding"]
 

@@ -3,7 +3,7 @@
 NOTEBOOK = "architectures"
 HINT = {
     "en": "When no type_ids are given you add no type embedding. All tokens are then of segment 0, and segment 0 has an embedding, too.",
-    "zh": "没有传 type_ids 时，你就不加 type embedding。那时所有 token 都属于第 0 段，而第 0 段也有自己的 embedding。",
+    "zh": "没有传 type_ids 时，你就不加句段嵌入。那时所有 token 都属于第 0 段，而第 0 段也有自己的嵌入。",
 }
 FAILS = ["test_bert_agrees_with_hugging_face", "test_bert_does_not_attend_to_padding"]
 

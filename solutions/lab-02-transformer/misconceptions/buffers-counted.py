@@ -3,7 +3,7 @@
 NOTEBOOK = "explore"
 HINT = {
     "en": "You count buffers too. Does an optimizer ever touch BatchNorm's running mean?",
-    "zh": "你把 buffer 也数进去了。优化器会更新 BatchNorm 的 running_mean 吗？",
+    "zh": "你把缓冲区也数进去了。优化器会更新 BatchNorm 的 running_mean 吗？",
 }
 FAILS = ["test_every_parameter_is_counted_once"]
 

@@ -3,7 +3,7 @@
 NOTEBOOK = "architectures"
 HINT = {
     "en": "Your experts have a capacity: when too many tokens choose one, the last ones get nothing. Here no token is dropped.",
-    "zh": "你的专家有容量上限：选它的 token 太多时，后面的就什么也得不到。这里不允许丢弃 token。",
+    "zh": "你的专家有容量上限：选它的 token 太多时，排在后面的就什么也得不到。这里不允许丢弃 token。",
 }
 FAILS = [
     "test_output_is_the_weighted_sum_of_the_chosen",

@@ -3,10 +3,7 @@
 NOTEBOOK = "attention"
 HINT = {
     "en": "With more keys than queries, your first query sees one key only. Which tokens are these queries: the first of the text, or the last?",
-    "zh": "key 比 query 多时，你的第一个 query 只能看到一个 key。这些 query 是文本最前面的 token，还是最后面的？",
+    "zh": "键比查询多时，你的第一个查询只能看到一个键。这些查询是文本最前面的 token，还是最后面的？",
 }
 FAILS = ["test_the_causal_mask_lines_up_at_the_bottom_right"]
-
-
-def causal_mask(n_queries, n_keys):
-    return torch.ones(n_queries, n_keys, dtype=torch.bool).tril()
+EDIT = ("causal_mask", "n_keys - n_queries", "")

@@ -3,7 +3,7 @@
 NOTEBOOK = "attention"
 HINT = {
     "en": "Your mask is True where a query must NOT look. Here True means that it may.",
-    "zh": "你的掩码在*不能看*的地方是 True。这里 True 表示可以看。",
+    "zh": "你的掩码在不能看的地方是 True。这里 True 表示可以看。",
 }
 FAILS = [
     "test_the_causal_mask_lines_up_at_the_bottom_right",

@@ -3,7 +3,7 @@
 NOTEBOOK = "attention"
 HINT = {
     "en": "Your tokens may not see themselves, and the first sees nothing. It is the NEXT token that must stay hidden.",
-    "zh": "在你的掩码里，token 看不到自己，第一个 token 更是什么都看不到。要藏起来的是*下一个* token。",
+    "zh": "在你的掩码里，token 看不到自己，第一个 token 更是什么都看不到。要藏起来的是下一个 token。",
 }
 FAILS = [
     "test_the_causal_mask_lines_up_at_the_bottom_right",

@@ -2,7 +2,7 @@
 
 NOTEBOOK = "transformer"
 HINT = {
-    "en": "The order of the parts in your decoder layer is another than in figure 1 of the paper.",
+    "en": "The parts of your decoder layer do not come in the order of figure 1 of the paper.",
     "zh": "你的解码器层里，各子层的次序与论文图 1 不同。",
 }
 FAILS = ["test_decoder_layer", "test_logits_of_the_whole", "test_gradients_reach_every_parameter"]

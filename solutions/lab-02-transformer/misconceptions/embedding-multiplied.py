@@ -3,7 +3,7 @@
 NOTEBOOK = "explore"
 HINT = {
     "en": "You let an embedding multiply its whole table. It only picks a row.",
-    "zh": "你让 embedding 拿整张表去做乘法了。它只是取出其中一行。",
+    "zh": "你让嵌入拿整张表去做乘法了。它只是取出其中一行。",
 }
 FAILS = ["test_flops_of_layers_and_models"]
 

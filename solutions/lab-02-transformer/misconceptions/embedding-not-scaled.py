@@ -2,8 +2,8 @@
 
 NOTEBOOK = "transformer"
 HINT = {
-    "en": "Beside your embeddings the positions are loud. Section 3.4 of the paper has a factor for that.",
-    "zh": "与你的 embedding 相比，位置的“音量”太大了。论文 3.4 节有一个因子正是为此。",
+    "en": "Your positions are large in comparison with your embeddings. Section 3.4 of the paper has a factor for that.",
+    "zh": "与你的嵌入相比，位置的“音量”太大了。论文 3.4 节有一个因子正是为此。",
 }
 FAILS = ["test_logits_of_the_whole", "test_gradients_reach_every_parameter"]
 

@@ -3,7 +3,7 @@
 NOTEBOOK = "explore"
 HINT = {
     "en": "GPT-2 has no num_key_value_heads and no head_dim.",
-    "zh": "GPT-2 的 config 里没有 num_key_value_heads，也没有 head_dim。",
+    "zh": "GPT-2 的配置里没有 num_key_value_heads，也没有 head_dim。",
 }
 FAILS = ["test_attention_and_cache_of_a_config"]
 

@@ -2,8 +2,8 @@
 
 NOTEBOOK = "architectures"
 HINT = {
-    "en": "In your layer every expert has a say in every token. top_k of them should.",
-    "zh": "在你的层里，每个专家对每个 token 都有发言权。应当只有 top_k 个。",
+    "en": "In your layer every expert contributes to every token. Only top_k of them should.",
+    "zh": "在你的层里，每个专家都参与了每个 token 的结果。应当只有 top_k 个参与。",
 }
 FAILS = [
     "test_output_is_the_weighted_sum_of_the_chosen",

@@ -2,8 +2,8 @@
 
 NOTEBOOK = "architectures"
 HINT = {
-    "en": "Of each expert's two halves you take the second for the gate.",
-    "zh": "对每个专家的两半，你把后一半当成了 gate。",
+    "en": "For each expert, gate_up_proj holds two halves. You take the second one for the gate; it is the first.",
+    "zh": "gate_up_proj 里每个专家有前后两半，你把后一半当成了 gate；gate 是前一半。",
 }
 FAILS = ["test_mixtral_agrees_with_hugging_face"]
 

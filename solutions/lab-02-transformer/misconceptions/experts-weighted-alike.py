@@ -2,7 +2,7 @@
 
 NOTEBOOK = "architectures"
 HINT = {
-    "en": "You average what the chosen experts say. Each has a weight of its own for this token.",
+    "en": "You average the outputs of the chosen experts. Each has a weight of its own for this token.",
     "zh": "你把选中专家的输出直接取了平均。对这个 token，每个专家各有自己的权重。",
 }
 FAILS = [

@@ -2,7 +2,7 @@
 
 NOTEBOOK = "architectures"
 HINT = {
-    "en": "Your gate is between 0 and 1, a plain sigmoid. That is GLU of 2016; SiLU multiplies the sigmoid by its argument.",
+    "en": "Your gate is between 0 and 1, a plain sigmoid. That is the GLU of 2016; SiLU multiplies the sigmoid by its argument.",
     "zh": "你的门在 0 和 1 之间，是单纯的 sigmoid，那是 2016 年的 GLU；SiLU 还要再乘上自变量。",
 }
 FAILS = [
@@ -15,8 +15,4 @@ FAILS = [
     "test_the_tied_head_of_a_small_smollm2",
     "test_mixtral_agrees_with_hugging_face",
 ]
-
-
-class SwiGLU(SwiGLU):
-    def forward(self, x):
-        return self.down_proj(torch.sigmoid(self.gate_proj(x)) * self.up_proj(x))
+EDIT = ("SwiGLU.forward", "F.silu", "torch.sigmoid")

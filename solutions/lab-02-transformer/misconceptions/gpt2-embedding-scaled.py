@@ -3,7 +3,7 @@
 NOTEBOOK = "architectures"
 HINT = {
     "en": "You multiply GPT-2's embedding by sqrt(d_model). The paper of 2017 did; GPT-2 does not.",
-    "zh": "你把 GPT-2 的 embedding 乘了 sqrt(d_model)。2017 年的论文这样做，GPT-2 并不。",
+    "zh": "你把 GPT-2 的嵌入乘了 sqrt(d_model)。2017 年的论文这样做，GPT-2 并不。",
 }
 FAILS = ["test_gpt2_agrees_with_hugging_face"]
 

@@ -3,7 +3,7 @@
 NOTEBOOK = "architectures"
 HINT = {
     "en": "Your queries are Hugging Face's keys: in which order does c_attn hold the three?",
-    "zh": "你的 query 成了 Hugging Face 的 key：c_attn 里三者是什么次序？",
+    "zh": "你的查询成了 Hugging Face 的键：c_attn 里三者是什么次序？",
 }
 FAILS = ["test_gpt2_agrees_with_hugging_face"]
 

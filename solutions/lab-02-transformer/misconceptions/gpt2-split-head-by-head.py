@@ -3,7 +3,7 @@
 NOTEBOOK = "architectures"
 HINT = {
     "en": "You split c_attn as if q, k and v of head 0 came first, then those of head 1 (GPT-NeoX does that). GPT-2 has all queries first.",
-    "zh": "你拆 c_attn 时，以为先是第 0 个头的 q、k、v，再是第 1 个头的（GPT-NeoX 如此）。GPT-2 是先放全部 query。",
+    "zh": "你拆 c_attn 时，以为先是第 0 个头的 q、k、v，再是第 1 个头的（GPT-NeoX 如此）。GPT-2 是先放全部查询。",
 }
 FAILS = ["test_gpt2_agrees_with_hugging_face"]
 

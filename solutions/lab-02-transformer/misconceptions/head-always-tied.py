@@ -3,7 +3,7 @@
 NOTEBOOK = "architectures"
 HINT = {
     "en": "Your head is always the token embedding. Where the config does not tie them, the head has a matrix of its own.",
-    "zh": "你的输出头总是用 token embedding。配置里没说共享时，输出头有自己的矩阵。",
+    "zh": "你的输出头总是用 token 嵌入。配置里没说共享时，输出头有自己的矩阵。",
 }
 FAILS = ["test_llama_agrees_with_hugging_face"]
 

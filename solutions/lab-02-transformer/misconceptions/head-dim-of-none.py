@@ -3,7 +3,7 @@
 NOTEBOOK = "explore"
 HINT = {
     "en": "Your head_dim is None where the config says None (Mixtral's does): `getattr` gives its default only where the name is missing.",
-    "zh": "config 里的 head_dim 写着 None 时（如 Mixtral），你的结果也是 None：只有名字不存在时，`getattr` 才会给出默认值。",
+    "zh": "配置里的 head_dim 写着 None 时（如 Mixtral），你的结果也是 None：只有名字不存在时，`getattr` 才会给出默认值。",
 }
 FAILS = ["test_attention_and_cache_of_a_config"]
 

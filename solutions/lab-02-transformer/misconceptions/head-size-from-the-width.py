@@ -3,7 +3,7 @@
 NOTEBOOK = "explore"
 HINT = {
     "en": "You divide the width by the heads although the config has a head_dim of its own.",
-    "zh": "config 里明明有 head_dim，你却用宽度除以头数。",
+    "zh": "配置里明明有 head_dim，你却用宽度除以头数。",
 }
 FAILS = ["test_attention_and_cache_of_a_config"]
 

@@ -3,7 +3,7 @@
 NOTEBOOK = "attention"
 HINT = {
     "en": "A score of 0 is not nothing: the softmax still gives such a key exp(0) = 1.",
-    "zh": "分数为 0 并不等于没有：softmax 仍会给这个 key 分到 exp(0) = 1 的份。",
+    "zh": "分数为 0 并不等于没有：softmax 仍会给这个键分到 exp(0) = 1 的份。",
 }
 FAILS = [
     "test_hidden_keys_get_nothing_and_the_others_share_it",

@@ -3,7 +3,7 @@
 NOTEBOOK = "attention"
 HINT = {
     "en": "6 query heads cannot share 4 key heads evenly, and you let them try.",
-    "zh": "6 个 query 头无法平均共用 4 个 key 头，你的代码却放行了。",
+    "zh": "6 个查询头无法平均共用 4 个键头，你的代码却放行了。",
 }
 FAILS = ["test_shapes_of_grouped_projections"]
 

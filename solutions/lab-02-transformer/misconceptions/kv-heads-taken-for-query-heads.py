@@ -3,7 +3,7 @@
 NOTEBOOK = "explore"
 HINT = {
     "en": "Your cache keeps keys for every query head. Some models share them.",
-    "zh": "你的缓存给每个 query 头都存了一份 key。有些模型的 key 是共享的。",
+    "zh": "你的缓存给每个查询头都存了一份键。有些模型的键是共享的。",
 }
 FAILS = ["test_attention_and_cache_of_a_config"]
 

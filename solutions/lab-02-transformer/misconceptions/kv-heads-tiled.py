@@ -2,8 +2,8 @@
 
 NOTEBOOK = "attention"
 HINT = {
-    "en": "Your key heads come round in turn: 0, 1, 2, 0, 1, 2. Which query heads share one, neighbours or every third?",
-    "zh": "你的 key 头是轮流出现的：0、1、2、0、1、2。共用同一个的是相邻的 query 头，还是每隔几个？",
+    "en": "Your key heads alternate: 0, 1, 2, 0, 1, 2. Which query heads share one, neighbours or every third?",
+    "zh": "你的键头是轮流出现的：0、1、2、0、1、2。共用同一个的是相邻的查询头，还是每隔几个？",
 }
 FAILS = [
     "test_neighbouring_heads_share_keys",
@@ -14,7 +14,4 @@ FAILS = [
     "test_mixtral_agrees_with_hugging_face",
     "test_the_tied_head_of_a_small_smollm2",
 ]
-
-
-def repeat_kv(x, n):
-    return x.repeat(1, n, 1, 1)
+EDIT = ("repeat_kv", "return x.repeat_interleave(n, dim=1)", "return x.repeat(1, n, 1, 1)")

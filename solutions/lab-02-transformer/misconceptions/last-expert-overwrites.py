@@ -10,14 +10,4 @@ FAILS = [
     "test_gradients_reach_router_and_experts",
     "test_mixtral_agrees_with_hugging_face",
 ]
-
-
-class MoELayer(MoELayer):
-    def forward(self, x):
-        tokens = x.flatten(0, -2)
-        weights, chosen = self.route(tokens)
-        output = torch.zeros_like(tokens)
-        for number, expert in enumerate(self.experts):
-            token, place = (chosen == number).nonzero(as_tuple=True)
-            output = output.index_copy(0, token, weights[token, place, None] * expert(tokens[token]))
-        return output.view_as(x)
+EDIT = ("MoELayer.forward", "index_add", "index_copy")

@@ -2,8 +2,8 @@
 
 NOTEBOOK = "architectures"
 HINT = {
-    "en": "Your feed-forward network adds to what the attention said, and the stream is added only at the end of the layer... once. Each part has a residual connection of its own.",
-    "zh": "你的前馈网络接在注意力的输出上，残差流到层末才加回来一次。每个子层都应有自己的残差连接。",
+    "en": "Your layer has one residual connection: the feed-forward network reads only what the attention gave, and the stream is added once, at the end. Each part has a residual connection of its own.",
+    "zh": "你的层里只有一处残差连接：前馈网络读到的只是注意力的输出，残差流到层末才加回来一次。每个子层都应有自己的残差连接。",
 }
 FAILS = [
     "test_llama_agrees_with_hugging_face",

@@ -3,7 +3,7 @@
 NOTEBOOK = "attention"
 HINT = {
     "en": "You hide keys when the softmax has already given them their share. What do the rows of your weights sum to, with a mask and without?",
-    "zh": "softmax 已经把份额分给了被屏蔽的 key，你才把它们抹掉。带掩码和不带掩码时，你的权重每行之和各是多少？",
+    "zh": "softmax 已经把份额分给了被屏蔽的键，你才把它们抹掉。带掩码和不带掩码时，你的权重每行之和各是多少？",
 }
 FAILS = [
     "test_hidden_keys_get_nothing_and_the_others_share_it",

@@ -3,7 +3,7 @@
 NOTEBOOK = "attention"
 HINT = {
     "en": "You add the mask to the scores as a small number. A hidden key then gets less, but how much less would make it nothing?",
-    "zh": "你把掩码当作一个小数加到分数上。被屏蔽的 key 只是分到少一点；要少多少才等于没有？",
+    "zh": "你把掩码当作一个小数加到分数上。被屏蔽的键只是分到少一点；要少多少才等于没有？",
 }
 FAILS = [
     "test_hidden_keys_get_nothing_and_the_others_share_it",

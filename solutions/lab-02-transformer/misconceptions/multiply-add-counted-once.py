@@ -2,8 +2,8 @@
 
 NOTEBOOK = "explore"
 HINT = {
-    "en": "You count multiply-adds (MACs). In FLOPs the multiplication and the addition are two.",
-    "zh": "你数的是乘加次数（MAC）。按 FLOPs，一次乘法和一次加法是两次运算。",
+    "en": "You count multiply-adds (MACs). By our convention a multiplication and an addition are two FLOPs.",
+    "zh": "你数的是乘加次数（MAC）。按我们的约定，一次乘法和一次加法是两个 FLOPs。",
 }
 FAILS = ["test_flops_of_layers_and_models"]
 

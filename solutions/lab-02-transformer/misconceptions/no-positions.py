@@ -2,8 +2,8 @@
 
 NOTEBOOK = "transformer"
 HINT = {
-    "en": "To your Transformer a sentence is a set of words: where do the positions come in?",
-    "zh": "在你的 Transformer 眼里，句子只是词的集合：位置是从哪里加进来的？",
+    "en": "Your Transformer does not notice the order of the words: where do the positions come in?",
+    "zh": "在你的 Transformer 眼里，词的次序没有任何影响：位置是从哪里加进来的？",
 }
 FAILS = ["test_logits_of_the_whole", "test_gradients_reach_every_parameter"]
 

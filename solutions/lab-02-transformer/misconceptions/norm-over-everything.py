@@ -3,7 +3,7 @@
 NOTEBOOK = "transformer"
 HINT = {
     "en": "You take one mean and one variance for the whole batch. Each token has its own.",
-    "zh": "你给整个 batch 只算了一个均值和一个方差。每个 token 应当有自己的。",
+    "zh": "你给整个批只算了一个均值和一个方差。每个 token 应当有自己的。",
 }
 FAILS = [
     "test_layer_norm_agrees_with_pytorch",

@@ -3,7 +3,7 @@
 NOTEBOOK = "attention"
 HINT = {
     "en": "Where a query may see nothing, your softmax divides 0 by 0, and the NaN spreads.",
-    "zh": "当某个 query 什么都不能看时，你的 softmax 算的是 0 除以 0，NaN 会一路传下去。",
+    "zh": "当某个查询什么都不能看时，你的 softmax 算的是 0 除以 0，NaN 会一路传下去。",
 }
 FAILS = ["test_a_query_that_may_see_nothing_gets_zeros"]
 

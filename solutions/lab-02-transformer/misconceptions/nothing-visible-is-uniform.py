@@ -3,7 +3,7 @@
 NOTEBOOK = "attention"
 HINT = {
     "en": "A large negative number stands in for minus infinity in your code. Where ALL scores are that number, what does the softmax make of equal scores?",
-    "zh": "你用一个很大的负数代替负无穷。如果*所有*分数都是这个数，softmax 面对一排相等的分数会给出什么？",
+    "zh": "你用一个很大的负数代替负无穷。如果所有分数都是这个数，softmax 面对一排相等的分数会给出什么？",
 }
 FAILS = ["test_a_query_that_may_see_nothing_gets_zeros"]
 

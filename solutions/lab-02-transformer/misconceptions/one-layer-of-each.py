@@ -3,7 +3,7 @@
 NOTEBOOK = "transformer"
 HINT = {
     "en": "Each of your encoder layers starts from the embeddings again: only the last one has an effect.",
-    "zh": "你的每个编码器层都重新从 embedding 开始：只有最后一层起作用。",
+    "zh": "你的每个编码器层都重新从嵌入开始：只有最后一层起作用。",
 }
 FAILS = ["test_logits_of_the_whole", "test_gradients_reach_every_parameter"]
 

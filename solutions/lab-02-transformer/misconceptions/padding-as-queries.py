@@ -3,7 +3,7 @@
 NOTEBOOK = "attention"
 HINT = {
     "en": "You take the padding out as queries; as keys, everybody still looks at it.",
-    "zh": "你把填充从 query 里去掉了；但作为 key，大家仍然看得到它。",
+    "zh": "你把填充从查询里去掉了；但作为键，大家仍然看得到它。",
 }
 FAILS = [
     "test_padding_is_hidden_as_a_key",
@@ -13,7 +13,4 @@ FAILS = [
     "test_gradients_reach_every_parameter",
     "test_bert_does_not_attend_to_padding",
 ]
-
-
-def padding_mask(attention_mask):
-    return attention_mask.bool()[:, None, :, None]
+EDIT = ("padding_mask", "None, :", ":, None")

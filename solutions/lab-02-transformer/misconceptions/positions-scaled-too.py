@@ -3,7 +3,7 @@
 NOTEBOOK = "transformer"
 HINT = {
     "en": "You multiply the positions as well. The factor belongs to the embedding alone.",
-    "zh": "你把位置也一起乘了。这个因子只属于 embedding。",
+    "zh": "你把位置也一起乘了。这个因子只属于嵌入。",
 }
 FAILS = ["test_logits_of_the_whole", "test_gradients_reach_every_parameter"]
 

@@ -2,7 +2,7 @@
 
 NOTEBOOK = "transformer"
 HINT = {
-    "en": "Your layer normalises the sum, also with pre_norm=True: then the stream does not go through untouched.",
+    "en": "Your layer normalises the sum even with pre_norm=True, so x does not pass through unchanged.",
     "zh": "pre_norm=True 时，你的层仍然对和做归一化：残差流没能原封不动地穿过去。",
 }
 FAILS = ["test_pre_norm_encoder_layer", "test_gpt2_agrees_with_hugging_face"]

@@ -2,8 +2,8 @@
 
 NOTEBOOK = "transformer"
 HINT = {
-    "en": "Your layer is pre-norm, also when nobody asked for it.",
-    "zh": "即使没有要求，你的层也总是 pre-norm。",
+    "en": "Your layer is pre-norm even when pre_norm is False.",
+    "zh": "即使 pre_norm 为 False，你的层也还是 pre-norm。",
 }
 FAILS = [
     "test_post_norm_encoder_layer",

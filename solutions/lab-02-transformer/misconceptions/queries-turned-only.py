@@ -3,7 +3,7 @@
 NOTEBOOK = "attention"
 HINT = {
     "en": "You turn one side of the comparison only. Then the score depends on where the query stands, not on the distance.",
-    "zh": "你只旋转了比较的一方。这样分数取决于 query 所在的位置，而不是距离。",
+    "zh": "你只旋转了比较的一方。这样分数取决于查询所在的位置，而不是距离。",
 }
 FAILS = [
     "test_grouped_heads_agree_with_a_loop_over_heads",

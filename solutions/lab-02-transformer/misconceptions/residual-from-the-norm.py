@@ -2,8 +2,8 @@
 
 NOTEBOOK = "transformer"
 HINT = {
-    "en": "With pre_norm you add the part to the NORMALISED x. The stream itself has to go through.",
-    "zh": "pre_norm 时，你把子层的输出加到了*归一化后*的 x 上。穿过去的应当是残差流本身。",
+    "en": "With pre_norm you add the part to the NORMALISED x. x itself has to pass through.",
+    "zh": "pre_norm 时，你把子层的输出加到了归一化之后的 x 上。穿过去的应当是残差流本身。",
 }
 FAILS = ["test_pre_norm_encoder_layer", "test_gpt2_agrees_with_hugging_face"]
 

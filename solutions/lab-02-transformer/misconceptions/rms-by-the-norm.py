@@ -3,7 +3,7 @@
 NOTEBOOK = "transformer"
 HINT = {
     "en": "You divide by the length of the vector: the SUM of the squares. The M in RMS stands for something else.",
-    "zh": "你除以的是向量的长度，也就是平方*和*的根。RMS 里的 M 是什么意思？",
+    "zh": "你除以的是向量的长度，也就是平方和的根。RMS 里的 M 是什么意思？",
 }
 FAILS = [
     "test_rms_norm_agrees_with_pytorch",

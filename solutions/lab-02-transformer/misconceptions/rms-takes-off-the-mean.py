@@ -2,7 +2,7 @@
 
 NOTEBOOK = "transformer"
 HINT = {
-    "en": "Your RMSNorm takes off the mean. That is what it was made to do without.",
+    "en": "Your RMSNorm subtracts the mean. RMSNorm was designed to do without that.",
     "zh": "你的 RMSNorm 减去了均值。它正是为了省掉这一步而设计的。",
 }
 FAILS = [

@@ -16,14 +16,10 @@ FAILS = [
     "test_mixtral_agrees_with_hugging_face",
     "test_the_tied_head_of_a_small_smollm2",
 ]
-
-
-def apply_rope(x, positions, base=10_000.0):
-    half = x.shape[-1] // 2
-    frequencies = base ** (-torch.arange(half, dtype=torch.float32) / x.shape[-1])
-    angles = positions[..., None] * frequencies
-    if positions.dim() == 2:
-        angles = angles[:, None]
-    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
-    first, second = x[..., :half], x[..., half:]
-    return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
+EDIT = (
+    "apply_rope",
+    "frequencies = base ** (-torch.arange(half, device=x.device, dtype=torch.float32) / half)\n"
+    "    angles = positions.to(x.device)[..., None] * frequencies",
+    "frequencies = base ** (-torch.arange(half, dtype=torch.float32) / x.shape[-1])\n"
+    "    angles = positions[..., None] * frequencies",
+)

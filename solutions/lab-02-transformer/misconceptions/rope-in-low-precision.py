@@ -2,7 +2,7 @@
 
 NOTEBOOK = "attention"
 HINT = {
-    "en": "You compute the angles in the dtype of x. Which whole numbers beyond 256 does bfloat16 know?",
+    "en": "You compute the angles in the dtype of x. Which whole numbers beyond 256 can bfloat16 represent?",
     "zh": "你用 x 的 dtype 计算角度。bfloat16 能表示 256 以上的哪些整数？",
 }
 FAILS = ["test_far_positions_in_bfloat16"]

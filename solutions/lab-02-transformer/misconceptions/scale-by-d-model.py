@@ -3,7 +3,7 @@
 NOTEBOOK = "attention"
 HINT = {
     "en": "You divide by the root of the model's width. Each score is a sum over the entries of ONE head.",
-    "zh": "你除以的是模型整个宽度的平方根。而每个分数只是*一个*头的各分量之和。",
+    "zh": "你除以的是模型整个宽度的平方根。而每个分数只是一个头的各分量之和。",
 }
 FAILS = [
     "test_weights_are_the_softmax_of_scaled_scores",

@@ -3,11 +3,7 @@
 NOTEBOOK = "explore"
 HINT = {
     "en": "You count one product with every key. What happens with the values?",
-    "zh": "你只数了与每个 key 的乘积。那 value 呢？",
+    "zh": "你只数了与每个键的乘积。那值呢？",
 }
 FAILS = ["test_attention_and_cache_of_a_config"]
-
-
-def attention_flops(config, n_keys):
-    n_layers, n_heads, _, d_head = attention_shape(config)
-    return 2 * n_layers * n_heads * d_head * n_keys
+EDIT = ("attention_flops", "return 4 ", "return 2 ")

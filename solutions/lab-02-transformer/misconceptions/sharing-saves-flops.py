@@ -3,7 +3,7 @@
 NOTEBOOK = "explore"
 HINT = {
     "en": "You count the products of the key heads only. Shared or not, each query head compares its query with every key.",
-    "zh": "你只按 key 头来数乘积。无论是否共享，每个 query 头都要拿自己的 query 和每个 key 比较。",
+    "zh": "你只按键头来数乘积。无论是否共享，每个查询头都要拿自己的查询和每个键比较。",
 }
 FAILS = ["test_attention_and_cache_of_a_config"]
 

@@ -3,7 +3,7 @@
 NOTEBOOK = "attention"
 HINT = {
     "en": "In your weights it is the columns that sum to 1: the queries compete for a key, instead of the keys for a query.",
-    "zh": "在你的权重里，和为 1 的是列：变成 query 去争抢 key，而不是 key 去争取 query 的注意。",
+    "zh": "在你的权重里，和为 1 的是列：变成查询去争抢键，而不是键去争取查询的注意。",
 }
 FAILS = [
     "test_weights_are_the_softmax_of_scaled_scores",

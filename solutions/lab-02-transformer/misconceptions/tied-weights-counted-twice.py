@@ -3,7 +3,7 @@
 NOTEBOOK = "explore"
 HINT = {
     "en": "Where the head is the embedding, you count one tensor at two places.",
-    "zh": "输出头和 embedding 是同一个张量，你在两处各数了一次。",
+    "zh": "输出头和嵌入是同一个张量，你在两处各数了一次。",
 }
 FAILS = ["test_every_parameter_is_counted_once"]
 

@@ -3,7 +3,7 @@
 NOTEBOOK = "attention"
 HINT = {
     "en": "You turn the values too. They are what is read, not what is compared: nothing turns them back.",
-    "zh": "你把 value 也旋转了。value 是用来读取的，不是用来比较的：没有人会把它转回来。",
+    "zh": "你把值也旋转了。值是用来读取的，不是用来比较的：没有人会把它转回来。",
 }
 FAILS = [
     "test_grouped_heads_agree_with_a_loop_over_heads",

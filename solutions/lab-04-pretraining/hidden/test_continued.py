@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from autograder import expect
-from autograder.student import Handle, Student, StudentError
+from autograder.grading import expect
+from autograder.grading.student import Handle, Student, StudentError
 
 Rng = np.random.Generator
 
@@ -80,8 +80,8 @@ def batch_of(batches: Handle, size: int, length: int) -> Tensor:
     tolerance=1e-4,
     hint={
         "en": "bits_per_byte is wrong. Bits, not nats; the sum over all predicted tokens of the text, by the sum of THEIR bytes, over all rows at once; a token that "
-        "stands for no byte counts neither above nor below the line; in eval mode, and afterwards in the mode before.",
-        "zh": "bits_per_byte 不对。单位是比特而不是 nat；所有行合在一起，用被预测 token 的比特总和，除以*这些* token 的字节总数；不代表任何字节的 token，分子分母都不计；"
+        "stands for no byte counts neither as bits nor as bytes; in eval mode, and afterwards in the mode in which the model came.",
+        "zh": "bits_per_byte 不对。单位是比特而不是 nat；所有行合在一起，用被预测 token 的比特总和，除以同样这些 token 的字节总数；不代表任何字节的 token，比特和字节都不计；"
         "在 eval 模式下计算，之后恢复原来的模式。",
     },
 )
@@ -114,9 +114,9 @@ def test_bits_per_byte_of_rows(student, rng):
     points=1,
     hint={
         "en": "See above which of the two is wrong. The gain and the forgetting: both are differences in bits per byte; both are positive in the usual case (the domain "
-        "falls, another text rises), and both may be negative; forgetting is that of the ONE other text that suffers most. rewarmed_lr: write down what steps 0, "
+        "falls, another text rises), and both may be negative; forgetting is the largest increase among the other texts. rewarmed_lr: write down what steps 0, "
         "warmup - 1, warmup, total - 1 and total get; update 0 is already above last_lr.",
-        "zh": "先看上面说的是哪一个不对。收益（gain）与遗忘（forgetting）：都是每字节比特数之差；通常情况下（领域文本下降，别的文本上升）两者都为正，也都可能为负；遗忘取*受损最重的那一种*其他文本。"
+        "zh": "先看上面说的是哪一个不对。收益（gain）与遗忘（forgetting）：都是每字节比特数之差；通常情况下（领域文本下降，别的文本上升）两者都为正，也都可能为负；遗忘取其他文本中增加最多的那一种。"
         "rewarmed_lr：亲手写下第 0、warmup - 1、warmup、total - 1、total 步各应得到多少；第 0 次更新的学习率已经高于 last_lr。",
     },
 )
@@ -219,8 +219,8 @@ def test_every_prefix_has_its_share_of_replay(student, rng):
     "continued",
     points=1,
     hint={
-        "en": "New ReplayBatches that load the state of others should go on with the very batches that come next there: same rows, same order, in both sources, "
-        "over the end of an epoch too. And the same seed always gives the same batches, another seed others.",
+        "en": "A new ReplayBatches that loads the state of another should give exactly the batches that come next there: same rows, same order, in both sources, "
+        "over the end of an epoch, too. The same seed always gives the same batches, another seed gives others.",
         "zh": "新建的 ReplayBatches 载入另一个的状态之后，接下来给出的 batch 应当与那一个完全相同：两个来源都是同样的行、同样的次序，跨过 epoch 的边界也一样。"
         "同一个种子总是给出同样的 batch，换一个种子就不同。",
     },

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 import torch
 
-from autograder import expect
-from autograder.student import StudentError
+from autograder.grading import expect
+from autograder.grading.student import StudentError
 
 Rng = np.random.Generator
 P = 2**31 - 1

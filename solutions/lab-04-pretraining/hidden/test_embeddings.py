@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from autograder import expect
+from autograder.grading import expect
 
 Rng = np.random.Generator
 

@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from autograder import expect
-from autograder.student import Handle, Student, StudentError
+from autograder.grading import expect
+from autograder.grading.student import Handle, Student, StudentError
 
 Rng = np.random.Generator
 
@@ -204,7 +204,7 @@ class Dense:
     "parallel",
     points=1,
     hint={
-        "en": "ParallelMLP does not say what the dense layer says. Which matrix is cut by columns and which by rows, where does GELU stand, and how often "
+        "en": "ParallelMLP does not compute what the dense layer computes. Which matrix is cut by columns and which by rows, where does GELU stand, and how often "
         "is the last bias added? The parts are copies. Ranks that do not divide d_ff are a ValueError.",
         "zh": "ParallelMLP 的输出与稠密层不同。哪个矩阵按列切、哪个按行切？GELU 放在哪里？最后的偏置加了几次？各部分应是拷贝。rank 数不能整除 d_ff 时应抛出 ValueError。",
     },

@@ -18,9 +18,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from autograder import expect
-from autograder.leaderboard import Leaderboard
-from autograder.student import Handle, Student, StudentError
+from autograder.grading import expect
+from autograder.grading.leaderboard import Leaderboard
+from autograder.grading.student import Handle, Student, StudentError
+from labkit.i18n import Bilingual
 
 Rng = np.random.Generator
 State = dict[str, Tensor]
@@ -86,7 +87,7 @@ def random_gpt(student: Student, rng: Rng) -> tuple[Handle, GPT2LMHeadModel]:
     hint={
         "en": "With the same weights, your logits are not those of transformers' GPT-2. Which columns of c_attn belong to which head? What may a "
         "token see? What happens between the last block and the logits?",
-        "zh": "权重相同，你的 logits 却与 transformers 的 GPT-2 不同。c_attn 的哪些列属于哪个头？一个 token 能看到什么？最后一个 block 和 logits 之间还有什么？",
+        "zh": "权重相同，你的 logits 却与 transformers 的 GPT-2 不同。c_attn 的哪些列属于哪个头？一个 token 能看到什么？最后一个 Block 和 logits 之间还有什么？",
     },
 )
 def test_logits_and_gradients_are_those_of_gpt2(student, rng):
@@ -114,7 +115,7 @@ def test_logits_and_gradients_are_those_of_gpt2(student, rng):
     hint={
         "en": "The weights of a new GPT do not have the standard deviations that the docstring asks for. Look at each kind of them: embeddings, "
         "matrices, those that write into the residual stream, biases.",
-        "zh": "新建的 GPT，权重的标准差与 docstring 的要求不符。逐类检查：embedding、各个矩阵、写入残差流的矩阵、bias。",
+        "zh": "新建的 GPT，权重的标准差与 docstring 的要求不符。逐类检查：嵌入、各个矩阵、写入残差流的矩阵、偏置。",
     },
 )
 def test_a_new_model_begins_as_gpt2_does(student, rng):
@@ -353,8 +354,8 @@ def _sum(tensors: list[Tensor]) -> float:
     tolerance=1e-4,
     hint={
         "en": "Several ragged micro-batches do not make the update of one batch of them all. Is every target that counts worth the same? Are the gradients of "
-        "the update before gone? Does every group have the rate of THIS update? Is the model in train mode? Is the loss that before the update?",
-        "zh": "几个大小不一的 micro-batch，没有得到与合成一个大 batch 相同的更新。每个有效目标的分量一样吗？上一次更新的梯度清掉了吗？每个参数组用的都是*这一次*的学习率吗？模型在训练模式吗？返回的是更新之前的损失吗？",
+        "the previous update cleared? Does every group have the rate of THIS update? Is the model in train mode? Is the loss that before the update?",
+        "zh": "几个大小不一的微批，没有得到与合成一大批相同的更新。每个有效目标的分量一样吗？上一次更新的梯度清掉了吗？每个参数组用的都是这一次的学习率吗？模型在训练模式吗？返回的是更新之前的损失吗？",
     },
 )
 def test_accumulation_is_the_full_batch(student, rng):
@@ -424,7 +425,7 @@ def test_clipping_only_ever_shrinks(student, rng):
             expect.close(
                 found.get(name), expected, what=f"the gradient for {name} after clipping", atol=1e-4, rtol=1e-4
             )
-    pairs = ragged(rng, 11, [(2, 7)])
+    pairs = ragged(rng, 11, [(2, 7), (2, 7)])[:1]  # not the last, of which hardly a target counts
     before = model.state_dict()
     student.train_step(model, optimizer_of(student, "SGD", model, lr=1.0), pairs, 1.0, 0.01)
     after = model.state_dict()
@@ -456,10 +457,10 @@ def run_here(model: nn.Module, batches: Handle) -> Tensor:
     "gpt-loop",
     points=2,
     hint={
-        "en": "A run that stops, is saved, and goes on in new objects should end with the very weights of a run that never stopped. What else moves on during a "
+        "en": "A run that stops, is saved, and goes on in new objects should end with the same weights, bit for bit, as a run that never stopped. What else moves on during a "
         "run: the optimiser's averages, the place in the data, the random generator of dropout, the step that sets the rate? And "
-        "if the machine dies while a checkpoint is written, is the one before still whole?",
-        "zh": "中途停下、存盘、再用新建的对象接着跑，最后的权重应与从未中断的那次一个比特都不差。训练过程中还有什么在变：优化器的动量、数据读到哪里、dropout 的随机数、决定学习率的步数？还有，写检查点写到一半断电，上一个检查点还完好吗？",
+        "if the process dies while a checkpoint is written, is the one before still whole?",
+        "zh": "中途停下、存盘、再用新建的对象接着跑，最后的权重应与从未中断的那次逐比特相同。训练过程中还有什么在变：优化器的滑动平均、数据读到哪里、dropout 的随机数、决定学习率的步数？还有，写检查点写到一半进程死掉，上一个检查点还完好吗？",
     },
 )
 def test_a_resumed_run_is_the_same_to_the_bit(student, rng):
@@ -596,7 +597,8 @@ def test_a_trained_gpt_beats_pairs_of_letters(student, rng):
     training, held_out = language.text(60_000), language.text(8_000)
     sizes = {"vocab_size": 128, "n_positions": 32, "n_layers": 1, "n_heads": 4, "d_model": 64}
     gpt = student.GPT(student.GPTConfig(**sizes))
-    config = student.TrainConfig(steps=200, max_lr=4e-3, min_lr=4e-4, warmup=20, max_norm=1.0)
+    # With a norm of 1 clipping makes up for gradients that are never cleared: under some secrets that run is as good.
+    config = student.TrainConfig(steps=200, max_lr=4e-3, min_lr=4e-4, warmup=60, max_norm=5.0)
     batches = student.Batches(torch.tensor(list(training)), 8, 32, 1)
     losses = student.train(gpt, optimizer_of(student, "AdamW", gpt, betas=(0.9, 0.95)), batches, config)
     expect.that(
@@ -643,7 +645,7 @@ def bits_of_an_entry(student: Student, rng: Rng) -> float:
 # The notebook promises a minute; a grader may be half as fast as the student's machine.
 LEADERBOARD = Leaderboard(
     "pretrain_gpt",
-    {"en": "bits per byte", "zh": "每字节比特数"},
+    Bilingual("bits per byte", "每字节比特数"),
     lowest_first=True,
     seconds=120,
     measure=bits_of_an_entry,

@@ -2,7 +2,7 @@
 
 NOTEBOOK = "parallel"
 HINT = {
-    "en": "You count an all-reduce as one pass round the ring. Its first half adds up; how does everybody get the result?",
+    "en": "You count an all-reduce as one pass round the ring. Its first half adds up; how does every rank get the result?",
     "zh": "你把一次 all-reduce 只算作绕环一圈。前半程完成求和；那么大家怎样拿到结果？",
 }
 FAILS = ["test_communication_and_time"]

@@ -2,7 +2,7 @@
 
 NOTEBOOK = "tokenizer"
 HINT = {
-    "en": "You leave out the bytes that are no UTF-8. They should show, as U+FFFD.",
+    "en": "You leave out the bytes that are not UTF-8. They should show as U+FFFD.",
     "zh": "不合 UTF-8 的字节被你丢掉了。它们应当显示为 U+FFFD。",
 }
 FAILS = ["test_bytes_are_joined_before_they_are_read"]

@@ -2,7 +2,7 @@
 
 NOTEBOOK = "tokenizer"
 HINT = {
-    "en": "You take the value of a byte for its id. Look it up in vocab.",
+    "en": "You use the value of a byte as its id. Look the id up in vocab.",
     "zh": "你把字节的值直接当作它的 id。应当到 vocab 里去查。",
 }
 FAILS = ["test_merges_apply_in_the_order_of_their_ranks"]

@@ -6,8 +6,4 @@ HINT = {
     "zh": "你把每个字节直接变成一个字符（chr 或 latin-1）。在 UTF-8 里，几个字节才是一个字符。",
 }
 FAILS = ["test_every_text_comes_back", "test_bytes_are_joined_before_they_are_read"]
-
-
-class Tokenizer(Tokenizer):
-    def decode(self, ids):
-        return b"".join(self.vocab[i] for i in ids).decode("latin-1")
+EDIT = ("Tokenizer.decode", '"utf-8", errors="replace"', '"latin-1"')

@@ -8,23 +8,16 @@ HINT = {
 FAILS = [
     "test_mix_reads_each_corpus_in_epochs",
 ]
-
-
-def mix(base, domain, ratio, n, seed=0):
-    if not 0 <= ratio <= 1:
-        raise ValueError(f"a ratio is between 0 and 1, not {ratio}")
-    if (ratio < 1 and not any(base)) or (ratio > 0 and not any(domain)):
-        raise ValueError("there is nothing to take from")
-
-    def endless(docs):
-        docs = [tokens for tokens in docs if tokens]
-        while True:
-            for index in range(len(docs)):
-                yield docs[index]
-
-    sources, taken, mixture = (endless(base), endless(domain)), [0, 0], []
-    while sum(taken) < n:
-        which = int(taken[1] < ratio * (sum(taken) + 1))
-        mixture.append(next(sources[which]))
-        taken[which] += len(mixture[-1])
-    return mixture
+EDIT = (
+    "mix",
+    "rng = np.random.default_rng(seed)\n"
+    "\n"
+    "    def endless(docs: list[list[int]]) -> Iterator[list[int]]:\n"
+    "        docs = [tokens for tokens in docs if tokens]\n"
+    "        while True:\n"
+    "            for index in rng.permutation",
+    "def endless(docs):\n"
+    "        docs = [tokens for tokens in docs if tokens]\n"
+    "        while True:\n"
+    "            for index in range",
+)

@@ -2,7 +2,7 @@
 
 NOTEBOOK = "tokenizer"
 HINT = {
-    "en": "You treat as special what is not in special_tokens: whatever looks like <|...|> in the vocabulary.",
+    "en": "You treat tokens as special that are not in special_tokens: every token of the vocabulary that looks like <|...|>.",
     "zh": "不在 special_tokens 里的，你也当成特殊 token 了：词表里凡是形如 <|...|> 的都算。",
 }
 FAILS = ["test_special_tokens_become_one_id_each"]

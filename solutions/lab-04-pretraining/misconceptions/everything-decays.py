@@ -3,7 +3,7 @@
 NOTEBOOK = "pretrain_gpt"
 HINT = {
     "en": "In your groups everything decays, norms and biases too.",
-    "zh": "你的分组里所有参数都做权重衰减，连归一化和 bias 也在内。",
+    "zh": "你的分组里所有参数都做权重衰减，连归一化和偏置也在内。",
 }
 FAILS = ["test_matrices_decay_and_vectors_do_not"]
 

@@ -3,7 +3,7 @@
 NOTEBOOK = "pretrain_gpt"
 HINT = {
     "en": "Your logits come straight from the residual stream. What stands between the last block and the head of a pre-norm model?",
-    "zh": "你的 logits 直接来自残差流。pre-norm 模型在最后一个 block 和输出之间还有什么？",
+    "zh": "你的 logits 直接来自残差流。pre-norm 模型在最后一个 Block 和输出之间还有什么？",
 }
 FAILS = [
     "test_logits_and_gradients_are_those_of_gpt2",

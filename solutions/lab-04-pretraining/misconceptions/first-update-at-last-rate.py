@@ -6,11 +6,4 @@ HINT = {
     "zh": "你的第 0 次更新还停在 last_lr，预热的最后一次更新也没到 max_lr：晚了一步。",
 }
 FAILS = ["test_gain_forgetting_and_the_rate", "test_the_updates_are_those_asked_for"]
-
-
-def rewarmed_lr(step, last_lr, max_lr, min_lr, warmup, total):
-    if step < warmup:
-        return last_lr + (max_lr - last_lr) * step / warmup
-    if step >= total:
-        return min_lr
-    return min_lr + (max_lr - min_lr) * (1 + math.cos(math.pi * (step - warmup) / (total - warmup))) / 2
+EDIT = ("rewarmed_lr", "(step + 1)", "step")

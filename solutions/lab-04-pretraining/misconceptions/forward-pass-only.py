@@ -2,8 +2,8 @@
 
 NOTEBOOK = "parallel"
 HINT = {
-    "en": "Your days are those of the forward pass. The backward pass costs twice as much again.",
-    "zh": "你算的天数只包括前向。反向还要再花两倍的时间。",
+    "en": "Your days are those of the forward pass. The backward pass costs another 4 operations for each parameter and token.",
+    "zh": "你算的天数只包括前向。反向时，每个参数、每个 token 还要 4 次运算。",
 }
 FAILS = ["test_communication_and_time"]
 

@@ -6,8 +6,4 @@ HINT = {
     "zh": "领域文本变得更省比特时，你的收益却是负数。比特越少越好。",
 }
 FAILS = ["test_gain_forgetting_and_the_rate"]
-
-
-def gain_and_forgetting(before, after, domain):
-    change = {name: after[name] - before[name] for name in before}
-    return change[domain], max(value for name, value in change.items() if name != domain)
+EDIT = ("gain_and_forgetting", " -change", " change")

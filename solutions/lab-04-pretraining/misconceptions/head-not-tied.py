@@ -3,7 +3,7 @@
 NOTEBOOK = "pretrain_gpt"
 HINT = {
     "en": "Your model has one matrix more than GPT-2: the logits should come from the embedding of the tokens itself.",
-    "zh": "你的模型比 GPT-2 多一个矩阵：logits 应当直接由 token 的 embedding 矩阵得到。",
+    "zh": "你的模型比 GPT-2 多一个矩阵：logits 应当直接由 token 的嵌入矩阵得到。",
 }
 FAILS = [
     "test_logits_and_gradients_are_those_of_gpt2",

@@ -3,7 +3,7 @@
 NOTEBOOK = "pretrain_gpt"
 HINT = {
     "en": "You read the columns of c_attn head by head, each with its own q, k and v. GPT-2 stores all queries, then all keys, then all values.",
-    "zh": "你把 c_attn 的输出按头来切，每个头各带一份 q、k、v。GPT-2 的存法是：先是全部 query，再是全部 key，最后是全部 value。",
+    "zh": "你把 c_attn 的输出按头来切，每个头各带一份 q、k、v。GPT-2 的存法是：先是全部查询，再是全部键，最后是全部值。",
 }
 FAILS = [
     "test_logits_and_gradients_are_those_of_gpt2",

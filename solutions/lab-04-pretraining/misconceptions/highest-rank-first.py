@@ -2,8 +2,8 @@
 
 NOTEBOOK = "tokenizer"
 HINT = {
-    "en": "You merge the pair with the highest rank first. Those learnt first go first.",
-    "zh": "你先合并了 rank 最大的 pair。先学到的应当先合并。",
+    "en": "You merge the pair with the highest rank first. The merges that were learnt first go first.",
+    "zh": "你先合并了次序最靠后的相邻对。先学到的应当先合并。",
 }
 FAILS = [
     "test_ids_agree_with_tiktoken",

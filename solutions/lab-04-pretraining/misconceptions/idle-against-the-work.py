@@ -6,7 +6,4 @@ HINT = {
     "zh": "你用等待时间除以干活时间，即 (p - 1) / m。要问的是它占全部时间的多少。",
 }
 FAILS = ["test_communication_and_time"]
-
-
-def pipeline_idle(n_stages, n_micro):
-    return (n_stages - 1) / n_micro
+EDIT = ("pipeline_idle", "return (n_stages - 1) / (n_micro + n_stages - 1)", "return (n_stages - 1) / n_micro")

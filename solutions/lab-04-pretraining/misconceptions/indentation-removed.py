@@ -8,18 +8,8 @@ HINT = {
 FAILS = [
     "test_clean_takes_what_is_unseen_and_keeps_what_is_seen",
 ]
-
-
-def clean(text):
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
-    kept = []
-    for character in text:
-        category = unicodedata.category(character)
-        if category == "Zs":
-            kept.append(" ")
-        elif character in "\n\t" or (category != "Cc" and character not in "\ufeff\u200b"):
-            kept.append(character)
-    text = "\n".join(line.strip() for line in "".join(kept).split("\n"))
-    text = re.sub(r"\n{3,}", "\n\n", text).strip("\n")
-    return unicodedata.normalize("NFC", text)
+EDIT = (
+    "clean",
+    'text = re.sub(r"[ \\t]+$", "", "".join(kept), flags=re.MULTILINE)',
+    'text = "\\n".join(line.strip() for line in "".join(kept).split("\\n"))',
+)

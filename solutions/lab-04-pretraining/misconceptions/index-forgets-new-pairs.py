@@ -2,8 +2,8 @@
 
 NOTEBOOK = "tokenizer"
 HINT = {
-    "en": "Your counts know the new pairs, but your index does not say in which words they stand: they are merged on paper only.",
-    "zh": "新 pair 计了数，但索引里没有记下它们在哪些词里：合并只发生在纸面上。",
+    "en": "You count the new pairs, but your index does not say which words have them, so they are never merged in the words.",
+    "zh": "新的相邻对计了数，但索引里没有记下哪些词含有它们，所以在词里从来没有真正合并。",
 }
 FAILS = [
     "test_merges_are_those_of_a_full_count",

@@ -9,10 +9,4 @@ FAILS = [
     "test_shingles_and_their_similarity",
     "test_decontaminate_takes_out_shared_runs",
 ]
-
-
-def shingles(text, size=5):
-    found = units(text)
-    if not found:
-        return set()
-    return {" ".join(found[start : start + size]) for start in range(max(1, len(found) - size))}
+EDIT = ("shingles", "size + 1", "size")

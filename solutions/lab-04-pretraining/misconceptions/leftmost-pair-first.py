@@ -2,8 +2,8 @@
 
 NOTEBOOK = "tokenizer"
 HINT = {
-    "en": "You merge the first pair from the left that can be merged. The one with the lowest rank goes first, wherever it stands.",
-    "zh": "你合并的是从左数第一个能合并的 pair。应当先合并 rank 最小的，不管它在哪里。",
+    "en": "You merge the first pair from the left that can be merged. The pair with the lowest rank goes first, wherever it is.",
+    "zh": "你合并的是从左数第一个能合并的相邻对。应当先合并次序最靠前的，不管它在哪里。",
 }
 FAILS = [
     "test_ids_agree_with_tiktoken",

@@ -2,7 +2,7 @@
 
 NOTEBOOK = "tokenizer"
 HINT = {
-    "en": "Your pattern knows only the letters a to z: Chinese characters and é are cut like punctuation.",
+    "en": "Your pattern knows only the letters a to z: Chinese characters and é are cut as if they were punctuation.",
     "zh": "你的表达式只认得 a 到 z：汉字和 é 被当成标点来切了。",
 }
 FAILS = [

@@ -2,8 +2,8 @@
 
 NOTEBOOK = "tokenizer"
 HINT = {
-    "en": "You take the longest token that fits, from the left. BPE merges pairs by their ranks, and what comes out may be shorter.",
-    "zh": "你从左边开始取能匹配的最长 token。BPE 是按 rank 合并 pair，结果可能更短。",
+    "en": "You take the longest token that fits, from the left. BPE merges pairs by their ranks, and the resulting tokens may be shorter.",
+    "zh": "你从左边开始取能匹配的最长 token。BPE 是按次序合并相邻对，结果可能更短。",
 }
 FAILS = [
     "test_ids_agree_with_tiktoken",

@@ -2,7 +2,7 @@
 
 NOTEBOOK = "pretrain_gpt"
 HINT = {
-    "en": "exp(1000) is infinite in float32. What may be taken off all logits of a position without changing the softmax?",
+    "en": "exp(1000) is infinite in float32. What may be subtracted from all logits of a position without changing the softmax?",
     "zh": "在 float32 里 exp(1000) 是无穷大。从一个位置的所有 logits 中减去什么，softmax 不变？",
 }
 FAILS = ["test_the_loss_of_shifted_targets"]

@@ -2,7 +2,7 @@
 
 NOTEBOOK = "pretrain_bert"
 HINT = {
-    "en": "After load_state_dict the rows are right, but their masks are others. Is the state of your generator in state_dict?",
+    "en": "After load_state_dict the rows are right, but their masks are not the same. Is the state of your generator in state_dict?",
     "zh": "load_state_dict 之后，行是对的，掩码却变了。generator 的状态在 state_dict 里吗？",
 }
 FAILS = [

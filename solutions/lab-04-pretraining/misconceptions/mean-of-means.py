@@ -3,7 +3,7 @@
 NOTEBOOK = "pretrain_gpt"
 HINT = {
     "en": "You average the means of the micro-batches: a target in a small one counts more than one in a large one.",
-    "zh": "你把各个 micro-batch 的均值再取平均：小 micro-batch 里的目标比大 micro-batch 里的更有分量。",
+    "zh": "你把各个微批的均值再取平均：小微批里的目标比大微批里的更有分量。",
 }
 FAILS = ["test_accumulation_is_the_full_batch"]
 

@@ -2,8 +2,8 @@
 
 NOTEBOOK = "tokenizer"
 HINT = {
-    "en": "After a merge your merge_pair goes on with the id it has just used: a run gives too many merged ids.",
-    "zh": "合并之后，你的 merge_pair 又用了一次刚用掉的 id：连成一串时合并出的 id 太多。",
+    "en": "After a merge, your merge_pair uses an id again that has just been merged: a run of one id gives too many merged ids.",
+    "zh": "合并之后，你的 merge_pair 又用了一次刚合并掉的 id：同一个 id 连成一串时，合并出的 id 太多。",
 }
 FAILS = [
     "test_pairs_merge_from_left_to_right",

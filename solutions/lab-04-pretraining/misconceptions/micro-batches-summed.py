@@ -3,7 +3,7 @@
 NOTEBOOK = "pretrain_gpt"
 HINT = {
     "en": "With n micro-batches your gradient is n times that of the full batch.",
-    "zh": "有 n 个 micro-batch 时，你的梯度是整个 batch 的 n 倍。",
+    "zh": "有 n 个微批时，你的梯度是整批的 n 倍。",
 }
 FAILS = [
     "test_accumulation_is_the_full_batch",

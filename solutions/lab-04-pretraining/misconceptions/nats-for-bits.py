@@ -6,15 +6,4 @@ HINT = {
     "zh": "你的结果单位是 nat。一个 nat 是多少比特？",
 }
 FAILS = ["test_bits_per_byte_of_a_text"]
-
-
-def bits_per_byte(model, ids, n_bytes):
-    was_training = model.training
-    model.eval()
-    nats = 0.0
-    with torch.no_grad():
-        for rows in ids.split(16):
-            inputs, targets = inputs_and_targets(rows)
-            nats += cross_entropy(model(inputs), targets).item() * targets.numel()
-    model.train(was_training)
-    return nats / n_bytes
+EDIT = ("bits_per_byte", "return nats / math.log(2) / n_bytes", "return nats / n_bytes")

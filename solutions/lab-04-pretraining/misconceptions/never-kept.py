@@ -2,7 +2,7 @@
 
 NOTEBOOK = "pretrain_bert"
 HINT = {
-    "en": "None of your chosen tokens stays as it is. Then a token in its place is always wrong when it is asked for.",
+    "en": "None of your chosen tokens stays as it is. Then a visible token that is asked about is always wrong.",
     "zh": "你选中的 token 没有一个保持原样。那么凡是被问到、又没遮住的 token，就一定是错的。",
 }
 FAILS = [

@@ -3,7 +3,7 @@
 NOTEBOOK = "tokenizer"
 HINT = {
     "en": "No token of yours is longer than two bytes: pairs with a merged token are never counted.",
-    "zh": "你的 token 没有超过两个字节的：含有新 token 的 pair 从来没有被计数。",
+    "zh": "你的 token 没有超过两个字节的：含有新 token 的相邻对从来没有被计数。",
 }
 FAILS = [
     "test_merges_are_those_of_a_full_count",

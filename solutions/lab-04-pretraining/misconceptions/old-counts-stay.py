@@ -3,7 +3,7 @@
 NOTEBOOK = "tokenizer"
 HINT = {
     "en": "After a merge your old pairs keep their counts: (l, o) still counts where lo has become one token.",
-    "zh": "合并之后，旧 pair 的计数没有减掉：lo 已经是一个 token 了，(l, o) 却还按原来的次数算。",
+    "zh": "合并之后，旧的相邻对的计数没有减掉：lo 已经是一个 token 了，(l, o) 却还按原来的次数算。",
 }
 FAILS = [
     "test_merges_are_those_of_a_full_count",

@@ -3,7 +3,7 @@
 NOTEBOOK = "pretrain_bert"
 HINT = {
     "en": "Each row of your batch has its gaps at the same places. Every token is drawn on its own.",
-    "zh": "你的 batch 里每一行的空格都在相同的位置。每个 token 应当独立抽取。",
+    "zh": "你的一批数据里，每一行的空位都在相同的位置。每个 token 应当独立抽取。",
 }
 FAILS = [
     "test_every_token_is_drawn_on_its_own",

@@ -3,7 +3,7 @@
 NOTEBOOK = "pretrain_bert"
 HINT = {
     "en": "All random tokens of a batch are the same one. Draw one for each place.",
-    "zh": "同一个 batch 里的随机 token 全都一样。应当每个位置各抽一个。",
+    "zh": "同一批里的随机 token 全都一样。应当每个位置各抽一个。",
 }
 FAILS = [
     "test_random_tokens_are_uniform_over_the_ordinary_ones",

@@ -9,8 +9,4 @@ FAILS = [
     "test_each_word_is_looked_up_in_its_table",
     "test_words_that_share_their_company_come_together",
 ]
-
-
-class SkipGram(SkipGram):
-    def forward(self, centres, contexts, negatives):
-        return sgns_loss(self.centre(centres), self.centre(contexts), self.centre(negatives))
+EDIT = ("SkipGram.forward", "context(contexts), self.context", "centre(contexts), self.centre")

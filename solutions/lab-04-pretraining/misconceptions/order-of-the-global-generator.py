@@ -2,7 +2,7 @@
 
 NOTEBOOK = "continued"
 HINT = {
-    "en": "Your order hangs on PyTorch's global random state: whatever else draws a number changes the data.",
+    "en": "Your order depends on PyTorch's global random state: any other code that draws a random number changes the data.",
     "zh": "你的次序取决于 PyTorch 的全局随机状态：别处多抽一个随机数，数据就变了。",
 }
 FAILS = ["test_a_resumed_mixture_goes_on"]

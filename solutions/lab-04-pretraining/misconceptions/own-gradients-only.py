@@ -1,4 +1,4 @@
-"""Each rank steps its shard with its own gradients; nobody hears of the others' examples."""
+"""Each rank steps its shard with its own gradients; no rank sees the others' examples."""
 
 NOTEBOOK = "parallel"
 HINT = {

@@ -3,7 +3,7 @@
 NOTEBOOK = "pretrain_bert"
 HINT = {
     "en": "You take random tokens from the batch itself: frequent ones come often, and a word that the batch lacks never comes.",
-    "zh": "你的随机 token 取自 batch 本身：常见的来得多，batch 里没有的永远不来。",
+    "zh": "你的随机 token 取自这一批本身：常见的来得多，这一批里没有的永远不来。",
 }
 FAILS = [
     "test_random_tokens_are_uniform_over_the_ordinary_ones",

@@ -3,7 +3,7 @@
 NOTEBOOK = "tokenizer"
 HINT = {
     "en": "You stop as soon as the best pair occurs only once. Here it goes on until the vocabulary is full or no pair is left.",
-    "zh": "最好的 pair 只出现一次时，你就停了。这里要一直做到词表装满，或者再也没有 pair。",
+    "zh": "最好的相邻对只出现一次时，你就停了。这里要一直做到词表装满，或者再也没有相邻对。",
 }
 FAILS = ["test_ties_go_to_the_smallest_ids", "test_the_vocabulary_has_the_size_and_the_order_it_should"]
 

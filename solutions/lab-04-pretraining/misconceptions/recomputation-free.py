@@ -6,7 +6,4 @@ HINT = {
     "zh": "重计算意味着前向要跑两次。你的天数却不变。",
 }
 FAILS = ["test_communication_and_time"]
-
-
-def training_days(n_params, n_tokens, n_gpus, flops_per_gpu, recompute=False):
-    return 6 * n_params * n_tokens / (n_gpus * flops_per_gpu) / 86_400
+EDIT = ("training_days", "per_token = (8 if recompute else 6) * n_params\n    return per_token", "return 6 * n_params")

@@ -3,7 +3,7 @@
 NOTEBOOK = "tokenizer"
 HINT = {
     "en": "For each merge you count all pairs of all words anew. Keep the counts, and an index of which words have which pair.",
-    "zh": "每合并一次，你都把所有词的所有 pair 重新数了一遍。把计数留着，再建一个“哪个 pair 在哪些词里”的索引。",
+    "zh": "每合并一次，你都把所有词的所有相邻对重新数了一遍。把计数留着，再建一个“哪个相邻对在哪些词里”的索引。",
 }
 FAILS = ["test_the_time_of_training_hardly_grows_with_merges"]
 

@@ -2,23 +2,13 @@
 
 NOTEBOOK = "continued"
 HINT = {
-    "en": "You round in each batch. A twelfth of replay in batches of four is then never any replay at all.",
+    "en": "You round in each batch. With batches of four and a twelfth of replay there is then never any replay.",
     "zh": "你在每个 batch 里各自取整。batch 为 4、回放占十二分之一时，就永远没有回放了。",
 }
 FAILS = ["test_every_prefix_has_its_share_of_replay"]
-
-
-class ReplayBatches(ReplayBatches):
-    def next_batch(self):
-        def row(source, number):
-            epoch, position = divmod(number, len(source))
-            generator = torch.Generator().manual_seed(1_000_003 * self.seed + epoch)
-            return source[torch.randperm(len(source), generator=generator)[position]]
-
-        n_replay = round(self.ratio * self.batch_size)
-        n_domain = self.batch_size - n_replay
-        rows = [row(self.replay, self.n_replay + i) for i in range(n_replay)]
-        rows += [row(self.domain, self.n_domain + i) for i in range(n_domain)]
-        self.n_domain, self.n_replay = self.n_domain + n_domain, self.n_replay + n_replay
-        batch = torch.stack(rows)
-        return batch[:, :-1], batch[:, 1:]
+EDIT = (
+    "ReplayBatches.next_batch",
+    "n_rows = self.n_domain + self.n_replay + self.batch_size\n"
+    "        n_replay = math.floor(self.ratio * n_rows + 0.5) - self.n_replay",
+    "n_replay = round(self.ratio * self.batch_size)",
+)

@@ -2,7 +2,7 @@
 
 NOTEBOOK = "continued"
 HINT = {
-    "en": "You draw each row anew: some come twice before others have come at all.",
+    "en": "You draw each row independently of the others: some come twice before others have come once.",
     "zh": "你每一行都重新抽：有的行还没出现过，有的已经出现两次了。",
 }
 FAILS = ["test_every_prefix_has_its_share_of_replay"]

@@ -3,7 +3,7 @@
 NOTEBOOK = "tokenizer"
 HINT = {
     "en": "You merge the pair whose result has the smallest id. The order is that of the list of merges, and ids need not follow it.",
-    "zh": "你先合并的是结果 id 最小的 pair。次序以合并列表为准，id 不一定照这个次序排。",
+    "zh": "你先合并的是结果 id 最小的相邻对。次序以合并列表为准，id 不一定照这个次序排。",
 }
 FAILS = ["test_merges_apply_in_the_order_of_their_ranks"]
 

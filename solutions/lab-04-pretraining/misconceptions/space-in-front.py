@@ -2,7 +2,7 @@
 
 NOTEBOOK = "tokenizer"
 HINT = {
-    "en": "You put a space in front of the text, which nobody wrote.",
+    "en": "You put a space in front of the text, which is not in the original.",
     "zh": "你在文本前面加了一个空格，原文里没有。",
 }
 FAILS = [

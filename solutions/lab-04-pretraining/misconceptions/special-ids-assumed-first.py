@@ -2,7 +2,7 @@
 
 NOTEBOOK = "pretrain_bert"
 HINT = {
-    "en": "You take it that special ids are 0, 1, 2, ...: others can be anywhere in the vocabulary, even the last ones.",
+    "en": "You assume that the special ids are 0, 1, 2, ...: they can be anywhere in the vocabulary, even at its end.",
     "zh": "你默认特殊 token 的 id 就是 0、1、2……其实它们可以在词表的任何地方，甚至在最后。",
 }
 FAILS = [

@@ -3,7 +3,7 @@
 NOTEBOOK = "pretrain_bert"
 HINT = {
     "en": "Look at a batch that is mostly padding: your model is asked to predict [PAD]. Which tokens may never be chosen?",
-    "zh": "拿一个大部分是填充的 batch 看看：你的模型被要求预测 [PAD]。哪些 token 绝不能被选中？",
+    "zh": "拿一批大部分是填充的数据看看：你的模型被要求预测 [PAD]。哪些 token 绝不能被选中？",
 }
 FAILS = [
     "test_special_tokens_are_left_alone",

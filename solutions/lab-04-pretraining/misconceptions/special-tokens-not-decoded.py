@@ -2,7 +2,7 @@
 
 NOTEBOOK = "tokenizer"
 HINT = {
-    "en": "Your decode leaves the special tokens out: the text does not come back.",
+    "en": "Your decode leaves the special tokens out, so it does not give the text again.",
     "zh": "你的 decode 把特殊 token 漏掉了：原文回不来了。",
 }
 FAILS = ["test_every_text_comes_back"]

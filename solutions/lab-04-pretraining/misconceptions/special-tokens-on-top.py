@@ -2,7 +2,7 @@
 
 NOTEBOOK = "tokenizer"
 HINT = {
-    "en": "Your vocabulary is larger than vocab_size by the special tokens.",
+    "en": "Your vocabulary is larger than vocab_size, by the number of special tokens.",
     "zh": "你的词表比 vocab_size 大，多出来的正是特殊 token 的个数。",
 }
 FAILS = ["test_special_tokens_cut_the_training_text", "test_the_vocabulary_has_the_size_and_the_order_it_should"]

@@ -3,7 +3,7 @@
 NOTEBOOK = "pretrain_bert"
 HINT = {
     "en": "After load_state_dict you begin the epoch anew. What else does the next batch depend on?",
-    "zh": "load_state_dict 之后，你又从这个 epoch 的开头开始了。下一个 batch 还取决于什么？",
+    "zh": "load_state_dict 之后，你又从这个 epoch 的开头开始了。下一批还取决于什么？",
 }
 FAILS = [
     "test_masked_batches_go_on_where_they_stopped",

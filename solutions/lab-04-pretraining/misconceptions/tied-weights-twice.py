@@ -6,11 +6,8 @@ HINT = {
     "zh": "模型里用在两处的参数，在你的分组里也出现了两次：每次更新它会衰减两次、移动两次。",
 }
 FAILS = ["test_matrices_decay_and_vectors_do_not"]
-
-
-def parameter_groups(model, weight_decay):
-    trainable = [p for _, p in model.named_parameters(remove_duplicate=False) if p.requires_grad]
-    return [
-        {"params": [p for p in trainable if p.dim() >= 2], "weight_decay": weight_decay},
-        {"params": [p for p in trainable if p.dim() < 2], "weight_decay": 0.0},
-    ]
+EDIT = (
+    "parameter_groups",
+    "trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]",
+    "trainable = [p for _, p in model.named_parameters(remove_duplicate=False) if p.requires_grad]",
+)

@@ -2,7 +2,7 @@
 
 NOTEBOOK = "tokenizer"
 HINT = {
-    "en": "Your ties compare the bytes of the tokens and take the greatest. Here the ids decide, the smallest first.",
+    "en": "Where counts are equal, you compare the bytes of the tokens and take the greatest. Here the ids decide, the smallest first.",
     "zh": "你在平局时比较的是 token 的字节，取最大的。这里比较的是 id，取最小的。",
 }
 FAILS = [

@@ -3,7 +3,7 @@
 NOTEBOOK = "tokenizer"
 HINT = {
     "en": "Of equally frequent pairs you take the one that you met first in the text: another order of the documents gives another tokenizer.",
-    "zh": "次数相同时，你取的是在文本里最先遇到的 pair：文档换个次序，分词器就变了。",
+    "zh": "次数相同时，你取的是在文本里最先遇到的相邻对：文档换个次序，分词器就变了。",
 }
 FAILS = [
     "test_merges_are_those_of_a_full_count",

@@ -2,8 +2,8 @@
 
 NOTEBOOK = "tokenizer"
 HINT = {
-    "en": "Of equally frequent pairs you take the largest ids: max(count, pair) prefers the youngest tokens.",
-    "zh": "次数相同时，你取了 id 最大的：max(count, pair) 偏向最新的 token。",
+    "en": "Of equally frequent pairs you take the one with the largest ids: max over (count, pair) prefers the youngest tokens.",
+    "zh": "次数相同时，你取了 id 最大的：对 (count, pair) 取 max 偏向最新的 token。",
 }
 FAILS = [
     "test_merges_are_those_of_a_full_count",

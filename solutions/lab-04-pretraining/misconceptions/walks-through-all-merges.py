@@ -2,8 +2,8 @@
 
 NOTEBOOK = "tokenizer"
 HINT = {
-    "en": "You take each word through the whole list of merges, whether it has the pair or not.",
-    "zh": "每个词你都把整个合并列表走一遍，不管词里有没有那个 pair。",
+    "en": "You go through the whole list of merges for each word, whether the word has the pair or not.",
+    "zh": "每个词你都把整个合并列表走一遍，不管词里有没有那个相邻对。",
 }
 FAILS = ["test_the_time_of_encoding_does_not_grow_with_merges"]
 

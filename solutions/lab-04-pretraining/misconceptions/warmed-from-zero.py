@@ -6,11 +6,4 @@ HINT = {
     "zh": "你的学习率又从 0 开始了。之前的训练停在 last_lr，应当从那里往上升。",
 }
 FAILS = ["test_gain_forgetting_and_the_rate", "test_the_updates_are_those_asked_for"]
-
-
-def rewarmed_lr(step, last_lr, max_lr, min_lr, warmup, total):
-    if step < warmup:
-        return max_lr * (step + 1) / warmup
-    if step >= total:
-        return min_lr
-    return min_lr + (max_lr - min_lr) * (1 + math.cos(math.pi * (step - warmup) / (total - warmup))) / 2
+EDIT = ("rewarmed_lr", "last_lr + (max_lr - last_lr)", "max_lr")

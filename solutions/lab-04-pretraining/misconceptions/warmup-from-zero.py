@@ -9,12 +9,4 @@ FAILS = [
     "test_the_learning_rate_of_every_step",
     "test_a_resumed_run_is_the_same_to_the_bit",
 ]
-
-
-def lr_schedule(step, max_lr, warmup, total, min_lr):
-    if step < warmup:
-        return max_lr * step / warmup
-    if step >= total:
-        return min_lr
-    progress = (step - warmup) / (total - warmup)
-    return min_lr + (max_lr - min_lr) * (1 + math.cos(math.pi * progress)) / 2
+EDIT = ("lr_schedule", "return max_lr * (step + 1) / warmup", "return max_lr * step / warmup")

@@ -2,7 +2,7 @@
 
 NOTEBOOK = "tokenizer"
 HINT = {
-    "en": "A run of white space before a word leaves its last space to the word. Yours keeps it.",
+    "en": "A run of white space before a word leaves its last space to the word. Yours keeps this space.",
     "zh": "一串空白后面跟着词时，最后一个空格归那个词。你的没有让出来。",
 }
 FAILS = [

@@ -2,7 +2,7 @@
 
 NOTEBOOK = "tokenizer"
 HINT = {
-    "en": "Your pre-tokens are words without white space: the spaces are gone, and cannot come back.",
+    "en": "Your pre-tokens are words without white space: the spaces are gone, and decoding cannot bring them back.",
     "zh": "你的片段是去掉空白之后的词：空格丢了，再也回不来了。",
 }
 FAILS = [

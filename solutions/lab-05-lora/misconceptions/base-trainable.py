@@ -3,7 +3,7 @@
 HINT = {
     "en": "Your layer trains the base too. Then it is full fine-tuning with an extra, and the adapter "
     "alone no longer holds what was learnt.",
-    "zh": "你的层连 base 也一起训练了。这成了全量微调外加一个附件，光靠适配器已经装不下学到的东西。",
+    "zh": "你的层连 base 也一起训练了。这成了全参数微调外加一个附件，光靠适配器已经装不下学到的东西。",
 }
 FAILS = [
     "test_the_base_is_frozen",

@@ -3,7 +3,7 @@
 HINT = {
     "en": "Your train makes every parameter trainable again and updates the base. Who decides what is "
     "trained, train or the model that it is given?",
-    "zh": "你的 train 把所有参数重新设成可训练，连底座也更新了。训练哪些参数，该由 train 决定，还是由传进来的模型决定？",
+    "zh": "你的 train 把所有参数重新设成可训练，连基座模型也更新了。训练哪些参数，该由 train 决定，还是由传进来的模型决定？",
 }
 FAILS = [
     "test_training_takes_one_clipped_adamw_step_per_batch",

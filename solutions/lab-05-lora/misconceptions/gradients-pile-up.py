@@ -2,7 +2,7 @@
 
 HINT = {
     "en": "Each of your steps also carries the gradients of all the batches before it.",
-    "zh": "你的每一步都带着前面所有批次累积下来的梯度。",
+    "zh": "你的每一步都带着前面所有批累积下来的梯度。",
 }
 FAILS = [
     "test_training_takes_one_clipped_adamw_step_per_batch",

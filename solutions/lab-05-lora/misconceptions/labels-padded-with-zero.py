@@ -1,8 +1,7 @@
 """Labels are padded with 0, which is a token id like any other."""
 
 HINT = {
-    "en": "You pad the labels with 0. To the loss 0 is a token id like any other; there is one value "
-    "only that it skips.",
+    "en": "You pad the labels with 0. For the loss 0 is a token id like any other; it skips only one value.",
     "zh": "标签用 0 填充。对损失函数来说 0 也是一个普通的 token id；它只会跳过一个特定的值。",
 }
 FAILS = ["test_labels_are_kept_and_padding_is_ignored"]

@@ -1,9 +1,9 @@
 """attention_mask is ids != pad_id, which also hides the real EOS when the two ids are the same."""
 
 HINT = {
-    "en": "Your attention mask tells padding by its id. Here padding and <|im_end|> share an id, so "
+    "en": "Your attention mask finds padding by its id. Here padding and <|im_end|> share an id, so "
     "real ends of turns are hidden as well.",
-    "zh": "你是用 id 来判断哪些是填充的。这里填充和 <|im_end|> 的 id 相同，真正的回合结束符也被当成填充遮住了。",
+    "zh": "你是用 id 来判断哪些是填充的。这里填充和 <|im_end|> 的 id 相同，真正的轮次结束标记也被当成填充遮住了。",
 }
 FAILS = [
     "test_the_mask_covers_every_real_token",

@@ -2,7 +2,7 @@
 
 HINT = {
     "en": "You average over batches: a token in a batch with few of them weighs more than one in a full batch.",
-    "zh": "你是按批次求平均的：批次里的 token 越少，其中每个 token 的权重就越大。",
+    "zh": "你是按批求平均的：批里的 token 越少，其中每个 token 的权重就越大。",
 }
 FAILS = [
     "test_every_response_token_weighs_the_same",

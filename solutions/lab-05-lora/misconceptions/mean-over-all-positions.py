@@ -3,7 +3,7 @@
 HINT = {
     "en": "You divide by all positions, prompts and padding among them: the loss gets smaller when a "
     "batch only gets longer.",
-    "zh": "你除以了所有位置的个数，连提示和填充也算在内：批次只是变长了，损失就会变小。",
+    "zh": "你除以了所有位置的个数，连提示和填充也算在内：批只是变长了，损失就会变小。",
 }
 FAILS = [
     "test_the_loss_and_its_gradient",

@@ -3,7 +3,7 @@
 HINT = {
     "en": "A batch in which nothing is to be learnt gives 0 / 0: your loss is NaN, and one step with "
     "it destroys every weight.",
-    "zh": "一个批次里没有任何要学的 token 时，你的损失是 0 / 0，也就是 NaN；用它走一步，所有权重就全毁了。",
+    "zh": "一个批里没有任何要学的 token 时，你的损失是 0 / 0，也就是 NaN；用它走一步，所有权重就全毁了。",
 }
 FAILS = [
     "test_a_batch_with_nothing_to_learn",

@@ -3,7 +3,7 @@
 HINT = {
     "en": "You train one token too many at the end of each answer: after the end of the turn comes "
     "something that only the template writes, and at inference generation has stopped by then.",
-    "zh": "每段回答的末尾多训练了一个 token：回合结束之后的那个字符是模板写的，推理时生成到那里早已停止。",
+    "zh": "每段回答的末尾多训练了一个 token：一轮结束之后的那个字符是模板写的，推理时生成到那里早已停止。",
 }
 FAILS = [
     "test_the_end_of_the_turn_is_trained",

@@ -2,7 +2,7 @@
 
 HINT = {
     "en": "max_grad_norm has no effect on your training: one odd batch may throw the weights far away.",
-    "zh": "max_grad_norm 在你的训练里没有任何作用：碰上一个异常的批次，权重就可能被甩得很远。",
+    "zh": "max_grad_norm 在你的训练里没有任何作用：碰上一个异常的批，权重就可能被甩得很远。",
 }
 FAILS = ["test_training_takes_one_clipped_adamw_step_per_batch"]
 

@@ -1,7 +1,7 @@
 """train leaves the model in whatever mode it was in, so that dropout may be off."""
 
 HINT = {
-    "en": "You never put the model into train mode: after an evaluation its dropout would stay off for "
+    "en": "You never put the model into train mode: after an evaluation, its dropout would stay off for "
     "the rest of the training.",
     "zh": "你没有把模型切到训练模式：评估过一次之后，后面的训练里 dropout 就一直是关着的。",
 }

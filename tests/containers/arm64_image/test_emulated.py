@@ -43,10 +43,10 @@ def test_python_says_aarch64(image):
 
 
 def test_labkit_imports_without_torch(image):
-    check = "import sys, labkit.workspace, labkit.outline, labkit.engine; print('torch' in sys.modules)"
+    check = "import sys, launcher.workspace, labkit.outline, launcher.engine; print('torch' in sys.modules)"
     assert run(image, "python", "-c", check) == "False"
 
 
 def test_the_lab_is_in_it(image):
-    find = "from labkit.workspace import Workspace; print(*[lab.lesson.number for lab in Workspace().labs()])"
+    find = "from launcher.workspace import Workspace; print(*[lab.lesson.number for lab in Workspace().labs()])"
     assert run(image, "python", "-c", find) == Lab.all()[0].lesson

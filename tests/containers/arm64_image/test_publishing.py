@@ -5,12 +5,12 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.containers import engine as engines
+from tests.patience import eventually
 
 ROOT = Path(__file__).resolve().parents[3]
 CONFIG = """
@@ -32,12 +32,12 @@ def registry(engine, tmp_path):
     server = subprocess.Popen(
         ["docker-registry", "serve", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
+
+    def answers():
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.1)
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    assert eventually(answers)
     yield f"127.0.0.1:{port}"
     server.terminate()
     server.wait()

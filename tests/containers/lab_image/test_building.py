@@ -9,7 +9,15 @@ from pathlib import Path
 import docker
 import pytest
 
+from autograder.lab import Lab
+from tests import rotation
+
 ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(params=rotation.labs(), ids=lambda lab: lab.id)
+def lab(request: pytest.FixtureRequest) -> Lab:
+    return request.param
 
 
 @pytest.fixture

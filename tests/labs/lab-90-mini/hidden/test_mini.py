@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from autograder import expect
+from autograder.grading import expect
 
 
 def randn(rng, *shape):

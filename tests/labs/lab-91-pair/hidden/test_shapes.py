@@ -1,6 +1,6 @@
 import pytest
 
-from autograder import expect
+from autograder.grading import expect
 
 
 @pytest.mark.problem("square", points=2, hint={"en": "Side times side.", "zh": "边长乘边长。"})

@@ -1,6 +1,6 @@
 import pytest
 
-from autograder import expect
+from autograder.grading import expect
 
 
 @pytest.mark.problem("cube", points=2, hint={"en": "A square, times its side.", "zh": "正方形乘边长。"})

@@ -20,7 +20,7 @@ def main() -> None:
     model, tokenizer = FastLanguageModel.from_pretrained(
         model_name=options.model, max_seq_length=options.seq_len, dtype=None, load_in_4bit=True
     )
-    # A new language changes which tokens are common, so embedding and output layer learn, too. For code they are fine.
+    # A new language changes which tokens are common, so embedding and output layer learn, too.
     targets = LINEAR if options.no_embeddings else [*LINEAR, "embed_tokens", "lm_head"]
     model = FastLanguageModel.get_peft_model(
         model,
@@ -44,19 +44,20 @@ def main() -> None:
             dataset_text_field="text",
             max_length=options.seq_len,
             packing=True,
+            packing_strategy="bfd_split",  # the default, "bfd", drops what is longer than max_length
             per_device_train_batch_size=2,
             gradient_accumulation_steps=16,
             num_train_epochs=1,
             max_steps=options.max_steps,
             learning_rate=5e-5,
-            # A tenth for the embeddings: each row of them is hit by one token only.
+            # Smaller for embedding and output layer, which are trained whole (unsloth's guide to continued pretraining).
             embedding_learning_rate=None if options.no_embeddings else 5e-6,
             lr_scheduler_type="cosine",
-            warmup_steps=50,
+            warmup_steps=0.03,  # below 1: a share of all steps
             weight_decay=0.01,
             optim="adamw_8bit",
             bf16=True,
-            logging_steps=10,
+            logging_steps=1,
             save_steps=500,
             seed=0,
             report_to="none",

@@ -41,6 +41,9 @@ class Corpus:
 
 def main() -> None:
     corpus, training = read_settings(sys.argv[1:])
+    training.eval_on_start = (
+        True  # not evaluate() before train(): FSDP2 shards a model together with its optimizer only
+    )
     tokenizer = AutoTokenizer.from_pretrained(corpus.model)
     # Weights in float32, also where the computing is done in bfloat16: small updates would be lost in 8 bits.
     model = AutoModelForCausalLM.from_pretrained(corpus.model, dtype=torch.float32)
@@ -58,8 +61,8 @@ def main() -> None:
         processing_class=tokenizer,
         data_collator=default_data_collator,
     )
-    before = trainer.evaluate()["eval_loss"]
-    trainer.train(resume_from_checkpoint=training.resume_from_checkpoint)
+    trainer.train(resume_from_checkpoint=training.resume_from_checkpoint)  # it begins with an evaluation
+    before = next(entry["eval_loss"] for entry in trainer.state.log_history if "eval_loss" in entry)
     after = trainer.evaluate()["eval_loss"]
     trainer.save_model()
     if trainer.is_world_process_zero():

@@ -1,0 +1,1 @@
+"""What a course author runs: build, validate, mutate."""
