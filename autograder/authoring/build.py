@@ -18,6 +18,7 @@ from nbformat import NotebookNode
 
 from autograder import chinese_prose, source
 from autograder.errors import UserError
+from autograder.grading.misconception import load_misconceptions
 from autograder.lab import REPOSITORY
 from labkit.i18n import LANGS, Lang
 
@@ -86,6 +87,7 @@ def _manifest(lab: Lab, lang: str) -> str:
 def verify(lab: Lab) -> None:
     """Raises UserError unless notebooks and hidden suite fit together and no release gives them away."""
     _verify_layer(lab)
+    load_misconceptions(lab)  # an EDIT must fit the reference as it is now
     references = {notebook: source.reference(lab, notebook) for notebook in lab.notebooks}
     _verify_cells(lab, references)
     points = _check_points(lab, references)

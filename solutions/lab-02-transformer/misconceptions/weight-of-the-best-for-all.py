@@ -12,7 +12,7 @@ FAILS = [
 ]
 EDIT = (
     "MoELayer.forward",
-    "token, place = (chosen == number).nonzero(as_tuple=True)  # who chose this expert, and as its how-manyth\n"
+    "token, place = (chosen == number).nonzero(as_tuple=True)\n"
     "            output = output.index_add(0, token, weights[token, place, None] * expert(tokens[token]))",
     "token = (chosen == number).any(-1).nonzero()[:, 0]\n"
     "            output = output.index_add(0, token, weights[token, :1] * expert(tokens[token]))",
