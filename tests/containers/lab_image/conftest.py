@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ import nbformat
 import pytest
 
 from autograder import source
-from autograder.lab import Lab
+from autograder.lab import REPOSITORY, Lab
 
 LABS = Lab.all()
 # Training in the notebooks is cut to a tenth of its steps, and to less where lab.toml says so; this asks for the whole.
@@ -41,9 +42,8 @@ def image(lab: Lab) -> str:
 
 @pytest.fixture
 def solved(lab: Lab, tmp_path: Path) -> Path:
-    """A folder with the reference's notebooks, as a student might have written them."""
-    folder = tmp_path / lab.id
-    folder.mkdir()
+    """A folder with the release and the reference's notebooks in it, as a student might have written them."""
+    folder = shutil.copytree(REPOSITORY / "assignments" / "en" / lab.id, tmp_path / lab.id)
     for name in lab.notebooks:
         notebook = source.reference(lab, name)
         for cell in notebook.cells:
