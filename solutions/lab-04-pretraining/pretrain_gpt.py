@@ -1606,7 +1606,7 @@ LOST = {
 for without, (name, colour) in LOST.items():
     lost = resumed(RUNS / "checkpoint.pt", without)
     apart = [abs(a - b) for a, b in zip(lost, after, strict=True)]
-    right.plot(range(30, 60), apart, color=colour, label=name)
+    right.plot(range(30, 60), [x or math.nan for x in apart], color=colour, label=name)
     print(
         say(
             f"without {name}: losses differ by {apart[0]:.4f} at once, up to {max(apart):.4f} later",
@@ -1842,7 +1842,7 @@ for name, warmup, max_norm, colour in [
 ]:
     curve, curve_norms = try_out(warmup, max_norm)
     left.plot(curve, color=colour, lw=1.2, label=name)
-    right.plot(curve_norms, color=colour, lw=1.2, label=name)
+    right.plot(curve_norms, color=colour, lw=1.2)
     final, largest = sum(curve[-10:]) / 10, max(curve_norms)
     print(
         say(
@@ -1863,7 +1863,7 @@ right.set(
     title=say("gradients", "梯度"),
 )
 left.legend(frameon=False)
-right.legend(frameon=False)
+right.legend(framealpha=1, edgecolor="none")
 plt.tight_layout()
 plt.show()
 
