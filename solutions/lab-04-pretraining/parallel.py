@@ -36,7 +36,7 @@
 # 在这个笔记本里，**两个真实的进程**用你写的代码、在你的 CPU 上一起训练同一个模型。它们交换数据用的，正是训练 Llama 3 时 16,384 张 GPU 用的那几种操作。
 #
 # **学完之后，你能够**
-# - 手写数据并行，并说清什么时候各个 rank（进程编号，也指这个进程）的梯度平均**不等于**整个 batch 的梯度；
+# - 手写数据并行，并说清什么时候各个 rank（进程编号，也指这个进程）的梯度平均**不等于**整批（batch）的梯度；
 # - 像 ZeRO 那样把优化器切片，并测出每个 rank 只保存自己的那一份；
 # - 像 Megatron 那样把一层的矩阵切给各个 rank，前向和反向都对；
 # - 算出一次训练的显存、通信量和时间，并与公开发表的数字核对。
@@ -92,8 +92,8 @@ plots.style()
 # %% [markdown] tags=["zh"]
 # ## 1. 一件出人意料的事
 #
-# 一个小模型读 8 个字节的英文，预测下一个字节（Bengio 等 2003 用词做过同样的事）。先由一个进程训练它，共 120 个 batch，每个 256 条。再换成两个进程，
-# 每个进程**只看到每个 batch 的一半**；它们是两个互不共享内存的 Python 进程，各有各的模型、各有各的优化器。这样训练两次：第一次在每步之前先把梯度平均
+# 一个小模型读 8 个字节的英文，预测下一个字节（Bengio 等 2003 用词做过同样的事）。先由一个进程训练它，共 120 批，每批 256 条。再换成两个进程，
+# 每个进程**只看到每一批的一半**；它们是两个互不共享内存的 Python 进程，各有各的模型、各有各的优化器。这样训练两次：第一次在每步之前先把梯度平均
 # （也就是 PyTorch 的 `DistributedDataParallel`，简称 DDP，一行代码），第二次忘了写这一行。
 
 # %%
@@ -144,7 +144,7 @@ def train(group: Group, batches: Tensor, held_out: Tensor, average: bool) -> tup
 
     Returns held-out losses and weights on the way.
     ---
-    每个 rank 运行的程序：在每个 batch 里自己的那一份上训练。
+    每个 rank 运行的程序：在每一批里自己的那一份上训练。
 
     返回途中的留出损失和权重。
     """
@@ -184,7 +184,7 @@ print(
 # %%
 ticks = [10 * i for i in range(len(alone))]
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.4))
-name = say("one process, whole batches", "一个进程，完整的 batch")
+name = say("one process, whole batches", "一个进程，完整的批")
 left.plot(ticks[1:], alone_losses, color=GREY, lw=6, label=name)
 name = say("two processes that average, rank 0", "做平均的两个进程，rank 0")
 left.plot(ticks[1:], together[0][0], color=BLUE, label=name)
@@ -246,7 +246,7 @@ print(
 # the others waiting. `ranks.threads` runs the same program with threads in this process: it starts fast, and the checks use it. Here the four are at work:
 
 # %% [markdown] tags=["zh"]
-# 左图：做了平均的两个进程与单个进程（灰线）走势相同。右图：它们的权重从来没有差别（蓝线，在零处），最后的权重**逐位相同**，与单个进程的结果也只差舍入误差（灰线），尽管它们谁也没见过完整的 batch。没做平均的两个（橙线），此时已经是两个不同的模型：
+# 左图：做了平均的两个进程与单个进程（灰线）走势相同。右图：它们的权重从来没有差别（蓝线，在零处），最后的权重**逐位相同**，与单个进程的结果也只差舍入误差（灰线），尽管它们谁也没见过完整的一批。没做平均的两个（橙线），此时已经是两个不同的模型：
 # 没有任何报错，各自的损失甚至看着还行；它们各学了一半数据，而其中一个迟早要扔掉。
 #
 # 笔记本里的一个单元格怎么能跑在另一个进程里？`ranks.processes(2, program, ...)` 会启动两个全新的 Python，把这个函数连同它用到的一切发过去，再让它们互相找到对方。
@@ -304,12 +304,12 @@ for name in both[0]:
 # %% [markdown] tags=["zh"]
 # ## 2. 数据并行
 #
-# 为什么行得通？一个 batch 的损失是平均值，所以它的梯度就是各个样本梯度的平均，由谁来算哪一部分无所谓。设 rank $r$ 有 $n_r$ 个样本，
-# $g_r$ 是**它自己那些样本**的平均损失的梯度，那么整个 batch 的梯度是
+# 为什么行得通？一批的损失是平均值，所以它的梯度就是各个样本梯度的平均，由谁来算哪一部分无所谓。设 rank $r$ 有 $n_r$ 个样本，
+# $g_r$ 是**它自己那些样本**的平均损失的梯度，那么整批的梯度是
 #
 # $$ g = \frac{\sum_r n_r\, g_r}{\sum_r n_r} .$$
 #
-# 如果各个 $n_r$ 相等，这就是 $g_r$ 的平均，DDP 算的正是它。如果不等（一个 epoch 的最后一个 batch；除去填充之后各 rank 的 token 数不同），
+# 如果各个 $n_r$ 相等，这就是 $g_r$ 的平均，DDP 算的正是它。如果不等（一个 epoch 的最后一批；除去填充之后各 rank 的 token 数不同），
 # 平均的平均就**不是**平均：样本少的 rank 上，每个样本占的分量更重。梯度累积（第 4 个笔记本第 4 节）里有同样的坑。
 #
 # **本节的坑。** 某个参数若没有参与这个 rank 的计算，它在这里的 `grad` 就是 None：比如没有 token 选中的专家，或者另一种语言的输出头。如果这个 rank 跳过它，而别的 rank 要平均它，
@@ -387,7 +387,7 @@ def train_on_each(
     每个 rank 用 SGD 训练模型的一份拷贝。
 
     参数：
-        x, y: (steps, batch, ...)：每个 batch 里，r 号 rank 只看到 cuts[r] 到 cuts[r + 1]。
+        x, y: (steps, batch, ...)：每一批里，r 号 rank 只看到 cuts[r] 到 cuts[r + 1]。
 
     返回：
         参数，以及最后一步的梯度。
@@ -407,14 +407,14 @@ def train_on_each(
 # **Two real processes, uneven shares.** Of each batch of 256, rank 0 gets 32 and rank 1 gets 224. We compare with one process that sees all 256, and with DDP, which divides by the number of ranks.
 
 # %% [markdown] tags=["zh"]
-# **两个真实的进程，份额不均。** 每个 batch 的 256 条里，0 号拿 32 条，1 号拿 224 条。与看到全部 256 条的单个进程比较；再与 DDP 比较：DDP 除以的是 rank 的个数。
+# **两个真实的进程，份额不均。** 每一批的 256 条里，0 号拿 32 条，1 号拿 224 条。与看到全部 256 条的单个进程比较；再与 DDP 比较：DDP 除以的是 rank 的个数。
 
 
 # %%
 def ddp_gradients(group: Group, model: nn.Module, rows: Tensor, cuts: list[int]) -> tuple:
     """DDP's gradients for one batch, in one row, and how many numbers each all-reduce carries.
     ---
-    DDP 在一个 batch 上的梯度（排成一行），以及它的每次 all-reduce 传多少个数。
+    DDP 在一批数据上的梯度（排成一行），以及它的每次 all-reduce 传多少个数。
     """
     from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 
@@ -465,8 +465,7 @@ print(
     say(
         f"DDP's gradient of the first batch is off by {off:.0%}: a mean of means\n"
         f"it makes {len(buckets)} all-reduces, of {buckets} numbers",
-        f"DDP 在第一个 batch 上的梯度相差 {off:.0%}：它是平均的平均\n"
-        f"它做了 {len(buckets)} 次 all-reduce，各传 {buckets} 个数",
+        f"DDP 在第一批上的梯度相差 {off:.0%}：它是平均的平均\n它做了 {len(buckets)} 次 all-reduce，各传 {buckets} 个数",
     )
 )
 
@@ -1145,7 +1144,7 @@ for rank, (total, sent) in enumerate(ranks.processes(N, ring_all_reduce, x, devi
 #
 # **张量并行**传的是激活值，(batch, seq, d_model)，每个 2 字节：每一层在注意力之后一次 all-reduce，在 MLP 之后一次，反向时再各来一次，共**四**次，每次是激活值大小的 $2\,\frac{N-1}{N}$ 倍。
 #
-# **流水线并行**让 $p$ 张 GPU 各管几层（称为流水线的一**级**，与 ZeRO 的阶段无关），把 batch 切成 $m$ 个**微批**（micro-batch），依次送进去。第一个微批走到最后一级之前，那里无事可做；到了收尾，第一级又在干等。
+# **流水线并行**让 $p$ 张 GPU 各管几层（称为流水线的一**级**，与 ZeRO 的阶段无关），把一批切成 $m$ 个**微批**（micro-batch），依次送进去。第一个微批走到最后一级之前，那里无事可做；到了收尾，第一级又在干等。
 # 最简单的一种调度（GPipe，Huang 等 2019，第 2 节）用 $m + p - 1$ 个时隙完成 $m$ 个时隙的活。下面是它的前向，数字是微批的编号：
 
 # %%
@@ -1281,7 +1280,7 @@ def tensor_parallel_bytes(n_layers: int, batch: int, seq: int, d_model: int, n_t
 
     Source: Shoeybi et al. 2019, section 3, figure 4.
     ---
-    一个 batch 前向加反向，走过所有层，每张 GPU 发送的字节数。
+    一批数据前向加反向，走过所有层，每张 GPU 发送的字节数。
 
     all-reduce 在 n_tensor 张 GPU 组成的环里进行。激活值 (batch, seq, d_model)，每个数 2 字节。
 
@@ -1431,7 +1430,7 @@ print(
 # **Llama 3 405B**, on 16,384 H100 of 80 GB (Llama Team 2024, section 3.3.2 and table 4): tensor parallel 8 × pipeline parallel 16 × data parallel 128, sequences of 8,192 tokens, 16 M tokens in each step. Why these numbers?
 
 # %% [markdown] tags=["zh"]
-# 左图：用 ZeRO 1 和 2，每张 GPU 的显存降到没有切的那部分就不再降，只有第 3 阶段一直往下走。右图：GPU 越来越多而 batch 不变时，每张要算的越来越少，**要发的却不会变少**，数据并行的极限就在这里。（重叠能把较短的时间藏在较长的后面；过了交点，发送的时间更长，GPU 就得等它。）
+# 左图：用 ZeRO 1 和 2，每张 GPU 的显存降到没有切的那部分就不再降，只有第 3 阶段一直往下走。右图：GPU 越来越多而每批大小不变时，每张要算的越来越少，**要发的却不会变少**，数据并行的极限就在这里。（重叠能把较短的时间藏在较长的后面；过了交点，发送的时间更长，GPU 就得等它。）
 #
 # **Llama 3 405B** 用了 16,384 张 80 GB 的 H100（Llama Team 2024，3.3.2 节和表 4）：张量并行 8 × 流水线并行 16 × 数据并行 128，序列长 8,192 个 token，每步 1600 万个 token。为什么是这些数？
 

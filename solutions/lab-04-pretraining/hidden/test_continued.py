@@ -170,7 +170,7 @@ def epochs(numbers: list[int], size: int) -> list[list[int]]:
     hint={
         "en": "After every batch, the replay rows so far should be `ratio` of all rows so far, rounded: neither by chance nor batch by batch. Each source, for itself, gives "
         "all its rows before it gives one again, whole and in a new order each time. A ratio that makes no sense, or a source that is needed and empty, is a ValueError.",
-        "zh": "每个 batch 之后，到目前为止的回放行数应等于总行数乘以 `ratio` 再取整：不能靠随机，也不能每个 batch 各自取整。每个来源各自把所有行完整地给过一遍，才能给第二遍，而且每遍的次序都是新的。"
+        "zh": "每一批之后，到目前为止的回放行数应等于总行数乘以 `ratio` 再取整：不能靠随机，也不能每一批各自取整。每个来源各自把所有行完整地给过一遍，才能给第二遍，而且每遍的次序都是新的。"
         "ratio 没有意义，或者需要的来源是空的，都要抛出 ValueError。",
     },
 )
@@ -221,8 +221,8 @@ def test_every_prefix_has_its_share_of_replay(student, rng):
     hint={
         "en": "A new ReplayBatches that loads the state of another should give exactly the batches that come next there: same rows, same order, in both sources, "
         "over the end of an epoch, too. The same seed always gives the same batches, another seed gives others.",
-        "zh": "新建的 ReplayBatches 载入另一个的状态之后，接下来给出的 batch 应当与那一个完全相同：两个来源都是同样的行、同样的次序，跨过 epoch 的边界也一样。"
-        "同一个种子总是给出同样的 batch，换一个种子就不同。",
+        "zh": "新建的 ReplayBatches 载入另一个的状态之后，接下来给出的各批应当与那一个完全相同：两个来源都是同样的行、同样的次序，跨过 epoch 的边界也一样。"
+        "同一个种子总是给出同样的各批，换一个种子就不同。",
     },
 )
 def test_a_resumed_mixture_goes_on(student, rng):
@@ -283,7 +283,7 @@ def losses_here(model: nn.Sequential, rows: Tensor) -> Tensor:
     hint={
         "en": "The updates of continue_pretraining are not those of the docstring. Is what is frozen still as it was? Is the model in train mode? Does each update have its own "
         "rate? Are the old gradients gone, and the new ones clipped? Which betas, which weight decay?",
-        "zh": "continue_pretraining 的更新与 docstring 不符。冻结的参数还是原样吗？模型在训练模式吗？每次更新都用自己的学习率吗？旧梯度清掉了吗，新梯度裁剪了吗？betas 和 weight decay 是多少？",
+        "zh": "continue_pretraining 的更新与文档字符串（docstring）不符。冻结的参数还是原样吗？模型在训练模式吗？每次更新都用自己的学习率吗？旧梯度清掉了吗，新梯度裁剪了吗？betas 和 weight decay 是多少？",
     },
 )
 def test_the_updates_are_those_asked_for(student, rng):
@@ -377,7 +377,7 @@ def pretrained(rng: Rng, rows: Tensor) -> nn.Sequential:
         "en": "A model that knew one small language was continued by your code on a second one, with a third of replay. Judged by its weights on text that it has not seen, it has "
         "either not learnt the second or lost the first. Does the replay reach the updates? Is every batch trained on, once?",
         "zh": "一个已经会一种小语言的模型，用你的代码在第二种语言上继续预训练，其中三分之一是回放。用它的权重在没见过的文本上评判：它要么没学会第二种，要么丢了第一种。"
-        "回放真的进入了更新吗？每个 batch 都训练了，而且只训练一次吗？",
+        "回放真的进入了更新吗？每一批都训练了，而且只训练一次吗？",
     },
 )
 def test_it_gains_and_forgets_little(student, rng):

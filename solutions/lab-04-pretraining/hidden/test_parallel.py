@@ -51,7 +51,7 @@ def linear(student: Student, weights: dict[str, Tensor]) -> Handle:
     hint={
         "en": "The averaged gradients are not those of the whole batch. The ranks have different numbers of examples, and each rank's gradient is that of a mean "
         "over its own: how much should it count?",
-        "zh": "平均之后的梯度不等于整个 batch 的梯度。各 rank 的样本数不同，而每个 rank 的梯度是对自己那些样本求平均得来的：它该占多大的分量？",
+        "zh": "平均之后的梯度不等于整批的梯度。各 rank 的样本数不同，而每个 rank 的梯度是对自己那些样本求平均得来的：它该占多大的分量？",
     },
 )
 def test_averaged_gradients_are_those_of_the_whole_batch(student, rng):

@@ -3,7 +3,7 @@
 NOTEBOOK = "continued"
 HINT = {
     "en": "Each of your epochs has the same order: the rows of a batch always meet again.",
-    "zh": "你的每一遍次序都一样：同一个 batch 里的行总是再次碰到一起。",
+    "zh": "你的每一遍次序都一样：同一批里的行总是再次碰到一起。",
 }
 FAILS = ["test_every_prefix_has_its_share_of_replay"]
 

@@ -3,7 +3,7 @@
 NOTEBOOK = "continued"
 HINT = {
     "en": "You round in each batch. With batches of four and a twelfth of replay there is then never any replay.",
-    "zh": "你在每个 batch 里各自取整。batch 为 4、回放占十二分之一时，就永远没有回放了。",
+    "zh": "你在每一批里各自取整。每批 4 行、回放占十二分之一时，就永远没有回放了。",
 }
 FAILS = ["test_every_prefix_has_its_share_of_replay"]
 EDIT = (

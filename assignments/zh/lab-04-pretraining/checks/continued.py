@@ -48,7 +48,7 @@ def gains_and_losses(student: Any) -> None:
         )
 
 
-@case("continued", en="a third of replay in batches of two", zh="batch 为 2，回放占三分之一")
+@case("continued", en="a third of replay in batches of two", zh="每批 2 行，回放占三分之一")
 def a_third_of_replay(student: Any) -> None:
     batches = student.ReplayBatches(numbered(0, 8), numbered(50, 6), 2, 1 / 3)
     inputs, targets = batches.next_batch()
@@ -69,7 +69,7 @@ def a_third_of_replay(student: Any) -> None:
         if abs(found - done / 3) > 0.5:
             fail(
                 f"After every batch a third should be replay, rounded: {round(done / 3)} of {done} rows, not {found}.",
-                f"每个 batch 之后，回放都应占三分之一（取整）：{done} 行里 {round(done / 3)} 行，而不是 {found} 行。",
+                f"每一批之后，回放都应占三分之一（取整）：{done} 行里 {round(done / 3)} 行，而不是 {found} 行。",
             )
     if sorted(replay) != [*range(50, 56)] or sorted(set(numbers) - set(replay)) != [*range(8)]:
         fail(
@@ -84,7 +84,7 @@ def stop_and_go_on(student: Any) -> None:
     given(first, 5)
     second.load_state_dict(first.state_dict())
     if given(first, 6) != given(second, 6):
-        fail("After loading the state, other batches come.", "载入状态之后，给出的 batch 变了。")
+        fail("After loading the state, other batches come.", "载入状态之后，给出的各批变了。")
 
 
 @case("continued", en="a state is a flat dict of plain values", zh="状态是一个扁平的 dict，值都是普通的数")
@@ -133,7 +133,7 @@ def goes_on_learning(student: Any) -> None:
             "应当有 60 个损失，每次更新后都要用步号和损失调用 after_step。",
         )
     if not torch.equal(model[0].weight, frozen):
-        fail("The embedding is frozen, and yet it has moved.", "embedding 是冻结的，却变了。")
+        fail("The embedding is frozen, and yet it has moved.", "嵌入是冻结的，却变了。")
     if not losses[-1] < 0.5 < losses[0]:
         fail(
             f"A text that counts is easy: the loss falls from {losses[0]:.2f} to below 0.5, not to {losses[-1]:.2f}.",
