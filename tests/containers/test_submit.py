@@ -52,7 +52,8 @@ def test_both_ways_give_the_same_report_and_the_second_time_uses_the_traces(tmp_
     assert without_seconds(json.loads(inside.stdout)) == without_seconds(here)
     assert 0 < here["score"] < here["max_score"]
 
-    kept = {file.name: file.stat().st_mtime_ns for file in (solutions / ".traces/lab-90-mini").iterdir()}
+    # A trace that is read is touched, one that is made again is another file.
+    kept = {file.name: file.stat().st_ino for file in (solutions / ".traces/lab-90-mini").iterdir()}
     assert kept
     hand_in.in_container(*call)
-    assert {file.name: file.stat().st_mtime_ns for file in (solutions / ".traces/lab-90-mini").iterdir()} == kept
+    assert {file.name: file.stat().st_ino for file in (solutions / ".traces/lab-90-mini").iterdir()} == kept
