@@ -285,7 +285,7 @@ print(
 report(library)
 
 # %% [markdown] tags=["en"]
-# Both languages, and nearly all of the random held-out numbers, although all it was told is "predict the next token". (✓ and ✗ mark right and wrong.) One score does not say everything, though: among the numbers with two zeros or more, it gets only somewhat more than half right. They are rare among random numbers,
+# Both languages, and nearly all of the random held-out numbers, although all it was told is "predict the next token". (✓ and ✗ mark right and wrong.) One score does not say everything, though: among the numbers with two zeros or more, it gets far fewer right, in our run a little more than half. They are rare among random numbers,
 # so they weigh little in the first score, and there are few of them to learn from. The mean over random examples can hide that one rule, here the one for zeros, has been learnt badly.
 #
 # `nn.Transformer` is one line up there. By the end of this notebook the line is yours.
@@ -307,7 +307,7 @@ report(library)
 # ### Problem 4 (8 points): `LayerNorm` and `RMSNorm`
 
 # %% [markdown] tags=["zh"]
-# 两种语言都会，随机抽出的留出数几乎全部写对，而我们只让它“预测下一个 token”。（✓ 和 ✗ 表示对和错。）不过，一个分数说明不了全部：在至少含两个零的数里，它只写对了一半多一点。
+# 两种语言都会，随机抽出的留出数几乎全部写对，而我们只让它“预测下一个 token”。（✓ 和 ✗ 表示对和错。）不过，一个分数说明不了全部：在至少含两个零的数里，它写对的少得多，我们运行时只有一半多一点。
 # 这样的数在随机数里很少，所以在第一个分数里不占分量，可供学习的例子也少。随机例子上的平均分会掩盖这样的事实：有一条规则（这里是“零”的规则）没有学好。
 #
 # 上面的 `nn.Transformer` 只是一行；到这个笔记本结束时，这一行就是你写的了。
@@ -985,12 +985,12 @@ axes.legend(frameon=False)
 plt.show()
 
 # %% [markdown] tags=["en"]
-# The two models start from different random numbers, so the curves are not the same, but they tell the same story. What either of them gets right among the numbers with many zeros also depends on the random start: compare with section 1.
+# The two models start from different random numbers, so curves and scores are not the same, and yours will differ from run to run and machine to machine. What they share: the numbers with many zeros are the hard ones (compare with section 1).
 #
 # **Where does it look?** We catch what goes into the cross-attention of the last decoder layer, and ask *your* `attention_weights` where it puts its weight while each word is written.
 
 # %% [markdown] tags=["zh"]
-# 两个模型的随机起点不同，曲线不会重合，但走势一致。至于含许多零的数，哪个模型能写对多少，也与随机起点有关：可与第 1 小节比较。
+# 两个模型的随机起点不同，曲线和得分都不会一样，你的结果也会因运行、因机器而异。相同的是：含许多零的数最难（可与第 1 小节比较）。
 #
 # **它在看哪里？** 我们截住最后一个解码器层的交叉注意力的输入，交给**你的** `attention_weights`，看看写每个词时权重落在哪里。
 

@@ -1449,9 +1449,9 @@ for name in seen_before:
 # Read them again, slowly.
 #
 # - The **form** is learnt, also for topics that never occurred in training.
-# - **Stopping** is not new. The base model ends many of its answers by itself, too; the others were cut off by our limit. Now all answers are short.
+# - **Stopping** is not new. The base model ends many of its answers by itself, too; the others were cut off by our limit. Now all of them end within it.
 # - The **facts** were not taught: none of the held-out ones is in the training data. Where the tuned model names one, it knew it from
-#   pretraining, or follows a rule, such as that for a plural. If the count rises, the short form brings out more of what the model knows: before, some long answers never came to the point.
+#   pretraining, or follows a rule, such as that for a plural. If the count rises, a likely reason is that the form asks for the answer first: before, some long answers never came to the point.
 #   And a `Why:` can be nonsense, said with the same calm voice as a right one.
 #
 # A hundred short conversations teach a manner, not knowledge. That is what the *superficial alignment hypothesis* says
@@ -1462,9 +1462,9 @@ for name in seen_before:
 # 再慢慢读一遍。
 #
 # - **形式**学会了，连训练中从未出现的话题也照样用。
-# - **停**并不是新学会的。基座模型的许多回答也会自己结束，其余的是被我们的上限截断的。现在所有回答都很短。
+# - **停**并不是新学会的。基座模型的许多回答也会自己结束，其余的是被我们的上限截断的。现在全部在上限之内结束。
 # - **事实**没有教过：留出的事实没有一个在训练数据里。微调后的模型说对的，要么是预训练时就知道，要么是套用了规则（例如名词复数）。
-#   如果计数上升了，那是简短的格式让它把知道的更多地说了出来：训练前有些长回答始终没有说到点子上。另外，`Why:` 后面可能是胡说，而且语气和说对时一样平静。
+#   如果计数上升了，原因多半是这种格式要求先说答案：训练前有些长回答始终没有说到点子上。另外，`Why:` 后面可能是胡说，而且语气和说对时一样平静。
 #
 # 一百来段短对话教会的是说话方式，不是知识。**表层对齐假说**（superficial alignment hypothesis，Zhou 等 2023，第 2 节）说的就是：微调一般都是如此。
 # Gekhman 等（2024）试过用微调来教事实：新事实学得很慢，学会之后模型反而更爱编造。如果这个实验只记住一件事，就记住这一件。

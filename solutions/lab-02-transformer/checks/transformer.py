@@ -199,7 +199,7 @@ def names_of_the_state(student: Any) -> None:
 
 @case("encoder-decoder", en="the size of a fresh embedding", zh="刚建好的嵌入有多大")
 def fresh_embedding(student: Any) -> None:
-    std = float(student.Transformer(500, 16, 2, 0, 20).embedding.weight.std())
+    std = float(student.Transformer(500, 16, 2, 0, 20).embedding.weight.detach().std())
     if not 0.2 < std < 0.3:  # 1 / sqrt(16) = 0.25; nn.Embedding alone has 1
         fail(
             f"With d_model = 16 a fresh embedding should have a std of 16^-0.5 = 0.25; yours has {std:.2f}.",
