@@ -675,7 +675,7 @@ class LoRALinear(nn.Module):
 
     Attributes:
         base: the very nn.Linear that was given, not a copy. Its weight (d_out, d_in) and its bias
-            (if it has one) are frozen.
+            (if it has one) are frozen: requires_grad is False.
         lora_A: Parameter (r, d_in), uniform in +-1 / sqrt(d_in): Kaiming-uniform with a = sqrt(5).
         lora_B: Parameter (d_out, r), zeros. There are no other parameters.
         scaling: alpha / r. forward reads it at every call, so that it can be changed (section 11).
@@ -687,7 +687,8 @@ class LoRALinear(nn.Module):
     冻结的线性层，加上一个可训练的、秩为 r 的更新：y = base(x) + alpha / r * B A dropout(x)。
 
     属性：
-        base: 传进来的那个 nn.Linear 本身，不是副本；它的权重 (d_out, d_in) 和偏置（如果有）被冻结。
+        base: 传进来的那个 nn.Linear 本身，不是副本；它的权重 (d_out, d_in) 和偏置（如果有）被冻结，
+            即 requires_grad 为 False。
         lora_A: Parameter (r, d_in)，在 +-1 / sqrt(d_in) 内均匀分布：a = sqrt(5) 的 Kaiming 均匀分布。
         lora_B: Parameter (d_out, r)，全零。此外没有别的参数。
         scaling: alpha / r。forward 每次调用都读取它，因此以后可以改动（第 11 节）。
@@ -729,13 +730,14 @@ class LoRALinear(nn.Module):
         ### END SOLUTION
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (..., d_in) -> (..., d_out), with any leading axes, or none.
+        """x (..., d_in) -> (..., d_out), with any leading axes (also of length 0), or none.
 
-        When merged, base alone gives the output, in train mode too.
+        Gradients reach x, lora_A and lora_B. When merged, base alone gives the output, in train
+        mode too.
         ---
-        x (..., d_in) -> (..., d_out)，前面可以有任意多个维度，也可以没有。
+        x (..., d_in) -> (..., d_out)，前面可以有任意多个维度（长度可以为 0），也可以没有。
 
-        合并之后只用 base 计算输出，训练模式下也是如此。
+        梯度能传到 x、lora_A 和 lora_B。合并之后只用 base 计算输出，训练模式下也是如此。
         """
         ### BEGIN SOLUTION
         if self.merged:
@@ -764,12 +766,14 @@ class LoRALinear(nn.Module):
     def unmerge(self) -> None:
         """Takes the update out of base.weight again and clears merged. (Section 5.)
 
-        Not merged: does nothing. You may subtract the update, which leaves rounding errors, or keep
-        a copy of the old weight (not as a parameter) and put it back.
+        After that the layer computes and learns as it did before merging. Not merged: does nothing.
+        You may subtract the update, which leaves rounding errors, or keep a copy of the old weight
+        (not as a parameter) and put it back.
         ---
         把更新项从 base.weight 里再取出来（允许舍入误差），并清除 merged。（第 5 节）
 
-        没有合并则什么也不做。可以减去更新项，也可以事先留一份旧权重（不能是 Parameter）再放回去。
+        此后这一层的计算和训练都与合并之前一样。没有合并则什么也不做。
+        可以减去更新项，也可以事先留一份旧权重（不能是 Parameter）再放回去。
         """
         ### BEGIN SOLUTION
         if self.merged:
@@ -1186,7 +1190,9 @@ def train(
     Args:
         model: `model(input_ids=..., attention_mask=...).logits` is (B, T, V). Which parameters are
             trainable (requires_grad) is settled before the call.
-        batches: from collate, read once; each is moved to the model's device.
+        batches: dicts as collate makes them, read once; each is moved to the model's device.
+            attention_mask goes to the model as it is, and here may be 0 on any token. The labels
+            alone say which tokens count in the loss.
         lr: learning rate; AdamW's other settings are PyTorch's defaults.
         max_grad_norm: if the gradient of all trainable parameters together has a larger L2 norm,
             it is scaled down to this one.
@@ -1202,7 +1208,8 @@ def train(
     参数：
         model: `model(input_ids=..., attention_mask=...).logits` 的形状是 (B, T, V)。哪些参数可训练
             （requires_grad）在调用之前就已确定。
-        batches: 由 collate 得到，只读一遍；每个批都移到模型所在的设备上。
+        batches: 与 collate 的结果同样的字典，只读一遍；每个批都移到模型所在的设备上。
+            attention_mask 原样交给模型，这里它可以在任意 token 处为 0；哪些 token 计入损失，只看 labels。
         lr: 学习率；AdamW 的其他设置用 PyTorch 的默认值。
         max_grad_norm: 所有可训练参数的梯度合在一起，如果 L2 范数超过这个值，就按比例缩小到这个值。
 
