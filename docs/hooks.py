@@ -1,7 +1,7 @@
 """What makes the documentation site out of this repository, as hooks of MkDocs (mkdocs.yml). `make docs` builds it.
 
 Before the build, `write_pages` fills build/docs: README (cut into home page and guides), the other documents, docs/*.md
-and a page for each released lesson and notebook. During it, formulas become MathML and diagrams SVG, which need no script.
+and a page for each released lesson and notebook. During it, formulas become MathML and diagrams SVG: no script needed.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ def _handed_over(solutions: Path, lab: Release, submission: HandIn) -> Iterator[
 
 def _secret(solutions: Path) -> Path:
     """The file with the checkout's secret. The teacher's package makes it: students' copies of the course lack both."""
-    command = [sys.executable, "-m", "autograder.grading.secret", solutions]
+    command = [sys.executable, "-m", "autograder.grading.secret", str(solutions)]
     made = subprocess.run(command, capture_output=True, text=True)
     if made.returncode:
         raise LabError(Bilingual(made.stderr.strip(), f"评分密钥有问题：{made.stderr.strip()}"))

@@ -10,6 +10,7 @@ from typing import Any, Literal, NoReturn
 
 import msgspec
 
+from autograder.grading.patience import Patience
 from autograder.grading.student import Handle, StudentError, shown
 from autograder.sandbox import Child, Sandbox
 from autograder.worker import wire
@@ -52,7 +53,14 @@ class Session:
     Time is only counted while the sandbox works: `budget` seconds for a test, `total` for the submission.
     """
 
-    def __init__(self, sandbox: Sandbox, programs: Mapping[str, Program], load_seconds: float, total: float) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        programs: Mapping[str, Program],
+        load_seconds: float,
+        total: float,
+        patience: Patience | None = None,
+    ) -> None:
         self.sandbox = sandbox
         self.programs = programs
         self.load_seconds = load_seconds
@@ -69,12 +77,18 @@ class Session:
         self._open: tuple[str, str] | None = None  # (notebook, problem) of the running worker
         self._loading = -1  # index of the cell that is being loaded
         self._left_out: dict[str, dict[str, str]] = {}  # notebook -> cell index -> why it is not loaded
+        self._unloadable: dict[str, Ended] = {}  # notebook -> why it never loads
+        self._patience = patience or Patience()
+        self._problem = ""  # of the running test
 
     def start_test(self, notebook: str, problem: str, seed: int, budget: float) -> None:
         """Makes the problem's worker ready. A new problem gets a new worker, and so does one whose worker has died."""
         self.trace = []
         self.seed = seed
-        self.budget, self.used = budget, 0.0
+        self._problem = problem
+        if (why := self._patience.ended(problem)) is not None:
+            raise Ended("timeout", why)
+        self.budget, self.used = self._patience.granted(budget), 0.0
         if self._open != (notebook, problem):
             self._end_worker()
             self._ensure_loaded(notebook)
@@ -123,11 +137,13 @@ class Session:
 
     def _ensure_loaded(self, notebook: str) -> None:
         """Loads the notebooks that `notebook` uses, then itself; all of them again where one ended the process."""
+        order = (*self.programs[notebook].uses, notebook)
         attempts: Counter[str] = Counter()
         while self._child is None or notebook not in self._loaded:
+            if known := next((self._unloadable[name] for name in order if name in self._unloadable), None):
+                raise Ended(known.outcome, known.message)
             if self._child is None:
                 self._child, self._loaded = self.sandbox.spawn(), set()
-            order = (*self.programs[notebook].uses, notebook)
             following = next(name for name in order if name not in self._loaded)
             attempts[following] += 1
             self._load(following, last=attempts[following] == LOAD_ATTEMPTS)
@@ -141,12 +157,13 @@ class Session:
         }  # fmt: skip
         started = time.monotonic()
         test = self.budget, self.used
-        self.budget = self.load_seconds
+        self.budget = self._patience.granted(self.load_seconds)
         self._loading = -1
         try:
             reply, _ = self._exchange("load", *wire.pack(arguments, _refer))
         except Ended as ended:
             if last or str(self._loading) in left_out or not 0 <= self._loading < len(program.cells):
+                self._unloadable[notebook] = ended
                 raise
             left_out[str(self._loading)] = ended.message.en
             return
@@ -188,6 +205,7 @@ class Session:
             spent_all = self.total <= self.budget
             used_up = Bilingual("the submission's time is used up", "整份提交的时间已经用完")
             late = Bilingual(f"no result after {self.budget:.0f} s", f"{self.budget:.0f} 秒之内没有结果")
+            self._patience.silent(time.monotonic() - started, "" if op == "load" else self._problem)
             self._fail("timeout", used_up if spent_all else late)
         except wire.FrameTooLarge as error:
             self._fail(
