@@ -756,7 +756,7 @@ labkit.check("layers")
 # ```
 #
 # At the input, a token becomes its row of $E$ times $\sqrt d$, plus the sinusoid of its position. At the output, $x E^\top$ gives one logit for each token of the vocabulary.
-# The two masks are also made here. There are three kinds of attention: the encoder's, the decoder's own, and the cross-attention. Which mask does each of them need?
+# `Transformer` also makes the two masks, that of the padding and the causal one. There are three kinds of attention: the encoder's, the decoder's own, and the cross-attention. Which mask does each of them need?
 #
 # ### Problem 7 (5 points): `Transformer`
 #
@@ -772,7 +772,7 @@ labkit.check("layers")
 # ```
 #
 # 在输入端，一个 token 的向量是它在 $E$ 里的那一行乘以 $\sqrt d$，再加上它所在位置的正弦向量。在输出端，$x E^\top$ 给词表里的每个 token 算出一个 logit。
-# 两种掩码也在这里生成。注意力有三处：编码器的自注意力、解码器的自注意力、交叉注意力。它们各需要哪一种掩码？
+# 填充掩码和因果掩码也在这里生成。注意力有三处：编码器的自注意力、解码器的自注意力、交叉注意力。它们各需要哪一种掩码？
 #
 # ### 第 7 题（5 分）：`Transformer`
 #
