@@ -23,7 +23,7 @@
 #
 # **Time** about three hours. Running everything takes about a minute on two CPU cores.
 #
-# **You need** your `attention` and `transformer` notebooks in the same folder, with problems 1 to 5 done (the class `Transformer` itself is not used). **Save them
+# **You need** your `attention` and `transformer` notebooks in the same folder, with problems 1 to 6 done (the class `Transformer` of problem 7 is not used). **Save them
 # first** (Ctrl+S): this notebook reads the files. You also need 4 GB of free memory.
 
 # %% [markdown] tags=["zh"]
@@ -39,7 +39,7 @@
 #
 # **时间** 约三小时。全部单元格在两个 CPU 核上跑一遍约需一分钟。
 #
-# **预备** 同一文件夹里你的 `attention` 和 `transformer` 两个笔记本，第 1 到 5 题已完成（`Transformer` 这个类本身用不到）。**请先保存它们**（Ctrl+S）：
+# **预备** 同一文件夹里你的 `attention` 和 `transformer` 两个笔记本，第 1 到 6 题已完成（第 7 题的 `Transformer` 类用不到）。**请先保存它们**（Ctrl+S）：
 # 本节读取的是文件。另需 4 GB 空闲内存。
 
 # %% tags=["export"]
@@ -416,7 +416,7 @@ plt.show()
 # stays the same (SmolLM2 has $\tfrac83 d$, Llama 3 8B has $3.5\,d$). He gives no reason why it works better: "We offer no explanation as to why these architectures seem to work; we attribute their success,
 # as all else, to divine benevolence." (Shazeer 2020, section 4.)
 #
-# ### Problem 6 (10 points): `SwiGLU`, and `MoELayer` below
+# ### Problem 8 (10 points): `SwiGLU`, and `MoELayer` below
 #
 # **The pitfall.** `gate_proj` and `up_proj` have the same shape. Change 8 of section 1 was to confuse them: which of the two goes through `silu`?
 #
@@ -436,7 +436,7 @@ plt.show()
 # （SmolLM2 取 $\tfrac83 d$，Llama 3 8B 取 $3.5\,d$）。它为什么更好，论文没有给出理由，原文的说法是：
 # “我们无法解释这些架构为何有效；和其他一切一样，我们把它归功于神的恩典。”（Shazeer 2020，第 4 节）
 #
-# ### 第 6 题（10 分）：`SwiGLU`，以及下面的 `MoELayer`
+# ### 第 8 题（10 分）：`SwiGLU`，以及下面的 `MoELayer`
 #
 # **本题的坑。** `gate_proj` 和 `up_proj` 形状相同，弄混了就是第 1 小节的第 8 处改动：该让哪一个经过 `silu`？
 #
@@ -643,7 +643,7 @@ print(say(f"MoELayer: largest difference {difference:.1e}", f"MoELayer：最大�
 #
 # The parts that all four share are given: a `Config`, a helper that renames, and `load_hf_state_dict`, which is strict. A parameter left over on either side is an error.
 #
-# ### Problem 7 (14 points): `Bert`, `GPT2`, `LlamaLayer`, `Llama`, `MistralMoE`
+# ### Problem 9 (14 points): `Bert`, `GPT2`, `LlamaLayer`, `Llama`, `MistralMoE`
 #
 # The second cell below prints the names on the other side. Some parameters come twice in a state dict. Where your model has them once (BERT's `cls.predictions.decoder.*`, GPT-2's `lm_head.weight`), drop the second. A `Llama`
 # with a tied head has both names itself, so its `from_hf` must return `head.weight` as well. What you create inside a forward (masks, positions) belongs on the device of `ids`.
@@ -656,7 +656,7 @@ print(say(f"MoELayer: largest difference {difference:.1e}", f"MoELayer：最大�
 #
 # 四个模型通用的部分已经给出：一个 `Config`、一个改名的小函数，以及严格的 `load_hf_state_dict`：任何一边多出一个参数都会报错。
 #
-# ### 第 7 题（14 分）：`Bert`、`GPT2`、`LlamaLayer`、`Llama`、`MistralMoE`
+# ### 第 9 题（14 分）：`Bert`、`GPT2`、`LlamaLayer`、`Llama`、`MistralMoE`
 #
 # 下面第二个单元格会打印出对方用的名字。state dict 里有些参数会出现两次：你的模型里只有一份的（BERT 的 `cls.predictions.decoder.*`、GPT-2 的 `lm_head.weight`），就丢掉多出的那个；
 # 而共享输出头的 `Llama` 自己就有两个名字，所以它的 `from_hf` 也必须返回 `head.weight`。在 forward 里新建的张量（掩码、位置）要放在 `ids` 所在的设备上。

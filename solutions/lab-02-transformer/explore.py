@@ -239,7 +239,7 @@ plt.show()
 # - **Tied weights.** In SmolLM2 (and GPT-2) `lm_head.weight` **is** `embed_tokens.weight`: one tensor at two places. It takes memory once, it is trained once, it counts once.
 # - **What is a parameter?** Biases are. Frozen ones (`requires_grad=False`) are as well. Buffers are not: they are tensors that a module stores but no optimizer updates, such as RoPE's frequencies or BatchNorm's running means.
 #
-# ### Problem 8 (9 points), part 1: `own_parameters` and `subtotals`
+# ### Problem 10 (9 points), part 1: `own_parameters` and `subtotals`
 #
 # There are three parts and one check cell, below part 3. Run it (or `labkit.check("explore")` in a cell of your own) whenever you like; it tells you what is not written yet.
 
@@ -258,7 +258,7 @@ plt.show()
 # - **共享权重。** 在 SmolLM2（以及 GPT-2）里，`lm_head.weight` **就是** `embed_tokens.weight`：同一个张量出现在两处。内存只占一份，训练只训一份，所以只数一次。
 # - **什么算参数？** 偏置算，冻结的（`requires_grad=False`）也算。缓冲区（buffer）不算：那是模块里保存、但优化器不更新的张量，例如 RoPE 的频率、BatchNorm 的滑动均值。
 #
-# ### 第 8 题（9 分），第 1 部分：`own_parameters` 和 `subtotals`
+# ### 第 10 题（9 分），第 1 部分：`own_parameters` 和 `subtotals`
 #
 # 本题分三部分，检查单元格只有一个，在第 3 部分之后。随时都可以运行它（或在自己的单元格里运行 `labkit.check("explore")`）；还没写的部分它会注明。
 
@@ -456,7 +456,7 @@ plt.show()
 #
 # A module may run several times in one pass, with other shapes each time, or never: `nn.ModuleList` has no forward at all. So a report has a **list** of shapes for each module.
 #
-# ### Problem 8, part 2: `layer_flops` and `explore`
+# ### Problem 10, part 2: `layer_flops` and `explore`
 
 # %% [markdown] tags=["zh"]
 # 论文题目说“注意力就是你所需要的一切”，可在这些模型里，它只占参数的 14% 到 23%。大头在 FFN（前馈网络）；归一化少到看不见。在三个小模型里，嵌入的分量不输于全部注意力，甚至更重：
@@ -487,7 +487,7 @@ plt.show()
 #
 # 一次前向中，一个模块可能运行好几次，每次形状不同；也可能一次都不运行：`nn.ModuleList` 根本没有 forward。所以报告里给每个模块记的是形状的**列表**。
 #
-# ### 第 8 题，第 2 部分：`layer_flops` 和 `explore`
+# ### 第 10 题，第 2 部分：`layer_flops` 和 `explore`
 
 
 # %% tags=["export"]
@@ -741,7 +741,7 @@ print(
 # **The config.** Hugging Face's names are `num_hidden_layers`, `num_attention_heads`, `num_key_value_heads`, `hidden_size`, `head_dim`. `num_key_value_heads` and `head_dim` may be missing (GPT-2) or None (Mixtral) where they have their default: each query head has its own keys, and $D$ is the width
 # divided by the number of heads. But where `head_dim` is given, it counts: in Qwen3 0.6B and Mistral Nemo, heads times size is **not** the width.
 #
-# ### Problem 8, part 3: `attention_shape`, `attention_flops` and `kv_cache_bytes`
+# ### Problem 10, part 3: `attention_shape`, `attention_flops` and `kv_cache_bytes`
 
 # %% [markdown] tags=["zh"]
 # 是第 11 层的 FFN 一下子写进去的；马上要算 logits 之前，又被最后两层的 FFN 减掉大半。中间十六层都带着它走，几乎谁也不动它。图什么？见第 6 小节。
@@ -763,7 +763,7 @@ print(
 # `num_key_value_heads`、`head_dim` 取默认值时，配置里可能没有这一项（如 GPT-2），也可能写着 None（如 Mixtral）：默认是每个查询头有自己的键，$D$ 等于宽度除以头数。
 # 但只要给出了 `head_dim`，就以它为准：在 Qwen3 0.6B 和 Mistral Nemo 里，头数乘以头的大小**并不**等于宽度。
 #
-# ### 第 8 题，第 3 部分：`attention_shape`、`attention_flops` 和 `kv_cache_bytes`
+# ### 第 10 题，第 3 部分：`attention_shape`、`attention_flops` 和 `kv_cache_bytes`
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "explore-attention-solution", "cell_type": "code"}

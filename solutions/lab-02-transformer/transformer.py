@@ -240,7 +240,9 @@ class LibraryTransformer(nn.Module):
     用 PyTorch 自带的部件搭成的同一台机器。
     """
 
-    def __init__(self, vocab_size: int, d_model: int, n_heads: int, n_layers: int, d_ff: int) -> None:
+    def __init__(
+        self, vocab_size: int, d_model: int, n_heads: int, n_layers: int, d_ff: int
+    ) -> None:  # fmt: skip
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, d_model)
         nn.init.normal_(self.embedding.weight, std=d_model**-0.5)
@@ -462,25 +464,11 @@ plt.show()
 #
 # RoPE has the same frequencies. But these waves are added once, at the input, while RoPE turns queries and keys in every layer.
 #
-# **Layers.** Each part has a *residual connection* around it: its output is added to its input. There are two places for the norm:
+# The **FFN** (feed-forward network) works on each token alone: up to a width $d_{ff}$, usually $4 d$, then a nonlinearity, then down again.
 #
-# ```
-#  post-norm (2017, BERT)                            pre-norm (GPT-2, Llama)
-#  x ─┬─ attention ─ + ─ norm ─┬─ FFN ─ + ─ norm ─   x ─┬─ norm ─ attention ─ + ─┬─ norm ─ FFN ─ + ─
-#     └──────────────┘         └────────┘               └────────────────────┘    └──────────────┘
-#  x = norm(x + part(x))                             x = x + part(norm(x))
-# ```
+# ### Problem 5 (3 points): `sinusoidal_positions` and `FeedForward`
 #
-# In a pre-norm layer, $x$ itself passes **unchanged** to the sum, and on the way back the gradient of the sum passes unchanged to $x$. In a post-norm layer, both go through a norm. Section 4 shows what that changes.
-#
-# The **FFN** (feed-forward network) works on each token alone: up to a width $d_{ff}$, usually $4 d$, then a nonlinearity, then down again. The **encoder layer** is attention + FFN; with $d_{ff} = 4d$,
-# two thirds of its parameters are in the FFN. The **decoder layer** has a third part between the two: cross-attention to the encoder's output, which is called the *memory* (now the FFN is half of the layer). The self-attention of the decoder is causal.
-#
-# ### Problem 5 (14 points): `sinusoidal_positions`, `FeedForward`, `EncoderLayer`, `DecoderLayer`, `Transformer`
-#
-# Use your `attention.MultiHeadAttention` and your `LayerNorm`. `EncoderLayer` can do both places of the norm: in the next notebook, one makes BERT and the other GPT-2.
-# Pass the mask by keyword, `mask=`: the second argument of `MultiHeadAttention` is the context. Tensors that you create in a forward (positions, the causal mask) belong on the device of the ids.
-# Five pieces stand behind one check cell. Write them from top to bottom, and run the check after each: it says which are still missing.
+# These two parts need no attention. Run the check after each: it says what is still missing.
 
 # %% [markdown] tags=["zh"]
 # $\epsilon$ 在根号里面时（蓝色），小于约 $\sqrt\epsilon = 10^{-3}$ 的向量仍然很小；在外面时（橙色），大小只有 $10^{-5}$ 的向量也会被放大到接近 1，噪声也一同被放大。
@@ -493,28 +481,14 @@ plt.show()
 #
 # 频率与 RoPE 相同，只不过这里是在输入处加一次，而 RoPE 在每一层都旋转查询和键。
 #
-# **层。** 每个子层外面都有一条**残差连接**：子层的输出加到它的输入上。归一化有两个位置可放：
+# **FFN**（前馈网络）对每个 token 单独计算：升到宽度 $d_{ff}$（通常是 $4 d$），过一个非线性，再降回来。
 #
-# ```
-#  post-norm（2017、BERT）                              pre-norm（GPT-2、Llama）
-#  x ─┬─ 注意力 ─ + ─ 归一化 ─┬─ FFN ─ + ─ 归一化 ─     x ─┬─ 归一化 ─ 注意力 ─ + ─┬─ 归一化 ─ FFN ─ + ─
-#     └───────────┘           └────────┘                   └────────────────────┘  └─────────────────┘
-#  x = norm(x + part(x))                                x = x + part(norm(x))
-# ```
+# ### 第 5 题（3 分）：`sinusoidal_positions` 和 `FeedForward`
 #
-# 在 pre-norm 的层里，$x$ 本身**原封不动**地走到加号处；反向传播时，加号处的梯度也原封不动地回到 $x$。在 post-norm 的层里，两者都要穿过归一化。第 4 小节会看到这带来什么差别。
-#
-# **FFN**（前馈网络）对每个 token 单独计算：升到宽度 $d_{ff}$（通常是 $4 d$），过一个非线性，再降回来。**编码器层** = 注意力 + FFN；$d_{ff} = 4d$ 时，三分之二的参数在 FFN 里。
-# **解码器层**在两者之间还有第三个子层：交叉注意力，去看编码器的输出（叫作 **memory**），于是 FFN 只占一半。解码器的自注意力是因果的。
-#
-# ### 第 5 题（14 分）：`sinusoidal_positions`、`FeedForward`、`EncoderLayer`、`DecoderLayer`、`Transformer`
-#
-# 请使用你的 `attention.MultiHeadAttention` 和你的 `LayerNorm`。`EncoderLayer` 两种归一化位置都要支持：下一个笔记本用一种搭 BERT，用另一种搭 GPT-2。
-# 掩码要用关键字 `mask=` 传入，因为 `MultiHeadAttention` 的第二个参数是 context。在 forward 里新建的张量（位置、因果掩码）要放在 ids 所在的设备上。
-# 五个部件共用一个检查单元格。请从上往下写，每写完一个就运行一次检查：它会注明还缺哪些。
+# 这两个部件用不到注意力。每写完一个就运行一次检查：它会注明还缺什么。
 
 
-# %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "layers-solution", "cell_type": "code"}
+# %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "positions-solution", "cell_type": "code"}
 def sinusoidal_positions(n_positions: int, d_model: int) -> Tensor:
     """(n_positions, d_model) float32 on the CPU: sines in the even columns, cosines in the odd
     ones; d_model is even.
@@ -537,6 +511,7 @@ def sinusoidal_positions(n_positions: int, d_model: int) -> Tensor:
     ### END SOLUTION
 
 
+# %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "feed-forward-solution", "cell_type": "code"}
 class FeedForward(nn.Module):
     """down_proj(activation(up_proj(x))), on each token alone.
 
@@ -557,7 +532,9 @@ class FeedForward(nn.Module):
     出处：Vaswani 等 2017，3.3 节。
     """
 
-    def __init__(self, d_model: int, d_ff: int, activation: Callable[[Tensor], Tensor] = F.relu) -> None:
+    def __init__(
+        self, d_model: int, d_ff: int, activation: Callable[[Tensor], Tensor] = F.relu
+    ) -> None:  # fmt: skip
         super().__init__()
         ### BEGIN SOLUTION
         self.up_proj = nn.Linear(d_model, d_ff)
@@ -572,6 +549,77 @@ class FeedForward(nn.Module):
         ### END SOLUTION
 
 
+# %% nbgrader={"grade": true, "locked": true, "solution": false, "task": false, "points": 3, "schema_version": 3, "grade_id": "positions-ffn", "cell_type": "code"}
+labkit.check("positions-ffn")
+
+# %% [markdown] tags=["en"]
+# **Look at the positions.** Left: each column of the picture is one position, from fast waves (top) to slow ones (bottom); no two positions are alike. Right: the product of two positions depends on their distance alone, and is largest where they are equal.
+
+# %% [markdown] tags=["zh"]
+# **看看位置编码。** 左图：图中每一列是一个位置，从上到下由快波到慢波；任意两个位置都不相同。右图：两个位置的点积只取决于它们的距离，位置相同时最大。
+
+# %%
+table = sinusoidal_positions(96, 64)
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.8), width_ratios=[1.2, 1])
+image = left.imshow(table.T, cmap="RdBu_r", aspect="auto")
+left.set(
+    xlabel=say("position", "位置"),
+    ylabel=say("entry of the vector", "向量的分量"),
+    title=say("sinusoidal positions", "正弦位置编码"),
+)
+figure.colorbar(image, ax=left, label=say("value", "取值"))
+image = right.imshow(table @ table.T, cmap="Blues")
+right.set(
+    xlabel=say("position", "位置"),
+    ylabel=say("position", "位置"),
+    title=say("products of two positions", "两个位置的点积"),
+)
+figure.colorbar(image, ax=right, label=say("dot product", "点积"))
+plt.tight_layout()
+plt.show()
+
+# %% [markdown] tags=["en"]
+# **Layers.** How do attention and FFN join the stream? Each of these parts has a *residual connection* around it: its output is added to its input. There are two places for the norm:
+#
+# ```
+#  post-norm (2017, BERT)                            pre-norm (GPT-2, Llama)
+#  x ─┬─ attention ─ + ─ norm ─┬─ FFN ─ + ─ norm ─   x ─┬─ norm ─ attention ─ + ─┬─ norm ─ FFN ─ + ─
+#     └──────────────┘         └────────┘               └────────────────────┘    └──────────────┘
+#  x = norm(x + part(x))                             x = x + part(norm(x))
+# ```
+#
+# In a pre-norm layer, $x$ itself passes **unchanged** to the sum, and on the way back the gradient of the sum passes unchanged to $x$. In a post-norm layer, both go through a norm. Section 4 shows what that changes.
+#
+# The **encoder layer** is attention + FFN; with $d_{ff} = 4d$, two thirds of its parameters are in the FFN. The **decoder layer** has a third part between the two: cross-attention to the encoder's output,
+# which is called the *memory* (now the FFN is half of the layer). The self-attention of the decoder is causal.
+#
+# ### Problem 6 (6 points): `EncoderLayer` and `DecoderLayer`
+#
+# Use your `attention.MultiHeadAttention`, your `LayerNorm` and your `FeedForward`. `EncoderLayer` can do both places of the norm: in the next notebook, one makes BERT and the other GPT-2.
+# Pass the mask by keyword, `mask=`: the second argument of `MultiHeadAttention` is the context. Run the check after each layer.
+
+# %% [markdown] tags=["zh"]
+# **层。** 注意力和 FFN 怎样接到残差流上？每个子层外面都有一条**残差连接**：子层的输出加到它的输入上。归一化有两个位置可放：
+#
+# ```
+#  post-norm（2017、BERT）                              pre-norm（GPT-2、Llama）
+#  x ─┬─ 注意力 ─ + ─ 归一化 ─┬─ FFN ─ + ─ 归一化 ─     x ─┬─ 归一化 ─ 注意力 ─ + ─┬─ 归一化 ─ FFN ─ + ─
+#     └───────────┘           └────────┘                   └────────────────────┘  └─────────────────┘
+#  x = norm(x + part(x))                                x = x + part(norm(x))
+# ```
+#
+# 在 pre-norm 的层里，$x$ 本身**原封不动**地走到加号处；反向传播时，加号处的梯度也原封不动地回到 $x$。在 post-norm 的层里，两者都要穿过归一化。第 4 小节会看到这带来什么差别。
+#
+# **编码器层** = 注意力 + FFN；$d_{ff} = 4d$ 时，三分之二的参数在 FFN 里。
+# **解码器层**在两者之间还有第三个子层：交叉注意力，去看编码器的输出（叫作 **memory**），于是 FFN 只占一半。解码器的自注意力是因果的。
+#
+# ### 第 6 题（6 分）：`EncoderLayer` 和 `DecoderLayer`
+#
+# 请使用你的 `attention.MultiHeadAttention`、`LayerNorm` 和 `FeedForward`。`EncoderLayer` 两种归一化位置都要支持：下一个笔记本用一种搭 BERT，用另一种搭 GPT-2。
+# 掩码要用关键字 `mask=` 传入，因为 `MultiHeadAttention` 的第二个参数是 context。每写完一种层就运行一次检查。
+
+
+# %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "encoder-layer-solution", "cell_type": "code"}
 class EncoderLayer(nn.Module):
     """Self-attention, then a feed-forward network, each with a residual connection and a LayerNorm.
 
@@ -595,13 +643,14 @@ class EncoderLayer(nn.Module):
     """
 
     def __init__(
-        self, d_model: int, n_heads: int, d_ff: int, activation: Callable[[Tensor], Tensor] = F.relu,
-        pre_norm: bool = False, eps: float = 1e-5,
+        self, d_model: int, n_heads: int, d_ff: int,
+        activation: Callable[[Tensor], Tensor] = F.relu, pre_norm: bool = False, eps: float = 1e-5,
     ) -> None:  # fmt: skip
         """`pre_norm`: x + part(norm(x)) instead of norm(x + part(x)), for both parts: attention
         first, then feed-forward.
         ---
-        `pre_norm`：两个子层（先注意力，再前馈）都用 x + part(norm(x))，而不是 norm(x + part(x))。
+        `pre_norm`：两个子层（先注意力，再前馈）都用 x + part(norm(x))，
+        而不是 norm(x + part(x))。
         """
         super().__init__()
         ### BEGIN SOLUTION
@@ -613,9 +662,11 @@ class EncoderLayer(nn.Module):
         ### END SOLUTION
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """(B, T, d_model) -> (B, T, d_model); the mask is that of MultiHeadAttention.
+        """(B, T, d_model) -> (B, T, d_model); the mask is that of MultiHeadAttention, True where a
+        query may see a key.
         ---
-        (B, T, d_model) -> (B, T, d_model)；掩码与 MultiHeadAttention 的相同。
+        (B, T, d_model) -> (B, T, d_model)；掩码与 MultiHeadAttention 的相同，
+        True 表示查询可以看这个键。
         """
         ### BEGIN SOLUTION
         if self.pre_norm:
@@ -626,6 +677,7 @@ class EncoderLayer(nn.Module):
         ### END SOLUTION
 
 
+# %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "decoder-layer-solution", "cell_type": "code"}
 class DecoderLayer(nn.Module):
     """Self-attention, cross-attention to the memory, feed-forward; post-norm, as in the paper.
 
@@ -658,9 +710,10 @@ class DecoderLayer(nn.Module):
         ### END SOLUTION
 
     def forward(
-        self, x: Tensor, memory: Tensor, mask: Tensor | None = None, memory_mask: Tensor | None = None
-    ) -> Tensor:
-        """One layer of the decoder.
+        self, x: Tensor, memory: Tensor,
+        mask: Tensor | None = None, memory_mask: Tensor | None = None,
+    ) -> Tensor:  # fmt: skip
+        """One layer of the decoder. In both masks, True stands where a query may see a key.
 
         Args:
             x: (B, T, d_model).
@@ -672,7 +725,7 @@ class DecoderLayer(nn.Module):
         Returns:
             (B, T, d_model).
         ---
-        解码器的一层。
+        解码器的一层。两个掩码里，True 都表示查询可以看这个键。
 
         参数：
             x: (B, T, d_model)。
@@ -688,6 +741,42 @@ class DecoderLayer(nn.Module):
         x = self.cross_attention_norm(x + self.cross_attention(x, memory, memory_mask))
         return self.feed_forward_norm(x + self.feed_forward(x))
         ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "locked": true, "solution": false, "task": false, "points": 6, "schema_version": 3, "grade_id": "layers", "cell_type": "code"}
+labkit.check("layers")
+
+# %% [markdown] tags=["en"]
+# **The whole.** How do token ids become vectors for the first layer, and how does the last layer's output become logits? One matrix $E$, the embedding, does both (section 3.4 of the paper):
+#
+# ```
+#  source ─ embed ─ encoder layers ─ memory ─┐
+#                                            │ each decoder layer reads it
+#  target ─ embed ──────────────────── decoder layers ─ x Eᵀ = logits
+# ```
+#
+# At the input, a token becomes its row of $E$ times $\sqrt d$, plus the sinusoid of its position. At the output, $x E^\top$ gives one logit for each token of the vocabulary.
+# `Transformer` also makes the two masks, that of the padding and the causal one. There are three kinds of attention: the encoder's, the decoder's own, and the cross-attention. Which mask does each of them need?
+#
+# ### Problem 7 (5 points): `Transformer`
+#
+# Tensors that you create in a forward (positions, the causal mask) belong on the device of the ids.
+
+# %% [markdown] tags=["zh"]
+# **整体。** token id 怎样变成第一层的输入，最后一层的输出又怎样变成 logits？两头用的是同一个矩阵，也就是嵌入 $E$（论文 3.4 节）：
+#
+# ```
+#  源序列   ─ 嵌入 ─ 编码器层 ─ memory ─┐
+#                                       │ 每个解码器层都读它
+#  目标序列 ─ 嵌入 ──────────────── 解码器层 ─ x Eᵀ = logits
+# ```
+#
+# 在输入端，一个 token 的向量是它在 $E$ 里的那一行乘以 $\sqrt d$，再加上它所在位置的正弦向量。在输出端，$x E^\top$ 给词表里的每个 token 算出一个 logit。
+# 填充掩码和因果掩码也在这里生成。注意力有三处：编码器的自注意力、解码器的自注意力、交叉注意力。它们各需要哪一种掩码？
+#
+# ### 第 7 题（5 分）：`Transformer`
+#
+# 在 forward 里新建的张量（位置、因果掩码）要放在 ids 所在的设备上。
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "transformer-solution", "cell_type": "code"}
@@ -723,7 +812,9 @@ class Transformer(nn.Module):
     出处：Vaswani 等 2017，第 3 节和图 1。
     """
 
-    def __init__(self, vocab_size: int, d_model: int, n_heads: int, n_layers: int, d_ff: int) -> None:
+    def __init__(
+        self, vocab_size: int, d_model: int, n_heads: int, n_layers: int, d_ff: int
+    ) -> None:  # fmt: skip
         super().__init__()
         ### BEGIN SOLUTION
         self.embedding = nn.Embedding(vocab_size, d_model)
@@ -775,34 +866,8 @@ class Transformer(nn.Module):
         ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "locked": true, "solution": false, "task": false, "points": 14, "schema_version": 3, "grade_id": "encoder-decoder", "cell_type": "code"}
+# %% nbgrader={"grade": true, "locked": true, "solution": false, "task": false, "points": 5, "schema_version": 3, "grade_id": "encoder-decoder", "cell_type": "code"}
 labkit.check("encoder-decoder")
-
-# %% [markdown] tags=["en"]
-# **Look at the positions.** Left: each column of the picture is one position, from fast waves (top) to slow ones (bottom); no two positions are alike. Right: the product of two positions depends on their distance alone, and is largest where they are equal.
-
-# %% [markdown] tags=["zh"]
-# **看看位置编码。** 左图：图中每一列是一个位置，从上到下由快波到慢波；任意两个位置都不相同。右图：两个位置的点积只取决于它们的距离，位置相同时最大。
-
-# %%
-table = sinusoidal_positions(96, 64)
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.8), width_ratios=[1.2, 1])
-image = left.imshow(table.T, cmap="RdBu_r", aspect="auto")
-left.set(
-    xlabel=say("position", "位置"),
-    ylabel=say("entry of the vector", "向量的分量"),
-    title=say("sinusoidal positions", "正弦位置编码"),
-)
-figure.colorbar(image, ax=left, label=say("value", "取值"))
-image = right.imshow(table @ table.T, cmap="Blues")
-right.set(
-    xlabel=say("position", "位置"),
-    ylabel=say("position", "位置"),
-    title=say("products of two positions", "两个位置的点积"),
-)
-figure.colorbar(image, ax=right, label=say("dot product", "点积"))
-plt.tight_layout()
-plt.show()
 
 # %% [markdown] tags=["en"]
 # ## 4. What the place of the norm changes
@@ -886,7 +951,8 @@ class Reverser(nn.Module):
 
 
 def learn_to_reverse(depth: int, pre_norm: bool, warm_up: int = 1) -> list[float]:
-    """The losses of 150 steps of Adam; the learning rate grows to 2e-3 in the first `warm_up` steps.
+    """The losses of 150 steps of Adam; the learning rate grows to 2e-3 in the first `warm_up`
+    steps.
     ---
     Adam 训练 150 步的损失；学习率在前 `warm_up` 步里升到 2e-3。
     """
