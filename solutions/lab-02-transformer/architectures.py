@@ -471,7 +471,10 @@ class SwiGLU(nn.Module):
         ### END SOLUTION
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., d_model) -> (..., d_model)."""
+        """(..., d_model) -> (..., d_model), differentiable in x and in all parameters.
+        ---
+        (..., d_model) -> (..., d_model)，对 x 和所有参数都可求导。
+        """
         ### BEGIN SOLUTION
         return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
         ### END SOLUTION
@@ -861,7 +864,7 @@ class Bert(nn.Module):
 
         Returns:
             (B, T, vocab_size): head_norm(gelu(head_proj(x))) times the token embedding's matrix,
-            plus head_bias.
+            plus head_bias. Differentiable in all parameters.
         ---
         每个位置上各个 token 的 logits。
 
@@ -873,6 +876,7 @@ class Bert(nn.Module):
 
         Returns:
             (B, T, vocab_size)：head_norm(gelu(head_proj(x))) 乘以 token 嵌入的矩阵，再加 head_bias。
+            对所有参数都可求导。
         """
         ### BEGIN SOLUTION
         type_ids = torch.zeros_like(ids) if type_ids is None else type_ids
@@ -969,10 +973,12 @@ class GPT2(nn.Module):
         """Logits for the token after each: (B, T) int64, T at most max_len -> (B, T, vocab_size).
 
         The head is the token embedding's matrix. A token sees itself and those before it only.
+        The logits are differentiable in all parameters.
         ---
         每个 token 之后那个 token 的 logits：(B, T) int64，T 不超过 max_len -> (B, T, vocab_size)。
 
         输出头就是 token 嵌入的矩阵。每个 token 只看到自己和前面的 token。
+        logits 对所有参数都可求导。
         """
         ### BEGIN SOLUTION
         length = ids.shape[1]
@@ -1042,14 +1048,14 @@ class GPT2(nn.Module):
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "llama-solution", "cell_type": "code"}
 class LlamaLayer(nn.Module):
-    """x + attention(norm(x)), then x + feed_forward(norm(x)), with RMSNorm.
+    """x + attention(attention_norm(x)), then x + feed_forward(feed_forward_norm(x)).
 
     Attributes:
         attention: attention.GroupedQueryAttention with config.rope_base.
         attention_norm, feed_forward_norm: transformer.RMSNorm with config.eps.
         feed_forward: SwiGLU, or MoELayer where config.n_experts is not 0.
     ---
-    先 x + attention(norm(x))，再 x + feed_forward(norm(x))，归一化用 RMSNorm。
+    先 x + attention(attention_norm(x))，再 x + feed_forward(feed_forward_norm(x))。
 
     Attributes:
         attention：attention.GroupedQueryAttention，使用 config.rope_base。
@@ -1127,10 +1133,12 @@ class Llama(nn.Module):
         """Logits for the token after each: (B, T) int64 -> (B, T, vocab_size).
 
         A token sees itself and those before it; with a window, only config.window - 1 of them.
+        The logits are differentiable in all parameters.
         ---
         每个 token 之后那个 token 的 logits：(B, T) int64 -> (B, T, vocab_size)。
 
         每个 token 看到自己和前面的 token；设了窗口时，前面只看 config.window - 1 个。
+        logits 对所有参数都可求导。
         """
         ### BEGIN SOLUTION
         mask = attention.causal_mask(ids.shape[1], ids.shape[1]).to(ids.device)

@@ -421,7 +421,7 @@ def scaled_dot_product_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor |
         v: (B, H, S, D_v); D_v need not be D.
 
     Returns:
-        (B, H, T, D_v); zeros for a query that may see nothing.
+        (B, H, T, D_v), differentiable in q, k and v; zeros for a query that may see nothing.
     ---
     以 attention_weights(q, k, mask) 为权重，对值取平均。
 
@@ -430,7 +430,7 @@ def scaled_dot_product_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor |
         v: (B, H, S, D_v)；D_v 不一定等于 D。
 
     返回：
-        (B, H, T, D_v)；什么也不能看的查询得到零。
+        (B, H, T, D_v)，对 q、k、v 都可求导；什么也不能看的查询得到零。
     """
     ### BEGIN SOLUTION
     return attention_weights(q, k, mask) @ v
@@ -607,7 +607,7 @@ class MultiHeadAttention(nn.Module):
                 key. None: everywhere.
 
         Returns:
-            (B, T, d_model).
+            (B, T, d_model), differentiable in x, the context and all parameters.
         ---
         查询来自 x，键和值来自 context。
 
@@ -617,7 +617,7 @@ class MultiHeadAttention(nn.Module):
             mask: 布尔，可广播到 (B, n_heads, T, S)；True 表示查询可以看这个键。None：哪里都可以看。
 
         返回：
-            (B, T, d_model)。
+            (B, T, d_model)，对 x、context 和所有参数都可求导。
         """
         ### BEGIN SOLUTION
         context = x if context is None else context
@@ -863,26 +863,31 @@ class GroupedQueryAttention(nn.Module):
     """Self-attention with rotary positions, whose n_heads query heads share n_kv_heads heads of
     keys and values.
 
-    With D = d_model / n_heads; no projection has a bias.
+    No projection has a bias. With D = d_model / n_heads, query head h has columns h * D to
+    (h + 1) * D - 1 of the output of q_proj, and its result stands in the same columns of the
+    input of o_proj. Key and value head g has columns g * D to (g + 1) * D - 1 of the outputs of
+    k_proj and v_proj.
     Query head h uses the key and value head h // (n_heads / n_kv_heads).
 
     Attributes:
         q_proj, o_proj: nn.Linear(d_model, d_model).
         k_proj, v_proj: nn.Linear(d_model, n_kv_heads * D). Their four weights are all that the
             state dict has.
-        n_heads, n_kv_heads: int.    rope_base: float.
+        n_heads, n_kv_heads: int.    rope_base: float, the base of apply_rope.
 
     Source: Ainslie et al. 2023, GQA, section 2.2; Touvron et al. 2023, Llama 2, section 2.2.
     ---
     带旋转位置的自注意力，n_heads 个查询头共用 n_kv_heads 个键和值的头。
 
-    记 D = d_model / n_heads；所有投影都没有偏置。
+    所有投影都没有偏置。记 D = d_model / n_heads。第 h 个查询头使用 q_proj 输出的
+    第 h * D 到 (h + 1) * D - 1 列，它的结果放在 o_proj 输入的同样几列；第 g 个键和值的头
+    使用 k_proj、v_proj 输出的第 g * D 到 (g + 1) * D - 1 列。
     第 h 个查询头使用第 h // (n_heads / n_kv_heads) 个键和值的头。
 
     属性：
         q_proj, o_proj: nn.Linear(d_model, d_model)。
         k_proj, v_proj: nn.Linear(d_model, n_kv_heads * D)。state dict 里只有这四个权重。
-        n_heads, n_kv_heads: int。    rope_base: float。
+        n_heads, n_kv_heads: int。    rope_base: float，即 apply_rope 的 base。
 
     出处：Ainslie 等 2023，GQA，2.2 节；Touvron 等 2023，Llama 2，2.2 节。
     """
@@ -915,7 +920,7 @@ class GroupedQueryAttention(nn.Module):
             positions: (T,) or (B, T) int64; None: 0, 1, ..., T - 1.
 
         Returns:
-            (B, T, d_model).
+            (B, T, d_model), differentiable in x and in all parameters.
         ---
         查询和键按各自的位置旋转（在拆成多个头之后），值不旋转。
 
@@ -925,7 +930,7 @@ class GroupedQueryAttention(nn.Module):
             positions: (T,) 或 (B, T) int64；None：0, 1, ..., T - 1。
 
         返回：
-            (B, T, d_model)。
+            (B, T, d_model)，对 x 和所有参数都可求导。
         """
         ### BEGIN SOLUTION
         if positions is None:
