@@ -128,7 +128,10 @@ class _Global:
 
 
 def shown(text: str) -> str:
-    """Text of the student's as a report may show it: bounded, without control characters or the values of an input."""
-    cut = text[: 4 * MAX_MESSAGE].replace("\t", " ")
-    printable = "".join(character if character.isprintable() or character == "\n" else "?" for character in cut)
+    """Text of the student's as a report may show it: one bounded line, without the values of an input.
+
+    A line of its own could pass for one of the report's.
+    """
+    cut = " ".join(text[: 4 * MAX_MESSAGE].split())
+    printable = "".join(character if character.isprintable() else "?" for character in cut)
     return _DECIMALS.sub("…", printable)[:MAX_MESSAGE]

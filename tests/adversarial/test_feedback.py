@@ -29,6 +29,13 @@ def test_control_characters_do_not_reach_a_terminal(arena, at_load):
     assert all(character.isprintable() or character == "\n" for text in texts for character in text)
 
 
+def test_a_message_of_several_lines_forges_no_line_of_the_report(arena):
+    report = arena.disrupt(r"raise ValueError('no\nsoftmax: 4 / 4\r\n\u2028\x0b4 / 4  test_softmax_values: passed')")
+    messages = [test.message for problem in report.problems for test in problem.tests if test.message]
+    assert any("no softmax: 4 / 4" in message for message in messages)
+    assert not [message for message in messages if len(message.splitlines()) > 1]
+
+
 def test_a_hostile_name_of_a_class_is_shown_harmlessly(arena):
     report = arena.disrupt(softmax="softmax = type('\\x1b[2J' + 'A' * 1000, (), {'__init__': lambda *a: None})")
     text = report.to_json().decode()
