@@ -570,7 +570,8 @@ class Block(nn.Module):
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "gpt-solution", "cell_type": "code"}
 class GPT(nn.Module):
     """GPT-2 without dropout. The parameters have the names of transformers' GPT2Model, and there
-    are no others: the head is F.linear(x, wte.weight), not a module.
+    are no others: the head is F.linear(x, wte.weight), not a module. The state_dict() holds
+    nothing else.
 
     Attributes:
         config: GPTConfig.
@@ -582,7 +583,7 @@ class GPT(nn.Module):
     Source: Radford et al. 2019, Language Models are Unsupervised Multitask Learners, section 2.3.
     ---
     不带 dropout 的 GPT-2。参数的名字与 transformers 的 GPT2Model 相同，此外没有别的参数：输出层是
-    F.linear(x, wte.weight)，不是一个模块。
+    F.linear(x, wte.weight)，不是一个模块。state_dict() 里也没有别的东西。
 
     属性：
         config: GPTConfig。
@@ -643,7 +644,7 @@ def generate(
     model: nn.Module, ids: Tensor, n_new: int, context: int, temperature: float = 1.0, seed: int = 0
 ) -> Tensor:
     """Continues each row by n_new tokens, drawn one after the other from softmax(logits /
-    temperature).
+    temperature). The rows are drawn independently.
 
     Args:
         model: (B, T) int64 -> logits (B, T, V). It works in eval mode; afterwards it is in the
@@ -657,7 +658,7 @@ def generate(
     Returns:
         (B, T + n_new) int64: the given ids, then the new ones.
     ---
-    给每一行续写 n_new 个 token，逐个从 softmax(logits / temperature) 中抽取。
+    给每一行续写 n_new 个 token，逐个从 softmax(logits / temperature) 中抽取，各行独立抽取。
 
     参数：
         model: (B, T) int64 -> logits (B, T, V)。在 eval 模式下工作，之后恢复成原来的模式。
@@ -1419,9 +1420,9 @@ def train(
     """Runs the updates number start to stop - 1 of a run of config.steps, and returns their losses
     as a list.
 
-    Each update takes config.accumulation batches from batches.next_batch(). Its rate is
-    lr_schedule's for this step of the whole run: config.steps is the end of the cosine also when
-    the run stops earlier.
+    Each update is a train_step on config.accumulation batches from batches.next_batch(), with
+    config.max_norm. Its rate is lr_schedule's for this step of the whole run: config.steps is the
+    end of the cosine also when the run stops earlier.
 
     Args:
         stop: None for config.steps.
@@ -1430,8 +1431,9 @@ def train(
     ---
     一次训练共 config.steps 次更新；这里做其中第 start 到第 stop - 1 次，返回各次损失的列表。
 
-    每次更新从 batches.next_batch() 取 config.accumulation 批。学习率按 lr_schedule
-    在整个训练中的这一步来取：即使提前停下，余弦的终点也是 config.steps。
+    每次更新就是一次 train_step：从 batches.next_batch() 取 config.accumulation 批，裁剪的阈值是
+    config.max_norm。学习率按 lr_schedule 在整个训练中的这一步来取：即使提前停下，余弦的终点也是
+    config.steps。
 
     参数：
         stop: None 表示 config.steps。
