@@ -47,18 +47,18 @@ def main() -> None:
     except (UserError, UnknownLanguage) as error:
         log.print(f"[bold red]autograder:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(2)
-    except (OSError, *_database_errors()) as error:  # a full disk, a locked gradebook: nothing that code could mend
+    except _host_errors() as error:  # a full disk, a locked gradebook: nothing that code could mend
         log.print(f"[bold red]autograder:[/] {escape(' '.join(str(error).split())[:300])}", soft_wrap=True)
         sys.exit(3)
 
 
-def _database_errors() -> tuple[type[Exception], ...]:
-    """The errors of the gradebook's database, where this call has used one: the import takes its time."""
+def _host_errors() -> tuple[type[Exception], ...]:
+    """The errors of the machine and, where this call has used one, of the gradebook's database: the import is slow."""
     if "sqlalchemy" not in sys.modules:
-        return ()
+        return (OSError,)
     from sqlalchemy.exc import SQLAlchemyError
 
-    return (SQLAlchemyError,)
+    return OSError, SQLAlchemyError
 
 
 def _progress() -> Progress:
