@@ -83,12 +83,22 @@ class Grader:
             status = SubmissionStatus("unreadable", intake.reason)
             return self._report([], status, lang, started)
         programs = {name: self.program(name, cells) for name, cells in intake.cells.items()}
+        return self.judge(programs, lang, done, intake.notes)
+
+    def judge(
+        self,
+        programs: dict[str, Program],
+        lang: Lang = "en",
+        done: Callable[[TestResult], None] = lambda result: None,
+        notes: Sequence[str] = (),
+    ) -> Report:
+        """The report on programs; `notes` are those of intake."""
         self.traces.reference()  # recorded before the clock of the first submission runs
+        started = time.monotonic()
         patience = Patience()
-        results, notes = self.run(programs, done=done, patience=patience)
+        results, left_out = self.run(programs, done=done, patience=patience)
         entry = self.enter(programs, lang, patience)
-        status = SubmissionStatus("ok", notes=[*intake.notes, *notes])
-        return self._report(results, status, lang, started, entry)
+        return self._report(results, SubmissionStatus("ok", notes=[*notes, *left_out]), lang, started, entry)
 
     def program(self, notebook: str, cells: Sequence[SubmittedCell]) -> Program:
         """What the sandbox executes of a submission's notebook."""
