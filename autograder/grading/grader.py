@@ -24,7 +24,7 @@ from autograder.grading.traces import Traces
 from autograder.grading.verdict import NOT_WRITTEN
 from autograder.lab import Lab
 from autograder.sandbox import choose
-from labkit.i18n import Lang
+from labkit.i18n import Bilingual, Lang
 
 PATIENCE = 20  # a test may take this many times what the reference takes here
 LOADING = 3  # times the floor of a test: the seconds for loading a notebook
@@ -79,13 +79,13 @@ class Grader:
         started = time.monotonic()
         intake = read_submission(submission, self.lab.notebooks)
         if isinstance(intake, Unreadable):
-            status = SubmissionStatus("unreadable", intake.reason)
+            status = SubmissionStatus("unreadable", intake.reason.text(lang))
             return self._report([], status, lang, started)
         programs = {name: self.program(name, cells) for name, cells in intake.cells.items()}
         self.traces.reference()  # recorded before the clock of the first submission runs
         results, notes = self.run(programs, done=done)
         entry = self.enter(programs, lang)
-        status = SubmissionStatus("ok", notes=[*intake.notes, *notes])
+        status = SubmissionStatus("ok", notes=[note.text(lang) for note in [*intake.notes, *notes]])
         return self._report(results, status, lang, started, entry)
 
     def program(self, notebook: str, cells: Sequence[SubmittedCell]) -> Program:
@@ -100,7 +100,7 @@ class Grader:
         done: Callable[[TestResult], None] = lambda result: None,
         stop: Callable[[TestResult], bool] = lambda result: False,
         clock: Clock | None = None,
-    ) -> tuple[list[TestResult], list[str]]:
+    ) -> tuple[list[TestResult], list[Bilingual]]:
         """Runs the hidden tests on programs; the results, and notes on what was not run.
 
         `only`, `done` and `stop` are those of Suite.run; `clock` gives other seconds than a student has.

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from labkit import rehearsal
+from labkit.i18n import Bilingual
 
 
-def load(tmp_path: Path, *cells: tuple[str, bool]) -> tuple[dict[str, Any], list[str]]:
+def load(tmp_path: Path, *cells: tuple[str, bool]) -> tuple[dict[str, Any], list[Bilingual]]:
     """The names and complaints from a notebook of (source, exported) cells."""
     file = tmp_path / "lora.ipynb"
     stored = [
@@ -44,8 +45,10 @@ def test_magics_and_shell_lines_do_nothing(tmp_path):
 def test_a_cell_that_raises_is_reported_and_the_others_run(tmp_path):
     names, broken = load(tmp_path, ("x = 1 / 0", True), ("y = (", True), ("z = 3", True))
     assert names["z"] == 3
-    assert broken[0] == "Cell 1: ZeroDivisionError: division by zero"
-    assert broken[1].startswith("Cell 2: SyntaxError")
+    assert broken[0] == Bilingual(
+        "Cell 1: ZeroDivisionError: division by zero", "第 1 个单元格：ZeroDivisionError: division by zero"
+    )
+    assert broken[1].en.startswith("Cell 2: SyntaxError")
 
 
 def test_the_problems_are_those_of_the_release(tmp_path):
