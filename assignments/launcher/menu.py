@@ -23,7 +23,6 @@ Function = TypeVar("Function", bound=Callable[..., None])
 # What typer's parser says, as a pattern, and the same in Chinese.
 COMPLAINTS = {
     r"Missing argument (.+)\.": "缺少参数 {}。",
-    r"Missing option (.+)\.": "缺少选项 {}。",
     r"No such command (.+)\.": "没有命令 {}。",
     r"No such option: (\S+)(?: .*)?": "没有选项 {}。",
     r"Option (.+) requires an argument\.": "选项 {} 后面要有一个值。",

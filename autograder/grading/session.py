@@ -274,4 +274,4 @@ def _notes(summary: msgspec.Raw) -> list[Bilingual]:
 
 def _not_loaded(cell: str, why: Bilingual) -> Bilingual:
     name = called(cell)
-    return joined(Bilingual(f"{name.en} was left out", f"{name.zh}被略过"), why)
+    return joined(Bilingual(f"{name.en} was left out", f"{name.zh}已跳过"), why)

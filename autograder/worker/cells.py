@@ -57,7 +57,7 @@ class Raised:
         """In a sentence about the cell."""
         cell = called(self.cell)
         where = Bilingual(
-            f"{cell.en} raised {self.type} on line {self.line}", f"{cell.zh}第 {self.line} 行引发了 {self.type}"
+            f"{cell.en} raised {self.type} on line {self.line}", f"{cell.zh}第 {self.line} 行抛出 {self.type}"
         )
         return joined(where, self.message)
 
@@ -99,7 +99,7 @@ class Loaded:
                 return result.error.told()
             if name in result.names and result.status == "left out":
                 why = result.reason
-                return Bilingual(f"{cell.en} was left out ({why.en})", f"{cell.zh}被略过（{why.text('zh')}）")
+                return Bilingual(f"{cell.en} was left out ({why.en})", f"{cell.zh}已跳过（{why.text('zh')}）")
         if name not in self.wanted:
             return Bilingual()
         cell = called(self.wanted[name])
@@ -254,7 +254,7 @@ def _message(error: BaseException) -> Bilingual:
     """An exception's own text, in both languages where the exception is one of ours."""
     try:
         if isinstance(error, BilingualError) and isinstance(error.text, Bilingual):
-            return error.text
+            return Bilingual(error.text.en[:MAX_TEXT], error.text.zh[:MAX_TEXT])
         return Bilingual(str(error)[:MAX_TEXT])
     except BaseException as second:
         kind = type(second).__name__

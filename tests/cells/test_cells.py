@@ -163,7 +163,7 @@ def test_shell_lines_are_reported_after_what_raised() -> None:
     assert loaded.summary() == [
         Bilingual(
             "cell a-solution raised ZeroDivisionError on line 2: division by zero",
-            "a-solution 单元格第 2 行引发了 ZeroDivisionError：division by zero",
+            "a-solution 单元格第 2 行抛出 ZeroDivisionError：division by zero",
         ),
         Bilingual(
             "cell 3, line 1: `!pip install foo` is not run in grading",
@@ -220,7 +220,7 @@ def test_a_cell_that_ended_the_process_is_left_out() -> None:
     assert [result.status for result in loaded.results] == ["left out", "ran"]
     assert loaded.explain("a") == Bilingual(
         "`a` is not defined: cell a-solution was left out (no result)",
-        "`a` 没有定义：a-solution 单元格被略过（没有结果）",
+        "`a` 没有定义：a-solution 单元格已跳过（没有结果）",
     )
 
 
