@@ -115,7 +115,7 @@ class Loaded:
         """What the student should know about the loading: what was not run, and what raised."""
         errors = [result.error.told() for result in self.results if result.error and result.status == "raised"]
         notes = [
-            Bilingual(f"{called(result.name).en}, {note.en}", f"{called(result.name).zh}，{note.zh}")
+            Bilingual(f"{called(result.name).en}, {note.en}", f"{called(result.name).zh}{note.zh}")
             for result in self.results
             for note in result.notes
         ]

@@ -167,7 +167,7 @@ def test_shell_lines_are_reported_after_what_raised() -> None:
         ),
         Bilingual(
             "cell 3, line 1: `!pip install foo` is not run in grading",
-            "第 3 个单元格，第 1 行：评分时不运行 `!pip install foo`",
+            "第 3 个单元格第 1 行：评分时不运行 `!pip install foo`",
         ),
     ]
 
