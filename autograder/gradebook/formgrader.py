@@ -23,7 +23,7 @@ def readable(release: NotebookNode, submitted: Path, name: str) -> NotebookNode:
     """The release filled from `<name>.ipynb` in the folder `submitted`, or with a note why that cannot be read."""
     submission = read_submission(submitted, [name])
     if isinstance(submission, Unreadable):
-        note = nbformat.v4.new_code_cell(f"# The submission cannot be read: {submission.reason}")
+        note = nbformat.v4.new_code_cell(f"# The submission cannot be read: {submission.reason.en}")
         release.cells.insert(0, note)
         return release
     return filled(release, submission.cells[name])

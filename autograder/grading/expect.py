@@ -39,7 +39,8 @@ def refused(call: Callable[[], Any], what: What, error: str = "ValueError") -> N
         if raised.type == "NotImplementedError":  # nothing is written yet
             raise
         if raised.type != error:
-            _mismatch(what, f"should raise {error}, not {raised}", f"应当抛出 {error}，而不是 {raised}")
+            found = raised.in_words()
+            _mismatch(what, f"should raise {error}, not {found.en}", f"应当抛出 {error}，而不是 {found.zh}")
     else:
         _mismatch(what, f"should raise {error}, but raises nothing", f"应当抛出 {error}，却没有抛出异常")
 

@@ -25,7 +25,7 @@ from autograder.grading.traces import Traces
 from autograder.grading.verdict import NOT_WRITTEN
 from autograder.lab import Lab
 from autograder.sandbox import choose
-from labkit.i18n import Lang
+from labkit.i18n import Bilingual, Lang
 
 PATIENCE = 20  # a test may take this many times what the reference takes here
 LOADING = 3  # times the floor of a test: the seconds for loading a notebook
@@ -80,7 +80,7 @@ class Grader:
         started = time.monotonic()
         intake = read_submission(submission, self.lab.notebooks)
         if isinstance(intake, Unreadable):
-            status = SubmissionStatus("unreadable", intake.reason)
+            status = SubmissionStatus("unreadable", intake.reason.text(lang))
             return self._report([], status, lang, started)
         programs = {name: self.program(name, cells) for name, cells in intake.cells.items()}
         return self.judge(programs, lang, done, intake.notes)
@@ -90,7 +90,7 @@ class Grader:
         programs: dict[str, Program],
         lang: Lang = "en",
         done: Callable[[TestResult], None] = lambda result: None,
-        notes: Sequence[str] = (),
+        notes: Sequence[Bilingual] = (),
     ) -> Report:
         """The report on programs; `notes` are those of intake."""
         self.traces.reference()  # recorded before the clock of the first submission runs
@@ -98,7 +98,8 @@ class Grader:
         patience = Patience()
         results, left_out = self.run(programs, done=done, patience=patience)
         entry = self.enter(programs, lang, patience)
-        return self._report(results, SubmissionStatus("ok", notes=[*notes, *left_out]), lang, started, entry)
+        status = SubmissionStatus("ok", notes=[note.text(lang) for note in [*notes, *left_out]])
+        return self._report(results, status, lang, started, entry)
 
     def program(self, notebook: str, cells: Sequence[SubmittedCell]) -> Program:
         """What the sandbox executes of a submission's notebook."""
@@ -113,7 +114,7 @@ class Grader:
         stop: Callable[[TestResult], bool] = lambda result: False,
         clock: Clock | None = None,
         patience: Patience | None = None,
-    ) -> tuple[list[TestResult], list[str]]:
+    ) -> tuple[list[TestResult], list[Bilingual]]:
         """Runs the hidden tests on programs; the results, and notes on what was not run.
 
         `only`, `done` and `stop` are those of Suite.run; `clock` gives other seconds than a student has.
