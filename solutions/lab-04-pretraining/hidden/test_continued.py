@@ -298,7 +298,7 @@ def test_a_resumed_mixture_goes_on(student, rng):
         student.new("torch:manual_seed", stop)  # whoever draws from the global generator sees others
         again = new(seed)
         for done in range(stop):
-            what = Bilingual(f"batch {done} of the same seed", f"种子相同时的第 {done} 批")
+            what = Bilingual(f"batch {done} of the same seed", f"种子相同时的第 {done} 批（从 0 数起）")
             expect.equal(batch_of(again, 3, 5), straight[done], what=what)
         state = again.state_dict()
         expect.that(isinstance(state, dict), A_DICT)
@@ -307,7 +307,9 @@ def test_a_resumed_mixture_goes_on(student, rng):
         resumed = new(seed)
         resumed.load_state_dict(state)
         for done in range(stop, min(stop + 20, 40)):
-            what = Bilingual(f"batch {done}, resumed after {stop}", f"{stop} 批之后恢复，接下来的第 {done} 批")
+            what = Bilingual(
+                f"batch {done}, resumed after {stop}", f"{stop} 批之后恢复，接下来的第 {done} 批（从 0 数起）"
+            )
             expect.equal(batch_of(resumed, 3, 5), straight[done], what=what)
 
 
