@@ -353,6 +353,8 @@ def units(text: str) -> list[str]:
 def quality_report(text: str) -> dict[str, float]:
     """The nine measures of the table above, by their names; a share of nothing is 0.
 
+    For an empty text, all nine are 0.
+
     Source: Rae et al. 2021, Scaling Language Models (Gopher), appendix A.1.1.
     """
     ### BEGIN SOLUTION
@@ -989,6 +991,7 @@ def packed_positions(document: Tensor) -> Tensor:
 
     Returns:
         (N, T) int64. A document that a row's end cuts in two begins at 0 again in the next row, where its beginning cannot be seen.
+        Padding counts as a document: its positions begin at 0, too.
     """
     ### BEGIN SOLUTION
     steps = torch.arange(document.shape[1]).expand_as(document)

@@ -355,7 +355,8 @@ def train_skip_gram(
     """Trains a new SkipGram with Adam; the rate falls linearly from `lr` to 0: lr * (1 - step / steps) at step 0, 1, 2, ...
 
     An epoch is all pairs once, in a new random order, in batches of batch_size (the last may be smaller); every pair gets n_negatives
-    new words, drawn from the noise, each time. The seed is set before the model is made.
+    new words, drawn from the noise, each time. The seed is set before the model is made, and
+    decides all that is random.
 
     Args:
         pairs: (P, 2) int64 of centre and context; training happens on its device.
