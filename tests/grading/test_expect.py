@@ -82,7 +82,7 @@ def student_error(kind: str) -> StudentError:
         (
             "KeyError",
             Bilingual(
-                "f(0) should raise ValueError, not KeyError: no", "f(0)：应当抛出 ValueError，而不是 KeyError: no"
+                "f(0) should raise ValueError, not KeyError: no", "f(0)：应当抛出 ValueError，而不是 KeyError：no"
             ),
         ),
         ("ValueError", None),
