@@ -31,6 +31,9 @@
 # **How it works** Cells with `# YOUR CODE HERE` are yours. Each problem ends in a check cell that tries a few small cases at
 # once. Problem 1 has five parts, and you may run `labkit.check("clean-dedup")` after each of them: what is not written yet
 # shows ○. The score comes from other, hidden tests. All other cells just run. The notebooks after this one train on such text.
+#
+# **On a large machine** `profile = "gpu"` runs the same code on 200 MB of FineWeb (English) and of FineWeb-2 (Chinese) from
+# the hub. (It was not run for this text.)
 
 # %% [markdown] tags=["zh"]
 # # 实验 04，第 1 节：数据
@@ -51,6 +54,8 @@
 #
 # **做法** 带 `# YOUR CODE HERE` 的单元格由你来写。每道题的末尾有一个检查单元格，会立刻试几个小例子；第 1 题分五部分，
 # 每写完一部分都可以先运行 `labkit.check("clean-dedup")`，还没写的显示 ○。最终得分来自另外的隐藏测试。其余单元格直接运行即可。后面的笔记本就在这样的文本上训练。
+#
+# **大机器** 把 `profile` 设为 `"gpu"`，同样的代码就会改用 hub 上各 200 MB 的 FineWeb（英文）和 FineWeb-2（中文）。（写这段文字时没有实际跑过。）
 
 # %% tags=["export"]
 import hashlib
@@ -67,8 +72,7 @@ from torch import Tensor
 import labkit
 
 # %%
-# "gpu" runs the same code on 200 MB of FineWeb and FineWeb-2 from the hub, for a large machine.
-profile = "cpu"
+profile = "cpu"  # or "gpu"
 
 # %%
 import random
@@ -1660,8 +1664,8 @@ plt.show()
 # > - **Mixtures.** RegMix (Liu et al. 2024) trains 512 models of a million parameters on different mixtures and predicts
 # >   the best one by regression. Near the end of pretraining, while the rate falls, many models read a mixture with more
 # >   mathematics, code and text of high quality (*annealing*: Llama Team 2024, section 3.1.3).
-# > - **Packing.** Best-fit packing (Ding et al. 2024) cuts only documents that are longer than a row, with as few rows as
-# >   possible, and reports better reading comprehension and fewer hallucinations than a stream cut into rows. TRL's
+# > - **Packing.** Best-fit packing (Ding et al. 2024) cuts only documents that are longer than a row, and fits the pieces into
+# >   few rows. It reports better reading comprehension and fewer hallucinations than a stream cut into rows. TRL's
 # >   `bfd_split` is such a method; its source cites the paper.
 #
 # ## Summary
@@ -1703,10 +1707,10 @@ plt.show()
 # >
 # > - **用模型过滤和改写。** FineWeb-Edu 和 DCLM 只保留小型分类器打分高的文本（Penedo 等 2024；Li 等 2024）。Nemotron-CC（Su 等 2024）综合几个分类器，
 # >   并让语言模型**改写**文本，而不是一丢了之：6.3 万亿 token 中有 1.9 万亿是合成的。Hugging Face 的 FinePhrase 把 FineWeb-Edu 的 3.39 亿篇文档改写成 4860 亿 token（数字出自它在 hub 上的报告）。
-# > - **意思上的重复。** SemDeDup（Abbas 等 2023）比较嵌入（见第 3 节），所以能找到没有一个 shingle 相同的转述。
+# > - **意思上的重复。** SemDeDup（Abbas 等 2023）比较嵌入（见本实验第 3 节），所以能找到没有一个 shingle 相同的转述。
 # > - **混合比例。** RegMix（Liu 等 2024）用不同的混合比例训练 512 个百万参数的小模型，再用回归预测最好的比例。许多模型在预训练快结束、学习率下降时，
 # >   会混入更多数学、代码和高质量文本（退火，annealing：Llama Team 2024，3.1.3 节）。
-# > - **打包。** best-fit packing（Ding 等 2024）只切开比一行还长的文档，并让行数尽可能少；据报告，与切开的流相比，阅读理解更好，幻觉更少。TRL 的 `bfd_split` 就属于这一类，源码里引用了这篇论文。
+# > - **打包。** best-fit packing（Ding 等 2024）只切开比一行还长的文档，再把各段拼进尽量少的行；据报告，与切开的流相比，阅读理解更好，幻觉更少。TRL 的 `bfd_split` 就属于这一类，源码里引用了这篇论文。
 #
 # ## 小结
 #

@@ -30,6 +30,9 @@
 # **How it works** Cells with `# YOUR CODE HERE` are yours. The problem ends in a check cell that tries a few small cases at
 # once. You may run `labkit.check("skip-gram")` at any time: what is not written yet shows ○. The score comes from other,
 # hidden tests. All other cells just run.
+#
+# **On a large machine** `profile = "gpu"` takes all of the text and 300 dimensions, on one CUDA card. (It was not run for
+# this text.)
 
 # %% [markdown] tags=["zh"]
 # # 实验 04，第 3 节：词向量
@@ -49,6 +52,8 @@
 #
 # **做法** 带 `# YOUR CODE HERE` 的单元格由你来写。题目的末尾有一个检查单元格，会立刻试几个小例子；也可以随时运行 `labkit.check("skip-gram")`，
 # 还没写的部分显示 ○。最终得分来自另外的隐藏测试。其余单元格直接运行即可。
+#
+# **大机器** 把 `profile` 设为 `"gpu"`，就会在一张 CUDA 卡上用全部文本、300 维来训练。（写这段文字时没有实际跑过。）
 
 # %% tags=["export"]
 import math
@@ -60,7 +65,7 @@ from torch import Tensor, nn
 import labkit
 
 # %%
-profile = "cpu"  # or "gpu": all of the text, 300 dimensions, on one CUDA card
+profile = "cpu"  # or "gpu"
 
 # %%
 import random
@@ -745,7 +750,7 @@ plt.show()
 # $$\mathrm{score}(a, b) = \frac{(\mathrm{count}(ab) - \delta)\cdot N}{\mathrm{count}(a)\cdot\mathrm{count}(b)} > \text{阈值},$$
 #
 # 其中 $\delta$（这里取 10）用来排除偶然碰到一起几次的组合。（论文里没有 $N$，即文本的长度；乘上它，分数大致就是“一起出现的次数是偶然的多少倍”。）然后在结果上再做几遍，三个字、四个字的词也就连起来了。
-# 不用词典，三十行左右的代码。它是 BPE（字节对编码，第 2 节）的表亲：BPE 合并的是常见的组合，它合并的是**比预期更常见**的组合。
+# 不用词典，三十行左右的代码。它是 BPE（字节对编码，见本实验第 2 节）的表亲：BPE 合并的是常见的组合，它合并的是**比预期更常见**的组合。
 
 # %%
 BREAK, BORDER = -1, -2  # between two runs of characters, and between two documents
