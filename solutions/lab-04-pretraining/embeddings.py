@@ -1013,7 +1013,9 @@ correlation = torch.corrcoef(torch.stack([counted, product]))[0, 1]
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.9), width_ratios=[1.2, 1])
 dots = left.scatter(counted, product, s=3, c=en_pairs[w, c], norm="log", cmap="viridis_r")
-figure.colorbar(dots, ax=left, label=say("times the pair occurs", "词对出现的次数"))
+colorbar = figure.colorbar(dots, ax=left, ticks=[30, 100, 300], format="{x:.0f}")
+colorbar.minorticks_off()
+colorbar.set_label(say("times the pair occurs", "词对出现的次数"))
 left.axline((0, 0), slope=1, color=ORANGE, label=say("equal", "两者相等"))
 left.legend(frameon=False)
 left.set(
