@@ -187,7 +187,7 @@ axes.set(
     xlabel=say("share of the tokens after the first 20", "占前 20 个之后各 token 的比例"),
     title=say("how much of a text SmolLM2 predicts", "一段文字里 SmolLM2 猜中多少"),
 )
-axes.legend(frameon=False, loc="center right")
+axes.legend(frameon=False, loc="upper right", borderaxespad=0)
 plt.show()
 
 # %% [markdown] tags=["en"]
