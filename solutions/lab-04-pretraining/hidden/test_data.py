@@ -86,17 +86,17 @@ def dirty_and_clean(rng: Rng, newline: str, unseen: bool) -> tuple[str, str]:
     points=2,
     rests_on=[
         r"`\r\n` and `\r` become `\n`",
-        "whole: `ESC [`, then parameters out of `0-9 ; ?`, then one letter",
-        r"(Unicode category `Cc`) except `\n` and `\t`, and so",
-        "the invisible U+FEFF (byte order mark) and U+200B (zero-width space)",
+        "ANSI escape sequences are removed, whole: `ESC [`, then parameters out of `0-9 ; ?`, then one letter",
+        r"control characters are removed (Unicode category `Cc`) except `\n` and `\t`, and so are the invisible "
+        r"U+FEFF (byte order mark) and U+200B (zero-width space)",
         "every other space (Unicode category `Zs`: the no-break space U+00A0, the ideographic space U+3000, ...) "
         "becomes an ordinary space",
-        "spaces and tabs at the **end** of a line",
-        "those at its beginning stay",
-        "more than one empty line in a row becomes one, and empty lines at the beginning and at the end of the text",
-        "**NFC**: `e` + `◌́` becomes the one character `é`, so that what looks the same is the same.",
-        "what a reader does not see, by the seven rules",
-        r'"\x1b[32mIf x:\x1b[0m  \r\n\tpass\n\n\n\nend\n" -> "If x:\n\tpass\n\nend"',
+        "spaces and tabs at the **end** of a line are removed; those at its beginning stay",
+        "more than one empty line in a row becomes one, and empty lines at the beginning and at the end of the text "
+        "are removed",
+        "the text is put into Unicode's form **NFC**",
+        "Removes what a reader does not see, by the seven rules of section 2, in their order.",
+        'Cleaning a cleaned text changes nothing. A text of white space and control characters alone becomes "".',
     ],
     hint={
         "en": "`clean` leaves something that nobody sees, or takes something that one does: go through the seven rules. Are escape sequences gone as a whole? Do "
@@ -170,14 +170,14 @@ def report_here(text: str) -> dict[str, float]:
     "clean-dedup",
     points=2,
     rests_on=[
-        "The nine measures of the table",
+        "The nine measures of the table of section 3, by their names",
         "| `n_words` | number of **units** (below) |",
-        "The **unit** is what we count in all of this notebook: a word in lower case, or a single Chinese character",
+        "The words of a text in lower case; each Chinese character is a word of its own.",
         "| `mean_word_length` | mean length, in characters, of the **words between white space** |",
         "| `alphabetic` | share of the words between white space that contain a letter (`str.isalpha` of some "
         "character) |",
-        "| `symbols` | number of `#`, of `...` and of `…`,",
-        "per word between white space",
+        "| `symbols` | number of `#`, of `...` and of `…`, added up, per word between white space; counted as by "
+        "`str.count`",
         "| `bullet_lines` | share of lines that begin with `-`, `*` or `•` |",
         "| `ellipsis_lines` | share of lines that end in `...` or `…` |",
         "| `duplicate_lines` | share of lines that are the same as an **earlier** line of the document |",
@@ -185,8 +185,7 @@ def report_here(text: str) -> dict[str, float]:
         "| `han` | share of Chinese characters (U+4E00 to U+9FFF) among all letters (`str.isalpha`) |",
         "A *line* is one that is not empty, without the white space around it.",
         "For an empty text, all nine are 0.",
-        "`violations` compares each measure with its limits",
-        "in the order of `limits`.",
+        "The names of the measures outside their limits, in the order of `limits`.",
         "A measure that equals a limit is allowed",
     ],
     hint={
@@ -231,11 +230,10 @@ def test_quality_measures_and_their_limits(student, rng):
 @pytest.mark.problem(
     "clean-dedup",
     points=1,
-    rests_on=[
-        "The indices of the documents to keep",
-        'compare `" ".join(text.lower().split())`, keep the **first** of each',
-        "the order. A set of hashes is enough",
-    ],
+    rests_on=(
+        "The indices of the documents to keep, in ascending order: the first of each group. Documents that differ "
+        "only in case and white space form a group."
+    ),
     hint={
         "en": "exact_dedup should keep the first document of each group, in the order of the documents, and take case and white space as equal.",
         "zh": "exact_dedup 应保留每组的第一篇，保持文档原来的顺序，并且不区分大小写和空白。",
@@ -277,10 +275,9 @@ def jaccard_here(a: set[str], b: set[str]) -> float:
     rests_on=[
         "All runs of `size` consecutive units, each joined by single spaces.",
         "A text of fewer units is one shingle of all of them; a text without units has none.",
-        "a word in lower case, or a single Chinese character",
+        "The words of a text in lower case; each Chinese character is a word of its own.",
         "def shingles(text: str, size: int = 5)",
-        r"$$J(A, B) = \frac{|A \cap B|}{|A \cup B|}$$",
-        "two empty sets",
+        "The size of the intersection over that of the union; 1 for two empty sets.",
     ],
     hint={
         "en": "A shingle is a run of consecutive units (words in lower case, single Chinese characters), the last run included; a shorter text is one shingle. "
@@ -318,10 +315,9 @@ def signature_here(shingles: set[str], n_hashes: int, seed: int) -> torch.Tensor
     "clean-dedup",
     points=2,
     rests_on=[
-        "The signature: for each i the smallest (a_i * hash31(s) + b_i) mod P",
+        "for each i the smallest (a_i * hash31(s) + b_i) mod P over all shingles s. a and b are "
         "coefficients(n_hashes, seed).",
-        "(n_hashes,) int64;",
-        "for an empty set.",
+        "(n_hashes,) int64; P everywhere for an empty set.",
     ],
     hint={
         "en": "The signature is not the minimum over the shingles of (a_i x + b_i) mod P, one for each pair of coefficients. Which axis are the shingles, which the hashes? "
@@ -355,9 +351,9 @@ def test_minhash_is_the_minimum_of_each_hash(student, rng):
     "clean-dedup",
     points=1,
     rests_on=[
-        "The pairs i < j whose signatures agree in all columns of at least one band",
-        "n ascending order, each",
-        "bands of consecutive columns",
+        "The pairs i < j whose signatures agree in all columns of at least one band. In ascending order, each pair "
+        "once.",
+        "the number of bands of consecutive columns that each signature is cut into.",
         "def candidates(signatures: Tensor, bands: int) -> list[tuple[int, int]]:",
         "ValueError: `bands` does not divide n_hashes.",
     ],
@@ -398,12 +394,12 @@ def kept_here(docs: list[str], threshold: float, size: int) -> list[int]:
     "clean-dedup",
     points=2,
     rests_on=[
-        "The indices of the documents to keep, in",
-        "the first of each cluster",
+        "The indices of the documents to keep, in ascending order: the first of each cluster.",
+        "Near-duplicates are the pairs that `candidates` finds on the `minhash` signatures and whose shingles of "
+        "`size` units have an exact Jaccard similarity of at least `threshold`. Clusters are the connected "
+        "components. Without documents the list is empty.",
         "n_hashes: int = 128, bands: int = 32, seed: int = 0, size: int = 5",
-        "shingles of `size` units have an exact Jaccard similarity of at least `threshold`",
-        "the connected components",
-        "two empty sets",
+        "1 for two empty sets.",
     ],
     hint={
         "en": "Planted near-duplicates are kept, or documents that are only similar are dropped. Are candidates verified by the exact similarity? Is the FIRST of a cluster "
@@ -444,12 +440,11 @@ def test_minhash_dedup_finds_planted_near_duplicates(student, rng):
     "clean-dedup",
     points=1,
     rests_on=[
-        "The indices of the training documents to keep",
-        "those that share no run of `size` units with any held-out document.",
-        "document of fewer than `size` units",
-        "one run",
-        "without units is kept.",
-        "a word in lower case, or a single Chinese character",
+        "The indices of the training documents to keep, in ascending order. Kept are those that share no run of "
+        "`size` units with any held-out document.",
+        "As in `shingles`, a document of fewer than `size` units is one run.",
+        "A training document without units is kept.",
+        "The words of a text in lower case; each Chinese character is a word of its own.",
         "held_out: list[str], size: int = 13",
     ],
     hint={
@@ -489,12 +484,10 @@ def documents(rng: Rng, count: int, longest: int = 23) -> list[list[int]]:
     rests_on=[
         "All documents in one stream, each followed by eos_id, cut into rows of seq_len tokens.",
         "ids: (N, seq_len) int64; the end of the last row is filled up with eos_id.",
-        "document: (N, seq_len) int64",
-        "the index in `docs` of",
-        "-1 where filled up.",
-        "an EOS belongs to the document that it ends",
-        "A document without tokens leaves no trace, not even an EOS",
-        "N is as small as possible, and may be 0.",
+        "document: (N, seq_len) int64; for each token the index in `docs` of its document, for an EOS that of the "
+        "document it ends, -1 where filled up.",
+        "A document without tokens leaves no trace, not even an EOS; the indices of the others stay. N is as small "
+        "as possible, and may be 0.",
     ],
     hint={
         "en": "Read row after row, the ids should be all documents in order, each followed by ONE end of sequence, and nothing lost at a row's end; the last row is "
@@ -534,10 +527,9 @@ def packed_documents(rng: Rng) -> torch.Tensor:
     "pack-mix",
     points=1,
     rests_on=[
-        "row each token may attend to: itself",
-        "those before it",
-        "(N, T, T) bool: [n, t, s] is True where token t may see token s.",
-        "the padding before it.",
+        "Which tokens of its row each token may attend to: itself and those before it in its document.",
+        "(N, T, T) bool: [n, t, s] is True where token t may see token s. Padding counts as a document: it sees the "
+        "padding before it.",
     ],
     hint={
         "en": "A token may see itself and what comes before it in the same row AND the same document; True means that it may.",
@@ -556,11 +548,9 @@ def test_packed_mask_is_causal_within_a_document(student, rng):
     "pack-mix",
     points=1,
     rests_on=[
-        "The position of each token in its document, as far as",
-        "(N, T) int64",
-        "0 where a row or a document begins",
-        "begins at 0 again in the next row",
-        "Padding counts as a document: its positions begin at 0, too.",
+        "The position of each token in its document, as far as its row shows it.",
+        "(N, T) int64: 0 where a row or a document begins, then 1, 2, ... A document that a row's end cuts in two "
+        "begins at 0 again in the next row. Padding counts as a document: its positions begin at 0, too.",
     ],
     hint={
         "en": "Positions count from 0 within each document, and from 0 again where a document goes on in the next row.",
@@ -579,8 +569,8 @@ def test_packed_positions_begin_again(student, rng):
     rests_on=[
         r"While $D + B < n$: if $D < \text{ratio}\cdot(D + B + 1)$, take the next document of `domain`, else of "
         r"`base`.",
-        "until they have together at least n tokens",
-        "`ratio` of the tokens are from `domain`",
+        "Documents of two corpora, until they have together at least n tokens. `ratio` of the tokens are from "
+        "`domain`, by the rule of section 8. The document that reaches n tokens is the last.",
         "empty documents are passed over.",
         "with 0 nothing comes from `domain`, with 1 nothing from `base`.",
         "ValueError: `ratio` is not in 0 ... 1, or a corpus that is needed has no tokens.",

@@ -39,10 +39,10 @@ def pairs_here(ids: list[Tensor], window: int) -> list[tuple[int, int]]:
     points=1,
     rests_on=[
         "Each word of each document with every word at most `window` places before or after it.",
-        "some may have one word",
-        "Pairs never reach into another document.",
-        "(P, 2) int64, in any order: column 0 the centre, column 1 its context.",
-        ": (0, 2).",
+        "A word is not its own context, but the same word at another place is. Pairs never reach into another "
+        "document.",
+        "some may have one word or none. The list may be empty.",
+        "(P, 2) int64, in any order: column 0 the centre, column 1 its context. Without pairs: (0, 2).",
     ],
     hint={
         "en": "Some pairs are missing, or too many. Does the window reach to both sides and stop at both ends of a document? Is a word its own neighbour? Write out the pairs of "
@@ -95,8 +95,7 @@ def test_noise_is_flatter_than_the_text(student, rng):
     points=1,
     rests_on=[
         "How likely each word is to be kept when frequent words are thinned out",
-        "min(1, sqrt(threshold / share))",
-        "threshold: share of the text up to which a word is always kept.",
+        "It is min(1, sqrt(threshold / share)); the share is the count over the sum of all counts.",
         "(V,) int64, how often each word comes",
     ],
     hint={
@@ -131,7 +130,7 @@ def loss_here(centre: Tensor, positive: Tensor, negatives: Tensor) -> Tensor:
     points=1,
     rests_on=[
         r"$$\ell = -\log\sigma(u_c\cdot v_w) - \sum_{k=1}^{K}\log\sigma(-u_{n_k}\cdot v_w)\qquad\text{(eq. 4)}$$",
-        "the loss sums over $K$ and **averages over $B$**",
+        "It is summed over the K negatives of a pair and averaged over the B pairs.",
     ],
     hint={
         "en": "The loss of 7 pairs with 3 negatives each, or its gradient, is wrong. Which score should be large and which small; where does the minus of the negatives stand? Sum over the negatives of "
@@ -156,7 +155,7 @@ def test_loss_and_its_gradients(student, rng):
     points=1,
     rests_on=[
         r"$$\ell = -\log\sigma(u_c\cdot v_w) - \sum_{k=1}^{K}\log\sigma(-u_{n_k}\cdot v_w)\qquad\text{(eq. 4)}$$",
-        "for scores of several hundred",
+        "It is exact, and its gradients are finite, for scores of several hundred of either sign.",
     ],
     hint={
         "en": "Scores of some hundred, of either sign: the loss or a gradient is not finite, or is cut off. What is log(sigmoid(-150)) in float32, in two steps?",
@@ -182,14 +181,10 @@ def test_large_scores_stay_finite(student, rng):
     points=1,
     rests_on=[
         "Two tables of vectors, one for a word in the centre and one for a word as context.",
-        "centre: nn.Embedding(vocab_size, d_model)",
-        "uniform in",
-        "0.5 / d_model",
-        "context: nn.Embedding(vocab_size, d_model)",
-        "zeros",
+        "centre: nn.Embedding(vocab_size, d_model); at first uniform in ±0.5 / d_model.",
+        "context: nn.Embedding(vocab_size, d_model); at first zeros.",
         "The loss of a batch of pairs: ids (B,), (B,) and (B, K) -> scalar.",
-        "positive: (B, D), context vectors of the true neighbours.",
-        "negatives: (B, K, D), context vectors of the words drawn from the noise.",
+        "Negatives are looked up in the table of true neighbours, context.",
     ],
     hint={
         "en": "SkipGram has two tables, centre and context. In which are the centres looked up, in which the true neighbours, in which the negatives? And how do the tables begin?",
@@ -280,13 +275,12 @@ OTHER_SEED = Bilingual("another seed should give other losses", "换一个种子
     "skip-gram",
     points=2,
     rests_on=[
-        "Trains a new SkipGram with Adam",
-        "lr * (1 - step / steps) at step 0, 1, 2, ...",
+        "Trains a new SkipGram with Adam. The rate falls linearly from `lr` to 0: it is lr * (1 - step / steps) at "
+        "step 0, 1, 2, ...",
         "An epoch is all pairs once, in a new random order, in batches of batch_size (the last may be smaller)",
-        "very pair gets n_negatives new words",
-        "drawn from the noise, each time.",
+        "Every pair gets n_negatives new words of its own, drawn from the noise, each time.",
         "V is the size of the vocabulary.",
-        "The model, and the loss of each step",
+        "The model, and the loss of each step as a list of floats.",
         ") -> tuple[SkipGram, list[float]]:",
         "The seed is set before the model is made, and decides all that is random.",
     ],
