@@ -360,7 +360,7 @@ def test_minhash_is_the_minimum_of_each_hash(student, rng):
     hint={
         "en": "A pair is a candidate when ALL rows of the SAME band agree. One row is too little, and the first band of one document must not be compared with the "
         "second of another. Each pair once, the smaller index first, in ascending order.",
-        "zh": "*同一*段里*所有*行都相同的一对才是候选。只有一行相同不够；也不能拿一篇的第一段去比另一篇的第二段。每对只出现一次，小的下标在前，按升序排列。",
+        "zh": "**同一**段里**所有**行都相同的一对才是候选。只有一行相同不够；也不能拿一篇的第一段去比另一篇的第二段。每对只出现一次，小的下标在前，按升序排列。",
     },
 )
 def test_candidates_agree_in_a_whole_band(student, rng):
@@ -404,7 +404,7 @@ def kept_here(docs: list[str], threshold: float, size: int) -> list[int]:
     hint={
         "en": "Planted near-duplicates are kept, or documents that are only similar are dropped. Are candidates verified by the exact similarity? Is the FIRST of a cluster "
         "kept, and only that? What about A ~ B and B ~ C where A and C are less similar?",
-        "zh": "安排好的近似重复被保留了，或者只是有些相似的文档被删掉了。候选对用精确相似度核实过吗？每个簇是不是保留了*第一篇*，而且只保留这一篇？A ~ B、B ~ C，但 A 与 C 不那么像时怎么办？",
+        "zh": "安排好的近似重复被保留了，或者只是有些相似的文档被删掉了。候选对用精确相似度核实过吗？每个簇是不是保留了**第一篇**，而且只保留这一篇？A ~ B、B ~ C，但 A 与 C 不那么像时怎么办？",
     },
 )
 def test_minhash_dedup_finds_planted_near_duplicates(student, rng):
@@ -450,7 +450,7 @@ def test_minhash_dedup_finds_planted_near_duplicates(student, rng):
     hint={
         "en": "A training document that shares `size` consecutive units with the evaluation set must go, even if all else in it differs; one that shares fewer stays. The "
         "indices are those of the training documents to KEEP.",
-        "zh": "训练文档只要与评测集有连续 `size` 个单位相同，就必须拿掉，哪怕其余内容完全不同；相同的不够长，则保留。返回的是要*保留*的训练文档的下标。",
+        "zh": "训练文档只要与评测集有连续 `size` 个单位相同，就必须拿掉，哪怕其余内容完全不同；相同的不够长，则保留。返回的是要**保留**的训练文档的下标。",
     },
 )
 def test_decontaminate_takes_out_shared_runs(student, rng):
@@ -492,7 +492,7 @@ def documents(rng: Rng, count: int, longest: int = 23) -> list[list[int]]:
     hint={
         "en": "Read row after row, the ids should be all documents in order, each followed by ONE end of sequence, and nothing lost at a row's end; the last row is "
         "filled up. Does each token (its EOS, too) carry the index of its document, and the filling -1?",
-        "zh": "一行接一行读下来，ids 应该是所有文档按顺序排列，每篇后面跟*一个* EOS，行尾一个 token 也不丢；最后一行用填充补齐。每个 token（包括 EOS）都带着自己文档的下标、填充为 -1 吗？",
+        "zh": "一行接一行读下来，ids 应该是所有文档按顺序排列，每篇后面跟**一个** EOS，行尾一个 token 也不丢；最后一行用填充补齐。每个 token（包括 EOS）都带着自己文档的下标、填充为 -1 吗？",
     },
 )
 def test_pack_loses_and_repeats_no_token(student, rng):
@@ -533,7 +533,7 @@ def packed_documents(rng: Rng) -> torch.Tensor:
     ],
     hint={
         "en": "A token may see itself and what comes before it in the same row AND the same document; True means that it may.",
-        "zh": "一个 token 能看到自己，以及同一行、*同一*文档里在它前面的 token；True 表示可以看。",
+        "zh": "一个 token 能看到自己，以及同一行、**同一**文档里在它前面的 token；True 表示可以看。",
     },
 )
 def test_packed_mask_is_causal_within_a_document(student, rng):
@@ -578,7 +578,7 @@ def test_packed_positions_begin_again(student, rng):
     hint={
         "en": "The shares of the mixture are not right in TOKENS. Here the documents of one corpus are several times as long as the other's. `ratio` is the share of `domain`; at every "
         "moment it is right to within one document, and the mixture ends with the document that reaches n.",
-        "zh": "混合的占比按 *token* 计不对。这里一个语料的文档比另一个长几倍。`ratio` 是 `domain` 的占比；任何时刻的误差都不超过一篇文档；达到 n 个 token 的那一篇就是最后一篇。",
+        "zh": "混合的占比按 **token** 计不对。这里一个语料的文档比另一个长几倍。`ratio` 是 `domain` 的占比；任何时刻的误差都不超过一篇文档；达到 n 个 token 的那一篇就是最后一篇。",
     },
 )
 def test_mix_keeps_the_share_of_tokens(student, rng):

@@ -100,7 +100,7 @@ def test_noise_is_flatter_than_the_text(student, rng):
     ],
     hint={
         "en": "A word that makes up the share f of the text is KEPT with probability sqrt(threshold / f), and rare words always: never more than 1. The share is the count divided by what?",
-        "zh": "占全文比例 f 的词，以 sqrt(threshold / f) 的概率被*保留*，罕见词总是保留：概率不超过 1。比例是计数除以什么？",
+        "zh": "占全文比例 f 的词，以 sqrt(threshold / f) 的概率被**保留**，罕见词总是保留：概率不超过 1。比例是计数除以什么？",
     },
 )
 def test_frequent_words_are_kept_less_often(student, rng):

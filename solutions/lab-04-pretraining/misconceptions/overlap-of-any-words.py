@@ -3,7 +3,7 @@
 NOTEBOOK = "data"
 HINT = {
     "en": "You count common units wherever they stand. Contamination is a run of CONSECUTIVE ones; common words are no crime.",
-    "zh": "你数的是任意位置上的相同单位。污染指的是*连续*一串相同；有些词相同并不算。",
+    "zh": "你数的是任意位置上的相同单位。污染指的是**连续**一串相同；有些词相同并不算。",
 }
 FAILS = [
     "test_decontaminate_takes_out_shared_runs",
