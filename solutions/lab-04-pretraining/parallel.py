@@ -30,9 +30,9 @@
 # **How it works** Cells with `# YOUR CODE HERE` are yours. A check cell tries a few small cases at once; the score comes from other, hidden tests. All other cells just run.
 
 # %% [markdown] tags=["zh"]
-# # 实验 04，第 7 个笔记本：多 GPU 训练
+# # 实验 04，第 7 节：多 GPU 训练
 #
-# 一个 70 亿参数的模型，还没见到一个 token 就要占 112 GB；而只靠一张 GPU，按 400 TFLOP/s（每秒 $4\cdot 10^{14}$ 次浮点运算）算，学完 Llama 3 的 15 万亿 token 要五十年。（这两个数第 5 节会算出来。）所以要把活儿拆开：拆数据、拆优化器、拆矩阵、拆层。
+# 一个 70 亿参数的模型，还没见到一个 token 就要占 112 GB；而只靠一张 GPU，按 400 TFLOP/s（每秒 $4\cdot 10^{14}$ 次浮点运算）算，学完 Llama 3 的 15 万亿 token 要五十年。（这两个数第 5 小节会算出来。）所以要把活儿拆开：拆数据、拆优化器、拆矩阵、拆层。
 # 在这个笔记本里，**两个真实的进程**用你写的代码、在你的 CPU 上一起训练同一个模型。它们交换数据用的，正是训练 Llama 3 时 16,384 张 GPU 用的那几种操作。
 #
 # **学完之后，你能够**
@@ -260,7 +260,7 @@ print(
 # | `group.all_gather(x)` | $(n)$ | 所有 rank 的 `x` 依次接起来，$(\mathrm{size}\cdot n)$ |
 # | `group.reduce_scatter(x)` | $(\mathrm{size}\cdot n)$ | 总和中**属于自己的那一段**，$(n)$：0 号拿前 $n$ 个，依此类推 |
 #
-# 数据并行、ZeRO 和张量并行都由这四个拼成。（流水线在两个 rank 之间发送和接收，第 5 节就这么做；混合专家模型还要用 all-to-all。）所有 rank 运行**同一个**程序，必须按相同的顺序调用**相同的**操作；谁不照做，其他 rank 就只能干等。
+# 数据并行、ZeRO 和张量并行都由这四个拼成。（流水线在两个 rank 之间发送和接收，第 5 小节就这么做；混合专家模型还要用 all-to-all。）所有 rank 运行**同一个**程序，必须按相同的顺序调用**相同的**操作；谁不照做，其他 rank 就只能干等。
 # `ranks.threads` 用本进程里的线程运行同样的程序：启动快，检查单元格用的就是它。先看它们怎么工作：
 
 
@@ -310,7 +310,7 @@ for name in both[0]:
 # $$ g = \frac{\sum_r n_r\, g_r}{\sum_r n_r} .$$
 #
 # 如果各个 $n_r$ 相等，这就是 $g_r$ 的平均，DDP 算的正是它。如果不等（一个 epoch 的最后一批；除去填充之后各 rank 的 token 数不同），
-# 平均的平均就**不是**平均：样本少的 rank 上，每个样本占的分量更重。梯度累积（第 4 个笔记本第 4 节）里有同样的坑。
+# 平均的平均就**不是**平均：样本少的 rank 上，每个样本占的分量更重。梯度累积（第 4 节第 4 小节）里有同样的坑。
 #
 # **本节的坑。** 某个参数若没有参与这个 rank 的计算，它在这里的 `grad` 就是 None：比如没有 token 选中的专家，或者另一种语言的输出头。如果这个 rank 跳过它，而别的 rank 要平均它，
 # 各 rank 调用的操作就对不上了。真实的训练会一直等下去，直到超时被终止（NCCL 是 NVIDIA 做这些操作的通信库，默认 10 分钟）。DDP 则会在下一次前向时报错；设 `find_unused_parameters=True`，它就把这样的参数标记为已就绪。
@@ -318,7 +318,7 @@ for name in both[0]:
 #
 # ### 第 10 题（14 分），第一部分：`average_gradients`
 #
-# 这个笔记本只有这一道题，四个部分在第 2 到 5 节。随时可以在自己的单元格里运行 `labkit.check("parallel")`，看看哪些已经对了；还没写到的部分标着 ○，注明“尚未定义”或“尚未编写”，不必在意。
+# 这个笔记本只有这一道题，四个部分在第 2 到 5 小节。随时可以在自己的单元格里运行 `labkit.check("parallel")`，看看哪些已经对了；还没写到的部分标着 ○，注明“尚未定义”或“尚未编写”，不必在意。
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "average-solution", "cell_type": "code"}
@@ -635,7 +635,7 @@ plt.show()
 # What does that cost? DDP's all-reduce *is* a reduce-scatter followed by an all-gather (section 5 shows it). Here the first half carries gradients and the second half new weights. So ZeRO 1 sends **not a byte more** than DDP, if weights and gradients have the same precision.
 
 # %% [markdown] tags=["zh"]
-# 在 DDP 和 ZeRO 里，每张 GPU 都在自己的数据上**计算整个模型**；ZeRO 只是保管得少一些（深蓝），第 3 阶段要算哪一层，就临时借来那一层的权重（浅蓝）。张量并行和流水线并行（第 4、5 节）则不同：一张 GPU 只算自己的那一部分，传的是激活值而不是权重。
+# 在 DDP 和 ZeRO 里，每张 GPU 都在自己的数据上**计算整个模型**；ZeRO 只是保管得少一些（深蓝），第 3 阶段要算哪一层，就临时借来那一层的权重（浅蓝）。张量并行和流水线并行（第 4、5 小节）则不同：一张 GPU 只算自己的那一部分，传的是激活值而不是权重。
 #
 # ### 第 10 题，第二部分：`ShardedAdamW`（ZeRO 第 1 阶段）
 #
@@ -647,7 +647,7 @@ plt.show()
 #             rank 1 的梯度  ████████████            ██████ ── rank 1 的 AdamW ──→ ██████
 # ```
 #
-# 代价是什么？DDP 的 all-reduce **本来就是** reduce-scatter 再接 all-gather（第 5 节会看到）。这里只不过前半程传的是梯度，后半程传的是新权重。所以只要权重与梯度的精度相同，ZeRO 1 比 DDP **一个字节也没多传**。
+# 代价是什么？DDP 的 all-reduce **本来就是** reduce-scatter 再接 all-gather（第 5 小节会看到）。这里只不过前半程传的是梯度，后半程传的是新权重。所以只要权重与梯度的精度相同，ZeRO 1 比 DDP **一个字节也没多传**。
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "zero-solution", "cell_type": "code"}
@@ -753,7 +753,7 @@ def sharded_steps(
 # `ZeroRedundancyOptimizer`. It assigns whole parameters to ranks instead of cutting the row, so its ranks keep about equal amounts, not exactly equal ones.
 
 # %% [markdown] tags=["zh"]
-# **实测。** 还是第 1 节的模型，在两个真实的进程里走三步：权重与一个普通的 AdamW 相同，而每个 rank 只存一半状态。作为对照的是 PyTorch 自带的
+# **实测。** 还是第 1 小节的模型，在两个真实的进程里走三步：权重与一个普通的 AdamW 相同，而每个 rank 只存一半状态。作为对照的是 PyTorch 自带的
 # `ZeroRedundancyOptimizer`：它以整个参数为单位分给各 rank，而不是把那一行切开，所以各 rank 只是大致均匀。
 
 

@@ -268,7 +268,7 @@ class Batches:
     def next_batch(self) -> tuple[Tensor, Tensor]:
         """inputs and targets, (batch_size, seq_len) each, by your inputs_and_targets (section 3).
         ---
-        输入和目标，各为 (batch_size, seq_len)，由你的 inputs_and_targets（第 3 节）得到。
+        输入和目标，各为 (batch_size, seq_len)，由你的 inputs_and_targets（第 3 小节）得到。
         """
         return inputs_and_targets(self.next_rows())
 
@@ -697,7 +697,7 @@ labkit.check("gpt-model")
 
 
 # %% [markdown] tags=["zh"]
-# **用真模型检验。** 把第 1 节训练好的模型装进你的类。Hugging Face 的 GPT-2 把矩阵存成 (输入, 输出)，是 `nn.Linear` 的转置；除此之外什么都不用改。
+# **用真模型检验。** 把第 1 小节训练好的模型装进你的类。Hugging Face 的 GPT-2 把矩阵存成 (输入, 输出)，是 `nn.Linear` 的转置；除此之外什么都不用改。
 
 
 # %%
@@ -849,7 +849,7 @@ plt.show()
 #
 # **每个 token 的 nat 数不能跨分词器比较**：token 越长越难预测，但个数也越少。能比较的是同一段文本模型要用多少比特，即**每字节比特数**：
 # $\frac{1}{\ln 2}\,\frac{\text{损失之和}}{\text{文本的字节数}}$。瞎猜的话，以字节为 token 时每字节 8 比特；
-# 用你的 BPE，每个 token 要 $\log_2 1024 = 10$ 比特，再除以第 1 节打印的“平均每个 token 多少字节”。
+# 用你的 BPE，每个 token 要 $\log_2 1024 = 10$ 比特，再除以第 1 小节打印的“平均每个 token 多少字节”。
 # 语言模型加上算术编码就是压缩器（Delétang 等 2023），所以下一个单元格也列出 gzip。（gzip 没读过训练文本，模型本身的大小也没有算进去：只当标尺，不算比赛。）
 #
 # 一张表能做到多少？数单个 token 的频率，或者数相邻两个 token（二元，bigram）的频率。连二元频率表都不如的模型，
@@ -906,7 +906,7 @@ for name, bits in {**guessing, **TABLES, "gzip -9": compressed}.items():
 # %% [markdown] tags=["zh"]
 # ### 第 7 题，第一部分：`inputs_and_targets`、`cross_entropy`、`bits_per_byte`
 #
-# 第 7 题（11 分）是整个训练循环，检查单元格在第 5 节末尾。在那之前，随时可以在自己的单元格里运行 `labkit.check("gpt-loop")`，看看哪些已经对了。
+# 第 7 题（11 分）是整个训练循环，检查单元格在第 5 小节末尾。在那之前，随时可以在自己的单元格里运行 `labkit.check("gpt-loop")`，看看哪些已经对了。
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "loss-solution", "cell_type": "code"}
@@ -1014,7 +1014,7 @@ def bits_per_byte(model: nn.Module, ids: Tensor, n_bytes: int) -> float:
 
 
 # %% [markdown] tags=["zh"]
-# 量一量第 1 节的模型。最后一行专查“忘了错开”：学预测的模型，你让它**复述**读到的内容，它做得很差。
+# 量一量第 1 小节的模型。最后一行专查“忘了错开”：学预测的模型，你让它**复述**读到的内容，它做得很差。
 
 
 # %%
@@ -1643,7 +1643,7 @@ plt.show()
 #
 # ## 6. 你的训练
 #
-# 还是第 1 节的模型：同样的初始权重，同样的数据、同样的顺序，换成你的 GPT 和你的循环。运行时它会写 **TensorBoard** 日志：
+# 还是第 1 小节的模型：同样的初始权重，同样的数据、同样的顺序，换成你的 GPT 和你的循环。运行时它会写 **TensorBoard** 日志：
 # 损失、学习率、梯度范数、留出文本上的每字节比特数，以及它生成的文本。
 # 在终端里运行 `tensorboard --logdir runs`，两次训练会画在同一张图上；在笔记本里则用 `%load_ext tensorboard` 和 `%tensorboard --logdir runs`。
 
@@ -1789,7 +1789,7 @@ print(
 
 
 # %% [markdown] tags=["zh"]
-# 两个程序，同一条曲线。细微的差别来自 Trainer 慢了一步：它的预热从学习率 0 开始（第 4 节的虚线），所以第一次更新什么也没做，后面的都晚了一步。
+# 两个程序，同一条曲线。细微的差别来自 Trainer 慢了一步：它的预热从学习率 0 开始（第 4 小节的虚线），所以第一次更新什么也没做，后面的都晚了一步。
 #
 # 再看右图：越低越好，绿线是 gzip 在同样字节上的结果。用你的 BPE，模型最后低于二元频率表，虽然低得不多。那张表有一百万格，读过全部训练文本；模型有一百万个参数，
 # 大约只读了一半（比较各单元格打印的 token 数）。若以字节为 token，表有 65,536 格，模型大约读到五分之一。
@@ -2013,7 +2013,7 @@ def leaderboard_train(tokens: Tensor) -> GPT:
 #
 # ## 三个思考题
 #
-# 1. 你的训练连一个 epoch 都没读完。第 6 节的两张图里，出现什么情况说明模型开始背书了？
+# 1. 你的训练连一个 epoch 都没读完。第 6 小节的两张图里，出现什么情况说明模型开始背书了？
 # 2. 每批大小加倍、步数减半，读的 token 总数不变。在这里哪种最后的损失更低？GPU 集群为什么可能选另一种？（McCandlish 等 2018 把转折点称为临界批大小。）
 # 3. 模型有一百万参数，用你的 BPE 读五十万个 token：对这些 token 来说，模型是太大还是太小？Hoffmann 等 2022（第 3 节）说合适的比例是多少？
 #    对 1.24 亿参数又意味着什么？

@@ -575,7 +575,7 @@ print(
 
 # %% [markdown] tags=["zh"]
 # 多数位置只读或者是填充：要花计算量，却不产生损失。白色部分算了也是白算。按长度排序能省下大半；**打包**（packing）也能，它把几段对话放进同一行
-# （实验 04 的笔记本 data，第 7 节）。我们的规模小，不必在意。
+# （实验 04 的笔记本 data，第 7 小节）。我们的规模小，不必在意。
 #
 # ## 4. LoRA：厚矩阵旁边的薄矩阵
 #
@@ -691,7 +691,7 @@ class LoRALinear(nn.Module):
             即 requires_grad 为 False。
         lora_A: Parameter (r, d_in)，在 +-1 / sqrt(d_in) 内均匀分布：a = sqrt(5) 的 Kaiming 均匀分布。
         lora_B: Parameter (d_out, r)，全零。此外没有别的参数。
-        scaling: alpha / r。forward 每次调用都读取它，因此以后可以改动（第 11 节）。
+        scaling: alpha / r。forward 每次调用都读取它，因此以后可以改动（第 11 小节）。
         dropout: nn.Dropout，只作用在 A 的输入上。
         merged: bool，初值为 False。
 
@@ -753,7 +753,7 @@ class LoRALinear(nn.Module):
 
         Already merged: does nothing. The base stays frozen; A and B stay as they are.
         ---
-        把更新项原地加到 base.weight 上，并设置 merged。已经合并过则什么也不做。（第 5 节）
+        把更新项原地加到 base.weight 上，并设置 merged。已经合并过则什么也不做。（第 5 小节）
 
         base 仍然是冻结的；A 和 B 保持不变。
         """
@@ -770,7 +770,7 @@ class LoRALinear(nn.Module):
         You may subtract the update, which leaves rounding errors, or keep a copy of the old weight
         (not as a parameter) and put it back.
         ---
-        把更新项从 base.weight 里再取出来（允许舍入误差），并清除 merged。（第 5 节）
+        把更新项从 base.weight 里再取出来（允许舍入误差），并清除 merged。（第 5 小节）
 
         此后这一层的计算和训练都与合并之前一样。没有合并则什么也不做。
         可以减去更新项，也可以事先留一份旧权重（不能是 Parameter）再放回去。
@@ -1399,7 +1399,7 @@ plt.show()
 # so that "Four" is not "4".
 
 # %% [markdown] tags=["zh"]
-# 留出损失降了一半还多。但损失不等于行为，还是让它自己说话。问题与第 1 节相同，没有一个出现在训练集里。
+# 留出损失降了一半还多。但损失不等于行为，还是让它自己说话。问题与第 1 小节相同，没有一个出现在训练集里。
 # 我们打印六个回答，再对全部 54 个计数：多少个符合辅导老师的格式，多少个在 64 个 token 的上限之内自己结束，平均多长，多少个说出了正确的事实。
 # 最后一项很粗略：只在 `Why:` 之前的文字里找正确答案的字样，所以写成 “Four” 就不算 “4”。
 
@@ -2119,7 +2119,7 @@ for name, config, n_expected, lora_expected in [
 # | 训练和部署时，内存放得下吗？ | 上面的表 |
 # | 懂你要用的语言吗？每个字的花费合理吗？ | 每 token 字节数：实验 04 的笔记本 tokenizer |
 # | 用 base 模型还是 instruct 模型？ | instruct 模型已经会回答，学一种新的说话方式只要很少的样本；base 模型的模板和行为都由你定，但需要很多样本。 |
-# | 不训练时，它在你的任务上有多好？ | 在留出的问题上答对的比例，见第 10 节；基准测试见第 9 课 |
+# | 不训练时，它在你的任务上有多好？ | 在留出的问题上答对的比例，见第 10 小节；基准测试见第 9 课 |
 #
 # 每 token 的留出损失可以比较同一个模型训练前后，但不能比较分词器不同的两个模型，因为它们的 token 长短不同：请用每字节比特数（实验 04），或者数答对了多少题。
 #
@@ -2142,7 +2142,7 @@ for name, config, n_expected, lora_expected in [
 #
 # ## 三个思考题
 #
-# 1. 学一种说话方式，$r = 8$ 足够了。学一门新语言够吗？第 11 节里的什么现象会告诉你 $r$ 太小？
+# 1. 学一种说话方式，$r = 8$ 足够了。学一门新语言够吗？第 11 小节里的什么现象会告诉你 $r$ 太小？
 # 2. 对任何可逆矩阵 $M$，$BA = (BM)(M^{-1}A)$：同一个更新有许多种分解。那么把两次训练的适配器取平均，即
 #    $\frac12(A_1 + A_2)$ 与 $\frac12(B_1 + B_2)$，意味着什么？
 # 3. 有人把提示也一起训练，训练损失比你的**更低**。为什么这不能证明他的模型更好？
