@@ -402,7 +402,7 @@ def test_the_naive_trainer_counts_anew_for_each_merge(student, rng):
     points=1,
     rests_on=[
         "The merges by the four rules of section 3: for each, all pairs of all words are counted anew.",
-        "Of equally frequent pairs, take the one with the **smallest ids**: compare the left ids first, then the",
+        "Of equally frequent pairs, take the one with the **smallest ids**: compare the left ids first, then the right ones.",
     ],
     hint={
         "en": "Of equally frequent pairs, the naive trainer should take the one with the smallest ids: compare (left id, right id), for example with `min` and the key (-count, pair). "
@@ -497,7 +497,7 @@ def test_places_that_overlap_or_touch(student, rng):
     points=1,
     rests_on=[
         "Trains byte-level BPE by the four rules of section 3.",
-        "Of equally frequent pairs, take the one with the **smallest ids**: compare the left ids first, then the",
+        "Of equally frequent pairs, take the one with the **smallest ids**: compare the left ids first, then the right ones.",
     ],
     hint={
         "en": "Where several pairs are equally frequent, the one with the smallest ids goes first: compare (left id, right id), a byte's id is its value, a merged token's comes later.",
