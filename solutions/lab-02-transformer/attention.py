@@ -148,7 +148,7 @@ print(
 # SmolLM2 has 30 layers with 9 attention **heads** each. A head is one of the attentions that run side by side in a layer; section 3 builds them. Is there a head that does just this:
 # at a token of the second list, its attention goes to the token **after** the same token in the first list? We measure this for each of the 270 heads.
 #
-# (We loaded the model with `attn_implementation="eager"`. That is the plain formula, which can return the attention weights. The default is a *fused kernel*, one program for the whole
+# (We loaded the model with `attn_implementation="eager"`. That is the plain formula, which can return the attention weights. By default the library calls a *fused kernel*, one program for the whole
 # formula, which never stores them.)
 
 # %% [markdown] tags=["zh"]
@@ -1143,7 +1143,7 @@ plt.show()
 # What you have built is still at the core of most language models. This is what newer ones change. The names in brackets are folders under `transformers/models` of the library installed here (release 5.23), where you can read each change as code:
 #
 # - **Smaller caches.** Multi-head latent attention does not cache keys and values. It keeps one short vector per token, and a small key for RoPE (DeepSeek-V2 2024, section 2.1; `deepseek_v3`). DeepSeek-V4 also caches several tokens as one compressed entry; in some of its layers, each query then reads only a few of these entries (`deepseek_v4`).
-# - **Windows.** Of every six layers of Gemma 3, five look only at the last 1,024 tokens or fewer (Gemma 3 report 2025, section 2); OLMo 3 has three such layers in four, gpt-oss every second one (`gemma3`, `olmo3`, `gpt_oss`).
+# - **Windows.** Of every six layers of Gemma 3, five look only at the last 1,024 tokens or fewer (Gemma 3 report 2025, section 2); OLMo 3 has a window in three layers of four, gpt-oss in every second one (`gemma3`, `olmo3`, `gpt_oss`).
 # - **Linear attention.** Qwen3.5 replaces three of four attention layers by a gated delta rule, a memory of fixed size (`qwen3_5`).
 # - **A place for the sink.** gpt-oss gives each head a learned score that takes part in the softmax and is then dropped; Qwen3.5 multiplies the output of attention by a learned gate (`gpt_oss`, `qwen3_5`).
 # - **QK-norm.** OLMo 2, Qwen3 and Gemma 3 normalise queries and keys before they are compared, so that scores cannot grow without bound (`olmo2`, `qwen3`, `gemma3`).
@@ -1183,7 +1183,7 @@ plt.show()
 # 你写出来的东西，至今仍是大多数语言模型的核心。下面是较新的模型所做的改动。括号里是这里安装的库（5.23 版）`transformers/models` 之下的文件夹名，每项改动都能在那里读到代码：
 #
 # - **更小的缓存。** 多头潜在注意力（multi-head latent attention）不存键和值，每个 token 只存一个较短的向量，外加一个给 RoPE 用的小的键（DeepSeek-V2 2024，2.1 节；`deepseek_v3`）。DeepSeek-V4 还把若干个 token 压缩成一项来缓存；在它的一部分层里，每个查询只读其中几项（`deepseek_v4`）。
-# - **滑动窗口。** Gemma 3 每六层里有五层只看最近 1,024 个或更少的 token（Gemma 3 技术报告 2025，第 2 节）；OLMo 3 每四层有三层如此，gpt-oss 每两层有一层（`gemma3`、`olmo3`、`gpt_oss`）。
+# - **滑动窗口。** Gemma 3 每六层里有五层只看最近 1,024 个或更少的 token（Gemma 3 技术报告 2025，第 2 节）；OLMo 3 每四层有三层带窗口，gpt-oss 每两层有一层（`gemma3`、`olmo3`、`gpt_oss`）。
 # - **线性注意力。** Qwen3.5 每四个注意力层就有三个换成门控 delta 规则（gated delta rule），即一块大小固定的记忆（`qwen3_5`）。
 # - **给汇聚点一个位置。** gpt-oss 给每个头一个学出来的分数，让它参加 softmax，然后丢掉；Qwen3.5 把注意力的输出乘上一个学出来的门（`gpt_oss`、`qwen3_5`）。
 # - **QK-norm。** OLMo 2、Qwen3、Gemma 3 在比较之前先对查询和键做归一化，分数就不会无限增大（`olmo2`、`qwen3`、`gemma3`）。

@@ -106,7 +106,7 @@ TEXTS = {
     "zh": "因为安娜答应每天早上开店，老钟表匠就把钥匙交给了她。",
 }
 LANGUAGES = {"en": say("English", "英文"), "zh": say("Chinese", "中文")}
-MIDDLE = slice(3, 10)  # layers 3 to 9
+MIDDLE = slice(3, 10)
 
 
 def encode(text: str) -> Tensor:
@@ -145,15 +145,16 @@ for panel, (lang, stream) in zip(panels, streams.items(), strict=True):
     panel.set(yscale="log", xlabel=say("layer that it enters", "进入第几层"), title=LANGUAGES[lang])
     panel.legend(frameon=False, fontsize=8, loc="upper left")
     ratio = lengths[:, 0] / lengths[:, rest].median(1).values
-    columns = [int(stream[MIDDLE, index].abs().mean(0).argmax()) for index in (0, other)]
+    first_column, other_column = (int(stream[MIDDLE, i].abs().mean(0).argmax()) for i in (0, other))
     print(
         say(
             f"{LANGUAGES[lang]}: the first vector over the median of the others: "
             f"{ratio[12]:.0f} at layer 12, {ratio[28]:.0f} at layer 28\n"
-            f"    layers 3 to 9: largest column of token 0: {columns[0]}, of token {other}: {columns[1]}",
+            f"    layers 3 to 9: token 0 is largest in column {first_column}, "
+            f"token {other} in column {other_column}",
             f"{LANGUAGES[lang]}：第一个向量的长度是其余中位数的多少倍："
             f"第 12 层 {ratio[12]:.0f}，第 28 层 {ratio[28]:.0f}\n"
-            f"    第 3 到 9 层，数值最大的列：0 号 token 是 {columns[0]}，{other} 号 token 是 {columns[1]}",
+            f"    第 3 到 9 层，数值最大的列：0 号 token 是第 {first_column} 列，{other} 号 token 是第 {other_column} 列",
         )
     )
 panels[0].set(ylabel=say("length of the vector", "向量的长度"), ylim=(1, 1e6))
@@ -163,19 +164,19 @@ plt.show()
 # From layer 12 to layer 28, the first token's vector is tens to hundreds of times as long as the others. In layers 3 to 9 it already stands out, and so does a second one, in the same column: the second `the` of the English sentence, and the first piece of `因` in the Chinese one (a Chinese character may be
 # several tokens).
 #
-# Now we look for the largest number in the vectors of the English sentence, and set this **one** number to zero. It is one of twelve thousand at its layer (21 tokens of 576 numbers). What would you expect? Networks usually tolerate small damage: all weights can be rounded to 4 bits with little loss (Dettmers and Zettlemoyer 2023).
+# Now we look for the largest number in the vectors of the English sentence, and set this **one** number to zero. It is one of twelve thousand at its layer (21 tokens of 576 numbers). Layer `layer` of the code below writes it, and the next layer reads it. What would you expect? Networks usually tolerate small damage: all weights can be rounded to 4 bits with little loss (Dettmers and Zettlemoyer 2023).
 
 # %% [markdown] tags=["zh"]
 # 从第 12 层到第 28 层，第一个 token 的向量是别的几十倍到几百倍长。在第 3 到 9 层，它已经很突出；突出的还有另一个，而且在同一列上：英文句子里的第二个 `the`，中文句子里“因”字的第一个 token（一个汉字可能是好几个 token）。
 #
-# 现在找出英文句子的向量里最大的那个数，然后把这**一个**数清零。在它所在的那一层，它只是一万两千个数（21 个 token，每个 576 个数）中的一个。你猜会怎样？小小的损伤，神经网络通常扛得住：**全部**权重都舍入到 4 比特，损失也不大（Dettmers 与 Zettlemoyer 2023）。
+# 现在找出英文句子的向量里最大的那个数，然后把这**一个**数清零。在它所在的那一层，它只是一万两千个数（21 个 token，每个 576 个数）中的一个。下面代码里的第 `layer` 层写入它，后一层读到它。你猜会怎样？小小的损伤，神经网络通常扛得住：**全部**权重都舍入到 4 比特，损失也不大（Dettmers 与 Zettlemoyer 2023）。
 
 # %%
 english = streams["en"]
 place = torch.unravel_index(english.abs().argmax(), english.shape)
 depth, token, column = (int(index) for index in place)
 sizes = english[:, token, column].abs()
-layer = int((sizes > 0.5 * sizes[depth]).nonzero()[0]) - 1  # it writes, the next one reads
+layer = int((sizes > 0.5 * sizes[depth]).nonzero()[0]) - 1
 value, rest = english[layer + 1, token, column], english[layer + 1, token + 1 :]
 share = value.abs() / english[layer + 1, token].norm()
 largest, median = rest.abs().max(), rest.abs().median()
@@ -370,11 +371,11 @@ for path in [
     "model.layers.0.mlp",
     "lm_head",
 ]:
+    share = below[path] / below[""]
     print(
         say(
-            f"{path or '(the model)':26}{own[path]:>14,} own{below[path]:>14,} in all{below[path] / below['']:>8.1%}",
-            f"{path or '（模型）':{26 if path else 22}}{own[path]:>14,} 自己{below[path]:>14,} 合计"
-            f"{below[path] / below['']:>8.1%}",
+            f"{path or '(the model)':26}{own[path]:>14,} own{below[path]:>14,} in all{share:>8.1%}",
+            f"{path or '（模型）':{26 if path else 22}}{own[path]:>14,} 自己{below[path]:>14,} 合计{share:>8.1%}",
         )
     )
 assert sum(own.values()) == below[""] == model.num_parameters()
@@ -788,7 +789,7 @@ print(
 #
 # $$\mathrm{FLOPs}_\text{attention}(n) = 4 \cdot L \cdot H \cdot D \cdot n .$$
 #
-# **每个 token 的内存。** 生成文本时，每个 token 在每一层、每个键/值头（共 $G$ 个）上的键**和**值都要存下来（第 1 节笔记本第 5 小节），这就是 **KV 缓存**：
+# **每个 token 的内存。** 生成文本时，每个 token 在每一层、每个键/值头（共 $G$ 个）上的键**和**值都要存下来（第 1 节第 5 小节），这就是 **KV 缓存**：
 #
 # $$\mathrm{bytes}_\text{KV} = 2 \cdot L \cdot G \cdot D \cdot \text{每个数的字节数}.$$
 #
