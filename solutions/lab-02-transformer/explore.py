@@ -148,11 +148,11 @@ for panel, (lang, stream) in zip(panels, streams.items(), strict=True):
     first_column, other_column = (int(stream[MIDDLE, i].abs().mean(0).argmax()) for i in (0, other))
     print(
         say(
-            f"{LANGUAGES[lang]}: the first vector over the median of the others: "
+            f"{LANGUAGES[lang]}: length of the first vector divided by the median of the others: "
             f"{ratio[12]:.0f} at layer 12, {ratio[28]:.0f} at layer 28\n"
             f"    layers 3 to 9: token 0 is largest in column {first_column}, "
             f"token {other} in column {other_column}",
-            f"{LANGUAGES[lang]}：第一个向量的长度是其余中位数的多少倍："
+            f"{LANGUAGES[lang]}：第一个向量的长度与其余向量长度的中位数之比："
             f"第 12 层 {ratio[12]:.0f}，第 28 层 {ratio[28]:.0f}\n"
             f"    第 3 到 9 层，数值最大的列：0 号 token 是第 {first_column} 列，{other} 号 token 是第 {other_column} 列",
         )
@@ -161,13 +161,13 @@ panels[0].set(ylabel=say("length of the vector", "向量的长度"), ylim=(1, 1e
 plt.show()
 
 # %% [markdown] tags=["en"]
-# From layer 12 to layer 28, the first token's vector is tens to hundreds of times as long as the others. In layers 3 to 9 it already stands out, and so does a second one, in the same column: the second `the` of the English sentence, and the first piece of `因` in the Chinese one (a Chinese character may be
+# From layer 12 to layer 28, the first token's vector is about 40 to 175 times as long as a typical other one (the printed ratios). In layers 3 to 9 it already stands out, and so does a second one, in the same column: the second `the` of the English sentence, and the first piece of `因` in the Chinese one (a Chinese character may be
 # several tokens).
 #
 # Now we look for the largest number in the vectors of the English sentence, and set this **one** number to zero. It is one of twelve thousand at its layer (21 tokens of 576 numbers). Layer `layer` of the code below writes it, and the next layer reads it. What would you expect? Networks usually tolerate small damage: all weights can be rounded to 4 bits with little loss (Dettmers and Zettlemoyer 2023).
 
 # %% [markdown] tags=["zh"]
-# 从第 12 层到第 28 层，第一个 token 的向量是别的几十倍到几百倍长。在第 3 到 9 层，它已经很突出；突出的还有另一个，而且在同一列上：英文句子里的第二个 `the`，中文句子里“因”字的第一个 token（一个汉字可能是好几个 token）。
+# 从第 12 层到第 28 层，第一个 token 的向量长度大约是其余 token 的 40 到 175 倍（见上面打印的倍数）。在第 3 到 9 层，它已经很突出；突出的还有另一个，而且在同一列上：英文句子里的第二个 `the`，中文句子里“因”字的第一个 token（一个汉字可能是好几个 token）。
 #
 # 现在找出英文句子的向量里最大的那个数，然后把这**一个**数清零。在它所在的那一层，它只是一万两千个数（21 个 token，每个 576 个数）中的一个。下面代码里的第 `layer` 层写入它，后一层读到它。你猜会怎样？小小的损伤，神经网络通常扛得住：**全部**权重都舍入到 4 比特，损失也不大（Dettmers 与 Zettlemoyer 2023）。
 
