@@ -154,7 +154,7 @@ for panel, (lang, stream) in zip(panels, streams.items(), strict=True):
             f"token {other} in column {other_column}",
             f"{LANGUAGES[lang]}：第一个向量的长度与其余向量长度的中位数之比："
             f"第 12 层 {ratio[12]:.0f}，第 28 层 {ratio[28]:.0f}\n"
-            f"    第 3 到 9 层，数值最大的列：0 号 token 是第 {first_column} 列，{other} 号 token 是第 {other_column} 列",
+            f"    第 3 到 9 层，数值最大的列：0 号 token 是 {first_column}，{other} 号 token 是 {other_column}",
         )
     )
 panels[0].set(ylabel=say("length of the vector", "向量的长度"), ylim=(1, 1e6))
@@ -375,7 +375,7 @@ for path in [
     print(
         say(
             f"{path or '(the model)':26}{own[path]:>14,} own{below[path]:>14,} in all{share:>8.1%}",
-            f"{path or '（模型）':{26 if path else 22}}{own[path]:>14,} 自己{below[path]:>14,} 合计{share:>8.1%}",
+            f"{path or '整体':{26 if path else 24}}{own[path]:>14,} 自己{below[path]:>14,} 合计{share:>8.1%}",
         )
     )
 assert sum(own.values()) == below[""] == model.num_parameters()
