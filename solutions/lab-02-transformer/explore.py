@@ -1118,13 +1118,13 @@ for lang, m in found.items():
 
 # %% [markdown] tags=["en"]
 # A row shows where one token looks. The same four heads show the same four patterns in two languages: the token before, the first token, a broad average, and one place further back. (`·` is the first token. A Chinese character is mostly two or three tokens; they are put together here, with the mean over queries and the sum over keys, so the previous token may be in the same square.) The head on the right was chosen for the attention that it gives to all tokens but the first and the last two. In the second half of these sentences, much of its weight goes to where the clause
-# began: to `because` in English, to the comma in Chinese. And half of all attention or more goes to the first token, which says nothing about the text.
+# began: in English to `because` and the word before it, in Chinese to the comma. And half of all attention or more goes to the first token, which says nothing about the text.
 #
 # Now layer by layer: how much attention goes to the first token, and what do the heads get for it? How long are the **values** that the heads get from the first token, compared with those of the others? And what happens to them without the one number of section 1?
 
 # %% [markdown] tags=["zh"]
 # 每一行表示一个 token 看向哪里。同样四个头，在两种语言里是同样四种花样：前一个 token、第一个 token、大范围平均、更靠前的某一处。（`·` 是第一个 token；一个汉字多半是两三个 token，画图时合并了：对查询取平均，对键求和。所以“前一个 token”可能落在同一格里。）
-# 最右边的头，是按它给“除第一个和最近两个之外的 token”的注意力选出来的。在这两句话的后半句里，它有很大一部分权重给了分句开始的地方：英文里是 `because`，中文里是逗号。而全部注意力有一半甚至更多，都给了第一个 token，它和文本内容毫无关系。
+# 最右边的头，是按它给“除第一个和最近两个之外的 token”的注意力选出来的。在这两句话的后半句里，它有很大一部分权重给了分句开始的地方：英文里是 `because` 和它前面的词，中文里是逗号。而全部注意力有一半甚至更多，都给了第一个 token，它和文本内容毫无关系。
 #
 # 再逐层看看：有多少注意力给了第一个 token，各个头又从那里得到了什么？得到的**值**有多长，与其他 token 的相比如何？没有了第 1 小节的那个数，又会怎样？
 
