@@ -24,7 +24,7 @@ IMAGE = "{registry}llm101/requirements-{layer}:{variant}"  # images/docker-bake.
 def start(choice: str, lab: Lab) -> Sandbox:
     """Starts the sandbox that `choice` names: `bubblewrap`, `docker`, or `docker:RUNTIME`.
 
-    Raises UserError for any other, and where bubblewrap would lack packages of the lab; GraderError where it cannot run.
+    Raises UserError for any other, and where bubblewrap would lack the lab's packages; GraderError where it cannot run.
     """
     kind, _, runtime = check(choice).partition(":")
     if kind == "bubblewrap":
@@ -49,8 +49,8 @@ def _verify_packages(lab: Lab) -> None:
     """bubblewrap runs submissions on this Python's packages; a layer that stands alone is in the lab's image only."""
     if missing := [name for name in lab.preload if importlib.util.find_spec(name.partition(".")[0]) is None]:
         raise UserError(
-            f"{lab.id} needs {', '.join(missing)} (requirements/{lab.requirements}.txt), which this Python does not have: "
-            f"install that layer, or grade with --sandbox docker"
+            f"{lab.id} needs {', '.join(missing)} (requirements/{lab.requirements}.txt), which this Python lacks: "
+            "install that layer, or grade with --sandbox docker"
         )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from autograder.errors import UserError
 from autograder.lab import Lab
 from autograder.sandbox import choose
 from autograder.sandbox import docker as docker_sandbox
