@@ -339,7 +339,7 @@ plt.show()
 FAMILIES = {
     "BERT": (
         "2018", "LayerNorm", False, "FFN\nGELU",
-        say("token + position\n+ type", "token + 位置\n+ 句段"), False,
+        say("token + position\n+ segment", "token + 位置\n+ 句段"), False,
         say("dense, GELU,\nLayerNorm, tied head", "全连接、GELU、\nLayerNorm、共享输出头"),
     ),
     "GPT-2": (
