@@ -1616,15 +1616,17 @@ by_loading = (loaded - original).abs().max().item()
 by_merging = (merged - original).abs().max().item()
 beside, inside = 1000 * seconds_unmerged, 1000 * seconds_merged
 touched = sum(layer.base.weight.numel() for layer in layers.values()) / n_total
+for name, apart in [(say("saved and loaded", "保存再加载"), by_loading), (say("merged", "合并"), by_merging)]:
+    print(say(f"{name}: largest difference of a logit {apart:.1e}", f"{name}：logit 的最大差异 {apart:.1e}"))
 print(
     say(
-        f"saved and loaded: largest difference of a logit {by_loading:.1e}\n"
-        f"merged:           largest difference of a logit {by_merging:.1e}\n"
-        f"one forward pass: {beside:.0f} ms unmerged, {inside:.0f} ms merged\n"
+        f"one forward pass: {beside:.0f} ms unmerged, {inside:.0f} ms merged",
+        f"一次前向计算：不合并 {beside:.0f} 毫秒，合并后 {inside:.0f} 毫秒",
+    )
+)
+print(
+    say(
         f"merging writes into {touched:.1%} of the base's numbers",
-        f"保存再加载：logit 的最大差异 {by_loading:.1e}\n"
-        f"合并：      logit 的最大差异 {by_merging:.1e}\n"
-        f"一次前向计算：不合并 {beside:.0f} 毫秒，合并后 {inside:.0f} 毫秒\n"
         f"合并改写了基座模型 {touched:.1%} 的参数",
     )
 )
