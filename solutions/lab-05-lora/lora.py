@@ -1698,7 +1698,7 @@ print(
 # stop; TRL warns of it.
 #
 # The settings below are those of your own run: the same order of the batches (`train_sampling_strategy`), a constant learning rate, and the weight
-# decay of 0.01 that is the default of AdamW in PyTorch. `gradient_checkpointing` would compute activations twice instead of keeping them; it
+# decay of 0.01 that is the default of AdamW in PyTorch. `activation_checkpointing` (formerly `gradient_checkpointing`, on by default in TRL) would compute activations twice instead of keeping them; it
 # saves memory and costs time, and we have the memory.
 
 # %% [markdown] tags=["zh"]
@@ -1708,7 +1708,7 @@ print(
 # 如果这里漏掉结束标记，训练出来的模型就学不会停；TRL 会对此发出警告。
 #
 # 下面的设置与你自己的训练相同：批的次序相同（`train_sampling_strategy`），学习率恒定，权重衰减 0.01（PyTorch 中 AdamW 的默认值）。
-# `gradient_checkpointing` 会把激活值重算一遍而不是存下来，省内存但费时间；我们内存够用，所以关掉。
+# `activation_checkpointing`（旧名 `gradient_checkpointing`，TRL 默认打开）会把激活值重算一遍而不是存下来，省内存但费时间；我们内存够用，所以关掉。
 
 # %%
 default_system = as_prompt("?").partition("<|im_start|>user")[0].replace("\n", "\\n")
@@ -1739,7 +1739,7 @@ trainer = SFTTrainer(
         weight_decay=0.01,
         max_grad_norm=1.0,
         assistant_only_loss=True,
-        gradient_checkpointing=False,
+        activation_checkpointing=False,
         bf16=profile == "gpu",
         use_cpu=profile == "cpu",
         logging_steps=1,
@@ -1972,9 +1972,9 @@ axes.set(
 plt.show()
 
 # %% [markdown] tags=["en"]
-# Telling the model what you want helps a little, and more as a system message than in front of everything, where its chat template never puts words. Training the
+# Telling the model what you want helps a little. It helps more as a system message than in front of everything, where the chat template never puts words. Training the
 # vectors of the same prompt helps more. LoRA helps most. The comparison is not quite even: LoRA has thirty-six times the parameters, acts in
-# every block, and made 31 steps instead of 20. A soft prompt has an advantage of its own: it costs only a few more tokens, and different rows
+# every block, and made 31 steps instead of 20. Nor have we looked for the best words: the wish names neither the three labels nor an example. A soft prompt has an advantage of its own: it costs only a few more tokens, and different rows
 # of one batch can carry different prompts.
 #
 # **Kinds of parameter-efficient fine-tuning (PEFT)**
@@ -1990,7 +1990,7 @@ plt.show()
 
 # %% [markdown] tags=["zh"]
 # 用文字告诉模型你想要什么，略有帮助；写成 system 消息比放在最前面更有效：聊天模板从不在最前面放文字。把同一段提示的向量拿来训练，帮助更大；
-# LoRA 效果最好。不过这个比较并不完全对等：LoRA 的参数是可训练提示的三十六倍，作用于每一个块，而且训练了 31 步而不是 20 步。
+# LoRA 效果最好。不过这个比较并不完全对等：LoRA 的参数是可训练提示的三十六倍，作用于每一个块，而且训练了 31 步而不是 20 步。文字本身也没有反复推敲：它既没写出那三个标签，也没给例子。
 # 可训练的提示自有它的好处：只多几个 token，而且同一个批里不同的行可以带不同的提示。
 #
 # **参数高效微调（PEFT）的种类**
