@@ -1974,7 +1974,8 @@ plt.show()
 # %% [markdown] tags=["en"]
 # Telling the model what you want helps a little. It helps more as a system message than in front of everything, where the chat template never puts words. Training the
 # vectors of the same prompt helps more. LoRA helps most. The comparison is not quite even: LoRA has thirty-six times the parameters, acts in
-# every block, and made 31 steps instead of 20. Nor have we looked for the best words: the wish names neither the three labels nor an example. A soft prompt has an advantage of its own: it costs only a few more tokens, and different rows
+# every block, and made 31 steps instead of 20. Nor have we looked for the best words: a system message that
+# names the three labels `Answer:`, `Why:` and `Your turn:` comes closer (try it). A soft prompt has an advantage of its own: it costs only a few more tokens, and different rows
 # of one batch can carry different prompts.
 #
 # **Kinds of parameter-efficient fine-tuning (PEFT)**
@@ -1990,7 +1991,7 @@ plt.show()
 
 # %% [markdown] tags=["zh"]
 # 用文字告诉模型你想要什么，略有帮助；写成 system 消息比放在最前面更有效：聊天模板从不在最前面放文字。把同一段提示的向量拿来训练，帮助更大；
-# LoRA 效果最好。不过这个比较并不完全对等：LoRA 的参数是可训练提示的三十六倍，作用于每一个块，而且训练了 31 步而不是 20 步。文字本身也没有反复推敲：它既没写出那三个标签，也没给例子。
+# LoRA 效果最好。不过这个比较并不完全对等：LoRA 的参数是可训练提示的三十六倍，作用于每一个块，而且训练了 31 步而不是 20 步。文字本身也没有反复推敲：在 system 消息里写明 `Answer:`、`Why:`、`Your turn:` 这三个标签，损失会更低（可以试试）。
 # 可训练的提示自有它的好处：只多几个 token，而且同一个批里不同的行可以带不同的提示。
 #
 # **参数高效微调（PEFT）的种类**
