@@ -386,7 +386,7 @@ for form in ("NFC", "NFKC"):
 # spaces: `units("Debian 使用手册, v2")` is `["debian", "使", "用", "手", "册", "v2"]`.
 #
 # **The limits**, the least and the most that is allowed, follow Gopher with changes. Gopher wants 50 to 100,000 words, a
-# letter in 80 % of them and two stop words; our sayings are short, so we ask for less. Gopher limits `#` and the ellipsis
+# letter in 80 % of them and two stop words (very frequent words); our sayings are short, so we ask for less. Gopher limits `#` and the ellipsis
 # to 0.1 per word **separately**; we limit their sum. In Chinese a whole clause stands between white space, and the Chinese
 # ellipsis, `……`, counts twice, so its limits are others.
 
@@ -411,7 +411,7 @@ for form in ("NFC", "NFKC"):
 # **行**指非空的行，去掉两头的空白。分母为零时，比例记为 0。整个笔记本里计数的**单位**是：一个小写的单词，或者一个汉字，因为中文不用空格分词：
 # `units("Debian 使用手册, v2")` 是 `["debian", "使", "用", "手", "册", "v2"]`。
 #
-# **上下限**以 Gopher 为蓝本，有所改动。Gopher 要求 50 到 100,000 个词，其中 80% 含有字母，还要有两个停用词；我们的格言很短，所以要求放宽了。
+# **上下限**以 Gopher 为蓝本，有所改动。Gopher 要求 50 到 100,000 个词，其中 80% 含有字母，还要有两个停用词（极常见的词）；我们的格言很短，所以要求放宽了。
 # Gopher 对 `#` 和省略号**分别**设限，每词不超过 0.1 个；我们限制的是两者之和。中文里以空白隔开的“词”往往是一整个分句，而省略号 `……` 要算两个，所以中文另有一套上下限。
 
 # %% tags=["export"]
@@ -1502,14 +1502,15 @@ for index, saying in enumerate(sayings):
 # document comes alone.
 #
 # **In practice.** The mask can also save time. `nn.functional.scaled_dot_product_attention` saves none with such a mask: it
-# computes the hidden part, too. Two other ways skip whole hidden blocks: FlexAttention (in PyTorch: the mask is given as a function, and a
-# kernel is compiled for it) and FlashAttention's *varlen* kernels (they take the documents in one row and the places of
-# their borders). Hugging Face's `DataCollatorWithFlattening` and TRL hand over the positions; the borders are where these
-# return to 0.
+# computes the hidden part, too. Two other ways skip whole hidden blocks: FlexAttention (in PyTorch: the mask is given as a
+# function, and a kernel is compiled for it) and the *varlen* kernels of FlashAttention, a library of fast attention (they
+# take the documents in one row and the places of their borders). Hugging Face's `DataCollatorWithFlattening` and its
+# library for fine-tuning, TRL, hand over the positions; the borders are where these return to 0.
 #
 # **A trap** in TRL's `SFTConfig` (version 1.16, `sft_config.py` and `data_utils.py`). `packing=True` alone means
 # `packing_strategy="bfd"`, *best-fit decreasing*: the longest documents first, each into the row where it leaves the least
-# room. What a document has beyond `max_length` is **cut off and lost**, which the cell above measured for 512 tokens.
+# room. What a document has beyond `max_length` is **cut off and lost**: the first cell of this section measured
+# how much, for 512 tokens.
 # `"bfd_split"` cuts long documents into pieces and loses nothing. `"wrapped"` loses nothing either, but gives no restarted
 # positions, so documents see their neighbours.
 #
@@ -1526,11 +1527,11 @@ for index, saying in enumerate(sayings):
 # 用上你的掩码和位置，打包在一起的文档与单独读时损失相同。用普通的因果掩码就不同了，这里的损失反而更低，可能是因为格言前面不管有什么文字，猜起来总容易些；可是文档单独出现时，就没有这份帮助了。
 #
 # **实际中怎么做。** 掩码还可以省时间。`nn.functional.scaled_dot_product_attention` 配上这样的掩码并不省时间，遮住的照样要算。另外两种办法会跳过整块被遮住的部分：
-# FlexAttention（在 PyTorch 里，掩码以函数的形式给出，再为它编译内核）和 FlashAttention 的 **varlen** 内核（直接接收首尾相接的文档，以及各篇的边界位置）。
-# Hugging Face 的 `DataCollatorWithFlattening` 和 TRL 传的是位置：位置回到 0 的地方，就是文档的边界。
+# FlexAttention（在 PyTorch 里，掩码以函数的形式给出，再为它编译内核）和 FlashAttention（一个快速注意力库）的 **varlen** 内核（直接接收首尾相接的文档，以及各篇的边界位置）。
+# Hugging Face 的 `DataCollatorWithFlattening` 和它的微调库 TRL 传的是位置：位置回到 0 的地方，就是文档的边界。
 #
 # **一个坑**：TRL 的 `SFTConfig`（1.16 版，`sft_config.py` 和 `data_utils.py`）。只写 `packing=True`，就是 `packing_strategy="bfd"`，即 best-fit decreasing：
-# 从最长的文档开始，每篇放进剩余空间最小而又放得下的那一行；超过 `max_length` 的部分**被截断，丢掉了**，丢掉多少，上面的单元格在 512 个 token 处量过。
+# 从最长的文档开始，每篇放进剩余空间最小而又放得下的那一行；超过 `max_length` 的部分**被截断，丢掉了**，丢掉多少，本小节的第一个单元格在 512 个 token 处量过。
 # `"bfd_split"` 把长文档切成几段，什么都不丢。`"wrapped"` 也不丢，但位置不会重新起算，所以文档之间互相看得见。
 #
 # ## 8. 混合

@@ -18,7 +18,8 @@
 # you compare it, id by id, with the two libraries that practitioners use.
 #
 # **You will be able to**
-# - say why a model cannot count the letters of a word, and why the same text costs more in one language than in another;
+# - say why it is hard for a model to count the letters of a word, and why the same text costs more in one language than in
+#   another;
 # - train a byte-level BPE tokenizer: first naively, with a new count for each merge, then in seconds, with an index of pairs;
 # - encode by the ranks of the merges, decode any sequence of ids, and keep special tokens apart from text;
 # - measure a vocabulary: its bytes per token in each language, and its cost in parameters.
@@ -39,7 +40,7 @@
 # 再与业界常用的两个库逐个 id 地核对。
 #
 # **学完之后，你能够**
-# - 说清模型为什么数不清一个词里有几个字母，同样的内容为什么有的语言更费 token；
+# - 说清数出一个词里有几个字母对模型来说为什么难，同样的内容为什么有的语言更费 token；
 # - 训练一个字节级 BPE 分词器：先用最朴素的写法，每次合并都重新计数；再给相邻对建索引，几秒钟训练完；
 # - 按合并的次序编码，解码任意的 id 序列，并把特殊 token 与普通文本分开；
 # - 衡量一个词表：每个 token 在各种语言里平均装多少字节，又要花多少参数。
@@ -727,7 +728,7 @@ labkit.check("bpe-train")
 # same merges.
 
 # %% [markdown] tags=["zh"]
-# **慢的和快的。** 取 40 kB 英文，先用 `train_bpe_naive` 训练，再用你的索引。两者的合并必须完全一样。
+# **快慢对比。** 取 40 kB 英文，先用 `train_bpe_naive` 训练，再用你的索引。两者的合并必须完全一样。
 
 # %%
 print(say("English:", "英文："), corpora.sources("en"))
