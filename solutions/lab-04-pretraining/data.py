@@ -1505,7 +1505,8 @@ for index, saying in enumerate(sayings):
 # computes the hidden part, too. Two other ways skip whole hidden blocks: FlexAttention (in PyTorch: the mask is given as a
 # function, and a kernel is compiled for it) and the *varlen* kernels of FlashAttention, a library of fast attention (they
 # take the documents in one row and the places of their borders). Hugging Face's `DataCollatorWithFlattening` and its
-# library for fine-tuning, TRL, hand over the positions; the borders are where these return to 0.
+# library for fine-tuning, TRL, hand over the positions; the borders are where these return to 0. (Models with linear
+# attention ignore this and need the borders themselves: transformers' documentation, page "Padding-free training".)
 #
 # **A trap** in TRL's `SFTConfig` (version 1.16, `sft_config.py` and `data_utils.py`). `packing=True` alone means
 # `packing_strategy="bfd"`, *best-fit decreasing*: the longest documents first, each into the row where it leaves the least
@@ -1529,6 +1530,7 @@ for index, saying in enumerate(sayings):
 # **实际中怎么做。** 掩码还可以省时间。`nn.functional.scaled_dot_product_attention` 配上这样的掩码并不省时间，遮住的照样要算。另外两种办法会跳过整块被遮住的部分：
 # FlexAttention（在 PyTorch 里，掩码以函数的形式给出，再为它编译内核）和 FlashAttention（一个快速注意力库）的 **varlen** 内核（直接接收首尾相接的文档，以及各篇的边界位置）。
 # Hugging Face 的 `DataCollatorWithFlattening` 和它的微调库 TRL 传的是位置：位置回到 0 的地方，就是文档的边界。
+# （用线性注意力的模型不看位置，要直接给它边界：见 transformers 文档 “Padding-free training” 一页。）
 #
 # **一个坑**：TRL 的 `SFTConfig`（1.16 版，`sft_config.py` 和 `data_utils.py`）。只写 `packing=True`，就是 `packing_strategy="bfd"`，即 best-fit decreasing：
 # 从最长的文档开始，每篇放进剩余空间最小而又放得下的那一行；超过 `max_length` 的部分**被截断，丢掉了**，丢掉多少，本小节的第一个单元格在 512 个 token 处量过。
