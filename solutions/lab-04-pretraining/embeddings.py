@@ -1159,7 +1159,7 @@ def in_context(word: str, sentences: list[str]) -> Tensor:
 def unrelated(sentences: list[str]) -> Tensor:
     """(layers + 1, pairs): the cosine of every two different tokens of different sentences.
     ---
-    (layers + 1, 对数)：不同句子里每两个不同的 token 的余弦。
+    (layers + 1, 词对的个数)：不同句子里每两个不同的 token 的余弦。
     """
     states, ids = all_layers(sentences)
     special = torch.tensor(wordpieces.all_special_ids)

@@ -1358,8 +1358,8 @@ MODELS = {
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8))
 for lang, colour in zip(LANGUAGES, [BLUE, ORANGE, GREEN], strict=True):
     left.plot(sizes, compression[lang], "o-", color=colour, label=LANGUAGES[lang])
-for (name, (width, without_embeddings)), colour in zip(MODELS.items(), [BLUE, ORANGE, GREEN], strict=True):
-    work = [without_embeddings + size * width for size in sizes]
+for (name, (width, blocks)), colour in zip(MODELS.items(), [BLUE, ORANGE, GREEN], strict=True):
+    work = [blocks + size * width for size in sizes]
     cost = [n / ratio for n, ratio in zip(work, mean, strict=True)]
     best = min(range(len(sizes)), key=cost.__getitem__)
     at_edge = best == len(sizes) - 1
