@@ -1126,12 +1126,17 @@ print(
 )
 
 # %% [markdown] tags=["en"]
+# With the usual settings, both programs learn the same tokens here; ties put some of them in another place of the list. With
+# the bytes in order, every merge is the same.
+#
 # **tiktoken** (OpenAI's, also in Rust) only encodes. It needs a dictionary from token to rank, and the regular expression.
 # Our ids are in the order of the ranks already, so swapping keys and values of your vocabulary gives this dictionary.
 # tiktoken merges by the rank of the *result*, not of the pair. For merges that come from training, this is the same. Here
 # are all three on the same text:
 
 # %% [markdown] tags=["zh"]
+# 用通常的设置，两个程序在这里学到的 token 一样，只是平局让其中一些换了位置；字节按次序写时，每一次合并都相同。
+#
 # **tiktoken**（OpenAI 出品，同样用 Rust）只管编码。它需要一个从 token 到次序（rank）的字典，和正则表达式。
 # 我们的 id 本来就按次序排列，所以把词表的键和值对调，就得到这个字典。它比较的是合并**结果**的次序，而不是相邻对的次序；
 # 对训练得来的合并来说，两者等价。三者跑同一段文本：
