@@ -33,7 +33,7 @@
 # shows ○. The score comes from other, hidden tests. All other cells just run. The notebooks after this one train on such text.
 #
 # **On a large machine** `profile = "gpu"` runs the same code on 200 MB of FineWeb (English) and of FineWeb-2 (Chinese) from
-# the hub. (It was not run for this text.)
+# Hugging Face's hub. (It was not run for this text.)
 
 # %% [markdown] tags=["zh"]
 # # 实验 04，第 1 节：数据
@@ -55,7 +55,7 @@
 # **做法** 带 `# YOUR CODE HERE` 的单元格由你来写。每道题的末尾有一个检查单元格，会立刻试几个小例子；第 1 题分五部分，
 # 每写完一部分都可以先运行 `labkit.check("clean-dedup")`，还没写的显示 ○。最终得分来自另外的隐藏测试。其余单元格直接运行即可。后面的笔记本就在这样的文本上训练。
 #
-# **大机器** 把 `profile` 设为 `"gpu"`，同样的代码就会改用 hub 上各 200 MB 的 FineWeb（英文）和 FineWeb-2（中文）。（写这段文字时没有实际跑过。）
+# **大机器** 把 `profile` 设为 `"gpu"`，同样的代码就会改用 Hugging Face Hub 上各 200 MB 的 FineWeb（英文）和 FineWeb-2（中文）。（写这段文字时没有实际跑过。）
 
 # %% tags=["export"]
 import hashlib
@@ -123,13 +123,14 @@ else:
 # SmolLM2 was trained mostly on English. We let it read four texts and ask, at each token, whether its best guess is the
 # token that really comes next. Two of the texts look like **Latin**: the first is by Cicero, the greatest of the Roman
 # orators; the second is printers' filler and only looks like it. The other two are in English: the notice that stands at
-# the head of programs under the licence GPL, and the same content in our words.
+# the head of programs under the licence GPL, and the same content in our words. The first 20 tokens of each text do not
+# count, because so few cannot tell which text it is.
 
 # %% [markdown] tags=["zh"]
 # ## 1. 一件出人意料的事
 #
 # SmolLM2 主要是用英文训练的。我们让它读四段文字，看它在每个位置上给出的概率最高的 token，是不是真的就是下一个 token。其中两段看上去是**拉丁文**：
-# 第一段出自古罗马最伟大的演说家西塞罗，第二段是排版用的占位文字，只是样子像。另外两段是英文：一段是采用 GPL 许可证的程序开头常见的声明，另一段用我们自己的话说了同样的内容。
+# 第一段出自古罗马最伟大的演说家西塞罗，第二段是排版用的占位文字，只是样子像。另外两段是英文：一段是采用 GPL 许可证的程序开头常见的声明，另一段用我们自己的话说了同样的内容。每段的前 20 个 token 不计，因为只凭这么几个还看不出是哪段文字。
 
 # %%
 texts = {
@@ -170,7 +171,7 @@ for text in texts.values():
     ids = torch.tensor([[tokenizer.bos_token_id, *token_ids(text)]])
     with torch.no_grad():
         predicted = model(ids).logits[0, :-1].argmax(-1) == ids[0, 1:]
-    shares.append(predicted[20:].float().mean().item())  # after 20 tokens it can know the text
+    shares.append(predicted[20:].float().mean().item())
 figure, axes = plt.subplots(figsize=(8, 2.4))
 for rows, colour, kind in [
     ([0, 2], BLUE, say("for comparison", "对照")),
@@ -184,7 +185,7 @@ axes.invert_yaxis()
 axes.xaxis.set_major_formatter("{x:.0%}")
 axes.set(
     xlim=(0, 1),
-    xlabel=say("share of the tokens after the first 20", "占前 20 个之后各 token 的比例"),
+    xlabel=say("share of the tokens after the first 20", "第 20 个之后的 token 中猜中的比例"),
     title=say("how much of a text SmolLM2 predicts", "一段文字里 SmolLM2 猜中多少"),
 )
 axes.legend(frameon=False, loc="upper right", borderaxespad=0)
@@ -243,7 +244,8 @@ plt.show()
 # %% [markdown] tags=["en"]
 # A sixth of the Chinese text, a fifth of the code and a twelfth of the English text stand in repeated lines.
 #
-# The steps from raw text to a training step, in this notebook and in much the same way in The Pile, RefinedWeb and FineWeb:
+# These are the steps of this notebook, from raw text to batches. RefinedWeb and FineWeb clean, filter and deduplicate in
+# much the same way:
 #
 # ```
 #  raw ──► clean ──► filter ──► exact dedup ──► near dedup ──► decontaminate ──► tokenize ──► pack ──► mix ──► batches
@@ -275,11 +277,11 @@ plt.show()
 # %% [markdown] tags=["zh"]
 # 出现在重复行里的，约占中文文本的六分之一、代码的五分之一、英文文本的十二分之一。
 #
-# 从原始文本到一个训练步，这个笔记本分成下面几步；The Pile、RefinedWeb、FineWeb 走的路也大致如此：
+# 从原始文本到一批批训练数据，这个笔记本分成下面几步；RefinedWeb、FineWeb 的清洗、过滤、去重也大致如此：
 #
 # ```
 #  原始文本 ─► 清洗 ─► 过滤 ─► 精确去重 ─► 近似去重 ─► 去污染 ─► 分词 ─► 打包 ─► 混合 ─► 批
-#              §2      §3      §4          §5          §6     (第 2 节)   §7      §8
+#              §2      §3      §4          §5          §6     （第 2 节） §7      §8
 # ```
 #
 # ## 2. 清洗
@@ -363,7 +365,7 @@ for form in ("NFC", "NFKC"):
 # ## 3. Filters
 #
 # Most of the web is not worth learning from: menus, error pages, lists of keywords, another language. Two kinds of filter
-# are in wide use: **rules** (Gopher's, Rae et al. 2021, whose names come again in many later papers) and small
+# are in wide use: **rules** (Gopher's, Rae et al. 2021; RefinedWeb and FineWeb use them, too) and small
 # **classifiers** (FineWeb-Edu's, DCLM's). We write the rules. `quality_report` measures, and `violations` compares each
 # measure with its limits:
 #
@@ -384,14 +386,14 @@ for form in ("NFC", "NFKC"):
 # spaces: `units("Debian 使用手册, v2")` is `["debian", "使", "用", "手", "册", "v2"]`.
 #
 # **The limits**, the least and the most that is allowed, follow Gopher with changes. Gopher wants 50 to 100,000 words, a
-# letter in 80 % of them and two stop words; our sayings are short, so we ask for less. Gopher limits `#` and the ellipsis
+# letter in 80 % of them and two stop words (very frequent words); our sayings are short, so we ask for less. Gopher limits `#` and the ellipsis
 # to 0.1 per word **separately**; we limit their sum. In Chinese a whole clause stands between white space, and the Chinese
 # ellipsis, `……`, counts twice, so its limits are others.
 
 # %% [markdown] tags=["zh"]
 # ## 3. 过滤
 #
-# 网上的大部分文本不值得学：菜单、报错页面、关键词堆砌、别的语言。广泛使用的过滤器有两类：**规则**（Gopher 的规则，Rae 等 2021，后来的许多论文里都能见到这些名字）
+# 网上的大部分文本不值得学：菜单、报错页面、关键词堆砌、别的语言。广泛使用的过滤器有两类：**规则**（Gopher 的规则，Rae 等 2021，RefinedWeb 和 FineWeb 也在用）
 # 和小型**分类器**（FineWeb-Edu、DCLM）。我们来写规则。`quality_report` 负责测量，`violations` 负责和各项指标的上下限比较：
 #
 # | 指标 | 含义 |
@@ -409,7 +411,7 @@ for form in ("NFC", "NFKC"):
 # **行**指非空的行，去掉两头的空白。分母为零时，比例记为 0。整个笔记本里计数的**单位**是：一个小写的单词，或者一个汉字，因为中文不用空格分词：
 # `units("Debian 使用手册, v2")` 是 `["debian", "使", "用", "手", "册", "v2"]`。
 #
-# **上下限**以 Gopher 为蓝本，有所改动。Gopher 要求 50 到 100,000 个词，其中 80% 含有字母，还要有两个停用词；我们的格言很短，所以要求放宽了。
+# **上下限**以 Gopher 为蓝本，有所改动。Gopher 要求 50 到 100,000 个词，其中 80% 含有字母，还要有两个停用词（极常见的词）；我们的格言很短，所以要求放宽了。
 # Gopher 对 `#` 和省略号**分别**设限，每词不超过 0.1 个；我们限制的是两者之和。中文里以空白隔开的“词”往往是一整个分句，而省略号 `……` 要算两个，所以中文另有一套上下限。
 
 # %% tags=["export"]
@@ -567,7 +569,7 @@ print(
 
 # %% [markdown] tags=["en"]
 # The figure counts the documents that each limit throws away; where grey shows, another limit would have dropped the
-# document as well. Is each of them a loss? A witty one-liner without a stop word, an English joke among Chinese ones, a
+# document as well. Did each of them deserve it? A witty one-liner without a stop word, an English joke among Chinese ones, a
 # quotation about sums: what a limit gains and what it costs depends on the corpus. Gopher's own (50 words at least, two
 # stop words) would drop most of our English documents, because sayings are short. On web pages, for which they were made,
 # the same limits drop other things.
@@ -891,7 +893,7 @@ def minhash_dedup(
 # %%
 rng = random.Random(0)
 base = units(max(filtered["en"], key=len))[:400]
-pairs = []  # the exact similarity, and two sets
+pairs = []
 for changes in [0, 1, 2, 4, 7, 12, 20, 30, 45, 70] * 4:
     changed = list(base)
     for place in rng.sample(range(len(base)), changes):
@@ -1210,16 +1212,16 @@ axes.xaxis.set_major_formatter("{x:.0%}")
 axes.legend(frameon=False, fontsize=8)
 axes.margins(x=0.15)
 axes.set(
-    xlabel=say("share of the held-out runs of 13 units", "占留出文本中 13 个单位一串的比例"),
+    xlabel=say("share of the held-out runs of 13 units", "留出文本的各串（每串 13 个单位）中的占比"),
     title=say("held-out text that the training set has, too", "训练集里也有的留出文本"),
 )
 plt.show()
 
 # %% [markdown] tags=["en"]
-# Deduplication hardly moves the Chinese bar: each manual page ends in the same lines about who translated it, and a Debian
-# quotation names its source, in documents that otherwise differ. To take out all documents that share 13 units with the
-# evaluation set is the safe way for the evaluation, and an expensive one. Less than a fifth of the Chinese training
-# documents are taken out, but they are long ones, half of the characters. And training and held-out text are **no longer
+# Deduplication hardly moves the Chinese bar. Each manual page ends in the same lines about who translated it, and each
+# quotation from Debian names its source; the rest of these documents differs. Taking out every document that shares 13
+# units with the evaluation set is safe for the evaluation, and expensive. Less than a fifth of the Chinese training
+# documents are taken out, but these are long: they hold half of the characters. And training and held-out text are **no longer
 # of one distribution**: no page with that footer is left to train on, while the held-out text still has its own.
 #
 # Others cut instead of dropping. Lee et al. (2022) remove only the repeated passage. GPT-3's authors removed the overlap
@@ -1273,11 +1275,11 @@ plt.show()
 # 可是这样一来，文档 1 的 token 就能注意到毫不相干的文档 0 了。有了文档编号，就可以用**块对角**掩码把它们隔开，并让位置在每篇文档开头重新从 0 数起。
 # （GPT-3 没有这样做：看到 EOS，模型可以推断前面的内容与后面无关，Brown 等 2020。Llama 3 用了这种掩码：在常规预训练中影响不大，在很长的序列上继续预训练时却很重要，Llama Team 2024，3.2 节。）
 #
-# **训练时哪些位置不算损失。** 填充的 id 与 EOS 相同，只有 `document == -1` 能把它和真正的结尾区分开，这些位置不算。另外，用了掩码之后，文档边界处看到的内容完全不能说明**下一篇**怎样开头：
-# `document` 在哪里变了，变化处的那个 token 也不作为预测目标。
+# **训练时哪些位置不算损失。** 填充的 id 与 EOS 相同，只有 `document == -1` 能把它和真正的结尾区分开，这些位置不算。另外，用了掩码之后，一个 token 看得到的内容完全不能说明**下一篇**文档怎样开头：
+# 所以 `document` 的值一变，变化后的第一个 token 也不作为预测目标。
 
 # %%
-ROW = 512  # tokens
+ROW = 512
 tokens = {lang: [token_ids(text) for text in documents[:1000]] for lang, documents in final.items()}
 lengths = {lang: [len(ids) for ids in documents] for lang, documents in tokens.items()}
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.4))
@@ -1315,13 +1317,14 @@ plt.tight_layout()
 plt.show()
 
 # %% [markdown] tags=["en"]
-# Unpacked, more than half of the positions are padding, in all three corpora. To cut documents off at 512 tokens would lose
-# between a third and more than half of the tokens, as the printed lines say.
+# Left: in each corpus, some documents are a hundred times as long as others. Right: unpacked, more than half of the
+# positions are padding, in all three corpora. Cutting documents off at 512 tokens would lose between a third and more than
+# half of the tokens, as the printed lines say.
 #
 # ### Problem 2 (8 points), first part: `pack`, `packed_mask`, `packed_positions`
 
 # %% [markdown] tags=["zh"]
-# 不打包时，三种语料都有一半以上的位置是填充；而如果在 512 个 token 处截断，丢掉的 token 从三分之一多到一半多不等，见打印出来的几行。
+# 左图：在每种语料里，文档的长短都能相差上百倍。右图：不打包时，三种语料都有一半以上的位置是填充；而如果在 512 个 token 处截断，丢掉的 token 从三分之一多到一半多不等，见打印出来的几行。
 #
 # ### 第 2 题（8 分），第一部分：`pack`、`packed_mask`、`packed_positions`
 
@@ -1463,9 +1466,8 @@ plt.show()
 #
 # **真的有影响吗？** 把打包好的行喂给 SmolLM2，一次用普通的因果掩码，一次用你的掩码，再与**单独**读每条格言时的损失比较。
 
+
 # %%
-
-
 def losses(ids: Tensor, **arguments: Tensor) -> Tensor:
     """The loss of each token after the first of a row, (N, T - 1), in nats.
     ---
@@ -1495,19 +1497,21 @@ for index, saying in enumerate(sayings):
     )
 
 # %% [markdown] tags=["en"]
-# With your mask and positions, a document in a pack has the same loss as alone. With the plain mask it has not. Here its
-# loss is even lower, probably because any text before a saying makes it easier to guess. That help is missing when the
+# With your mask and positions, a document in a pack has the same loss as alone. With the plain mask its loss differs. Here
+# it is even lower, probably because any text before a saying makes it easier to guess. That help is missing when the
 # document comes alone.
 #
-# **In practice.** The mask can also save time. `nn.functional.scaled_dot_product_attention` computes what the mask hides
-# all the same. Two other ways skip whole hidden blocks: FlexAttention (in PyTorch: the mask is given as a function, and a
-# kernel is compiled for it) and FlashAttention's *varlen* kernels (they take the documents in one row and the places of
-# their borders). Hugging Face's `DataCollatorWithFlattening` and TRL hand over the positions; the borders are where these
-# return to 0.
+# **In practice.** The mask can also save time. `nn.functional.scaled_dot_product_attention` saves none with such a mask: it
+# computes the hidden part, too. Two other ways skip whole hidden blocks: FlexAttention (in PyTorch: the mask is given as a
+# function, and a kernel is compiled for it) and the *varlen* kernels of FlashAttention, a library of fast attention (they
+# take the documents in one row and the places of their borders). Hugging Face's `DataCollatorWithFlattening` and its
+# library for fine-tuning, TRL, hand over the positions; the borders are where these return to 0. (Models with linear
+# attention ignore this and need the borders themselves: transformers' documentation, page "Padding-free training".)
 #
 # **A trap** in TRL's `SFTConfig` (version 1.16, `sft_config.py` and `data_utils.py`). `packing=True` alone means
 # `packing_strategy="bfd"`, *best-fit decreasing*: the longest documents first, each into the row where it leaves the least
-# room. What a document has beyond `max_length` is **cut off and lost**, which the cell above measured for 512 tokens.
+# room. What a document has beyond `max_length` is **cut off and lost**: the first cell of this section measured
+# how much, for 512 tokens.
 # `"bfd_split"` cuts long documents into pieces and loses nothing. `"wrapped"` loses nothing either, but gives no restarted
 # positions, so documents see their neighbours.
 #
@@ -1523,12 +1527,13 @@ for index, saying in enumerate(sayings):
 # %% [markdown] tags=["zh"]
 # 用上你的掩码和位置，打包在一起的文档与单独读时损失相同。用普通的因果掩码就不同了，这里的损失反而更低，可能是因为格言前面不管有什么文字，猜起来总容易些；可是文档单独出现时，就没有这份帮助了。
 #
-# **实际中怎么做。** 掩码还可以省时间。`nn.functional.scaled_dot_product_attention` 省不了，遮住的照样要算。另外两种办法会跳过整块被遮住的部分：
-# FlexAttention（在 PyTorch 里，掩码以函数的形式给出，再为它编译内核）和 FlashAttention 的 **varlen** 内核（直接接收首尾相接的文档，以及各篇的边界位置）。
-# Hugging Face 的 `DataCollatorWithFlattening` 和 TRL 传的是位置：位置回到 0 的地方，就是文档的边界。
+# **实际中怎么做。** 掩码还可以省时间。`nn.functional.scaled_dot_product_attention` 配上这样的掩码并不省时间，遮住的照样要算。另外两种办法会跳过整块被遮住的部分：
+# FlexAttention（在 PyTorch 里，掩码以函数的形式给出，再为它编译内核）和 FlashAttention（一个快速注意力库）的 **varlen** 内核（直接接收首尾相接的文档，以及各篇的边界位置）。
+# Hugging Face 的 `DataCollatorWithFlattening` 和它的微调库 TRL 传的是位置：位置回到 0 的地方，就是文档的边界。
+# （用线性注意力的模型不看位置，要直接给它边界：见 transformers 文档 “Padding-free training” 一页。）
 #
 # **一个坑**：TRL 的 `SFTConfig`（1.16 版，`sft_config.py` 和 `data_utils.py`）。只写 `packing=True`，就是 `packing_strategy="bfd"`，即 best-fit decreasing：
-# 从最长的文档开始，每篇放进剩余空间最小而又放得下的那一行；超过 `max_length` 的部分**被截断，丢掉了**，丢掉多少，上面的单元格在 512 个 token 处量过。
+# 从最长的文档开始，每篇放进剩余空间最小而又放得下的那一行；超过 `max_length` 的部分**被截断，丢掉了**，丢掉多少，本小节的第一个单元格在 512 个 token 处量过。
 # `"bfd_split"` 把长文档切成几段，什么都不丢。`"wrapped"` 也不丢，但位置不会重新起算，所以文档之间互相看得见。
 #
 # ## 8. 混合

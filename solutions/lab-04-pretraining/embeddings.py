@@ -219,8 +219,8 @@ plt.show()
 # that *the* does not outshine the rest.)
 #
 # "You shall know a word by the company it keeps" (Firth 1957). Where the machine is wrong, look at what it said instead. A
-# made-up word gets the row of the word that it replaces, because a row of counts is all that the machine knows of a word.
-# That words with similar neighbours have similar meanings is the **distributional hypothesis** (Harris 1954). A language
+# made-up word stands in the same kind of places as the word that it replaces, so it gets nearly the same row. And this row
+# is all that the machine knows of a word. That words with similar neighbours have similar meanings is the **distributional hypothesis** (Harris 1954). A language
 # model learns from the same evidence: from what stands around a word.
 #
 # But a row has as many numbers as there are words, most of them 0, and it grows with the vocabulary. We want short, dense
@@ -266,7 +266,7 @@ plt.show()
 # %% [markdown] tags=["zh"]
 # 每个杜撰的词，它的那一行与下面被它顶替的词大致相同。（图中画的是比例的平方根，否则 “the” 会盖过其他一切。）
 #
-# “观其伴，知其词”（Firth 1957）。机器答错的地方，看看它答成了什么。杜撰的词之所以得到被顶替的词的那一行，是因为机器对一个词的全部了解，就是这一行计数。
+# “观其伴，知其词”（Firth 1957）。机器答错的地方，看看它答成了什么。杜撰的词和被它顶替的词出现在同样的地方，所以两行计数几乎相同；而机器对一个词的全部了解，就是这一行计数。
 # 邻词相似的词，意思也相似：这就是**分布假设**（Harris 1954）。语言模型学习时依据的是同一类证据，即一个词周围出现了什么。
 #
 # 但一行有多少个数，就看有多少个词；大多数是 0，还随词表一起变长。我们想要短而稠密、说的却是同一件事的向量。
@@ -295,7 +295,7 @@ plt.show()
 #
 # 还有三个细节，每个只要一行代码：
 #
-# - **噪声**按 计数$^{0.75}$ 成比例抽取：介于“与文本一致”（1 次方）和“每个词机会均等”（0 次方）之间。
+# - **噪声**按计数的 0.75 次方成比例抽取：介于“与文本一致”（1 次方）和“每个词机会均等”（0 次方）之间。
 # - **高频词**在组对之前先稀释：占全文比例为 $f$ 的词，以 $\sqrt{t/f}$（不超过 1）的概率保留；这里 $t = 10^{-3}$，论文的语料大得多，取 $10^{-5}$ 左右。“file” 旁边的第 100 个 “the” 已经说不出什么新东西了。
 # - **两张表。** 一个词几乎不会出现在自己旁边，可 $v_w\cdot v_w$ 从不为负。如果只用一张表，要让这样的点积变小，就只能把向量变短。
 #
@@ -577,7 +577,7 @@ labkit.check("skip-gram")
 # the $K$ made-up ones. The figure shows what the power 0.75 and the thinning do to this text.
 
 # %% [markdown] tags=["zh"]
-# **库里怎么说。** 你的损失其实是老朋友：二元交叉熵，真实邻词的标签是 1，编造的 $K$ 个是 0。下图是 0.75 次方和稀释对这份文本做了什么。
+# **与库对照。** 你的损失其实是老朋友：二元交叉熵，真实邻词的标签是 1，编造的 $K$ 个是 0。下图显示 0.75 次方和稀释对这份文本起了什么作用。
 
 # %%
 centre, positive, negatives = torch.randn(7, 16), torch.randn(7, 16), torch.randn(7, 5, 16)
@@ -586,7 +586,12 @@ scores = candidates @ centre.unsqueeze(-1)  # (B, 1 + K, 1)
 labels = torch.zeros(7, 6, 1).index_fill(1, torch.tensor(0), 1.0)
 library = F.binary_cross_entropy_with_logits(scores, labels, reduction="sum") / 7
 yours = sgns_loss(centre, positive, negatives)
-print(say("yours", "你的损失"), f"{yours:.6f}, binary_cross_entropy_with_logits {library:.6f}")
+print(
+    say(
+        f"yours {yours:.6f}, binary_cross_entropy_with_logits {library:.6f}",
+        f"你的损失 {yours:.6f}，binary_cross_entropy_with_logits {library:.6f}",
+    )
+)
 
 totals = Counter(chain(*english))
 by_rank = torch.tensor([count for _, count in totals.most_common()])
@@ -628,7 +633,7 @@ plt.show()
 #
 # ## 3. Words of a real text
 #
-# Now train. Words that come fewer than ten times are dropped. Then we ask the vectors for the twelve made-up words: is the
+# Now train. Words that come fewer than ten times are dropped. Then we test the vectors on the twelve made-up words: is the
 # word that each one replaces its **nearest** neighbour?
 
 # %% [markdown] tags=["zh"]
@@ -723,8 +728,8 @@ axes.legend(frameon=False, bbox_to_anchor=(1, 0.93), loc="upper right")
 plt.show()
 
 # %% [markdown] tags=["en"]
-# At first all context vectors are zero, so every one of the six answers has probability ½: a loss of 6 log 2. In the second
-# epoch the curve drops once, because the model has seen each of its pairs before.
+# At first all context vectors are zero, so every one of the six answers has probability ½: a loss of 6 log 2. Where
+# the second epoch begins, the curve drops by a step: the model has now seen each pair once before.
 #
 # ## 4. What is a word in Chinese?
 #
@@ -740,7 +745,7 @@ plt.show()
 # (byte-pair encoding, notebook 2). BPE joins what is frequent; this joins what is *more frequent than expected*.
 
 # %% [markdown] tags=["zh"]
-# 一开始上下文向量全为零，六个答案的概率都是 ½，所以损失是 6 log 2。第二个 epoch 开始时曲线降了一截，因为每个词对模型都已经见过一次。
+# 一开始上下文向量全为零，六个答案的概率都是 ½，所以损失是 6 log 2。第二个 epoch 开始时曲线降了一截：从这里起，每个词对模型都已经见过一次。
 #
 # ## 4. 中文里什么算一个词？
 #
@@ -753,7 +758,7 @@ plt.show()
 # 不用词典，三十行左右的代码。它是 BPE（字节对编码，见本实验第 2 节）的表亲：BPE 合并的是常见的组合，它合并的是**比预期更常见**的组合。
 
 # %%
-BREAK, BORDER = -1, -2  # between two runs of characters, and between two documents
+BREAK, BORDER = -1, -2
 
 
 def join_phrases(
@@ -766,7 +771,8 @@ def join_phrases(
     above the scores of both pairs that overlap with them.
 
     Args:
-        ids: (N,) int64, rows of `words`, or BREAK or BORDER.
+        ids: (N,) int64, rows of `words`, or BREAK (between two runs of characters) or BORDER
+            (between two documents).
 
     Returns:
         The shorter ids and the longer list of words; no word gets longer than four characters.
@@ -774,7 +780,7 @@ def join_phrases(
     一轮合并：相邻两个单位的分数高于阈值，也高于与它们重叠的前后两对的分数，就合成一个新词。
 
     参数：
-        ids：(N,)，int64，`words` 的下标，或 BREAK、BORDER。
+        ids：(N,)，int64，`words` 的下标，或者 BREAK（两串字符之间）、BORDER（两篇文档之间）。
 
     返回：
         变短的 ids 和变长的词表；新词不超过四个字。
@@ -881,8 +887,12 @@ GROUPS = {
 
 def draw_plane(axes: plt.Axes, vectors: Vectors, groups: list[str]) -> None:
     """The words of the groups on the first two principal axes of their (unit) vectors.
+
+    A label that would cover another one moves up.
     ---
     把各组词画在它们的（单位）向量的头两根主轴上。
+
+    会盖住别人的标签往上移。
     """
     members = [[word for word in group.split() if word in vectors.index] for group in groups]
     rows = [vectors.index[word] for word in chain(*members)]
@@ -906,7 +916,7 @@ def draw_plane(axes: plt.Axes, vectors: Vectors, groups: list[str]) -> None:
     left, right = axes.get_xlim()
     step = 0.033 * (high - low)
     labels.sort()
-    for i, (_, x, _, _) in enumerate(labels):  # from below: a label goes above those it would cover
+    for i, (_, x, _, _) in enumerate(labels):
         for below in sorted(labels[:i]):
             near = abs(x - below[1]) < 0.13 * (right - left)
             if near and 0 <= labels[i][0] - below[0] < step:
@@ -1054,8 +1064,9 @@ for vectors, lang, chosen in [
 # of the made-up words, and their lists of neighbours have words in common.
 #
 # The difference is in the cost: the matrix grows with the square of the vocabulary, and skip-gram never writes it down.
-# The standard tools are `gensim`'s `Word2Vec` and fastText, which is written in C++. They draw the size of each window at
-# random and update pair by pair in many threads; the objective is the one that you wrote.
+# The standard tools are `gensim`'s `Word2Vec` (with `sg=1`; its default is CBOW, which predicts a word from the mean of its
+# neighbours) and fastText, which also has vectors for parts of words. They draw the size of each window at random and
+# update pair by pair in many threads; the objective is the one that you wrote.
 #
 # ## 6. One word, many meanings
 #
@@ -1069,8 +1080,8 @@ for vectors, lang, chosen in [
 # 左图：点积与数出来的值走势一致，相关系数 0.93。值小的点在直线附近；值大的点散开了：常见的词对（深色）点积多在直线之上，少见的多在直线之下。
 # 右图：两种方法都认出了大部分杜撰的词，列出的近邻也有一些相同。
 #
-# 差别在代价：矩阵随词表的平方增长，而 skip-gram 从不把它写出来。常用的工具是 `gensim` 的 `Word2Vec` 和用 C++ 写的 fastText：窗口大小每次随机抽取，
-# 并用多线程逐对更新；目标函数就是你写的这一个。
+# 差别在代价：矩阵随词表的平方增长，而 skip-gram 从不把它写出来。常用的工具是 `gensim` 的 `Word2Vec`（要设 `sg=1`；默认是 CBOW，即由邻词的平均预测中间的词）
+# 和 fastText（它还给词的片段配了向量）。它们每次随机抽取窗口大小，并用多线程逐对更新；目标函数就是你写的这一个。
 #
 # ## 6. 一词多义
 #
@@ -1148,7 +1159,7 @@ def in_context(word: str, sentences: list[str]) -> Tensor:
 def unrelated(sentences: list[str]) -> Tensor:
     """(layers + 1, pairs): the cosine of every two different tokens of different sentences.
     ---
-    (layers + 1, 对数)：不同句子里每两个不同的 token 的余弦。
+    (layers + 1, 词对的个数)：不同句子里每两个不同的 token 的余弦。
     """
     states, ids = all_layers(sentences)
     special = torch.tensor(wordpieces.all_special_ids)
@@ -1331,8 +1342,8 @@ for row in cosines.argsort(descending=True):
 # > - **Word vectors.** Language models train their table together with all other layers.
 # > - **Sentence vectors from language models.** Qwen3 Embedding (Zhang et al. 2025; 0.6, 4 and 8 billion parameters) is a
 # >   causal language model; the vector of a text is the last layer at an end token. EmbeddingGemma (2025, 300 million) and
-# >   EmbeddingGemma 2 (2026, text, images and sound; in transformers 5.23) see the text in both directions and take the
-# >   mean, as here.
+# >   EmbeddingGemma 2 (2026, text, images, sound and video; in transformers 5.23) see the text in both directions and take
+# >   the mean, as here.
 # > - **Vectors that can be cut.** *Matryoshka* training (Kusupati et al. 2022) makes the first 128, 256 or 512 of 768
 # >   numbers useful alone, so a search can store less.
 # > - **Training pairs** are partly written by language models (Qwen3 Embedding).
@@ -1370,14 +1381,14 @@ for row in cosines.argsort(descending=True):
 # >
 # > - **词向量。** 语言模型的这张表与其他各层一起训练。
 # > - **用语言模型得到句向量。** Qwen3 Embedding（Zhang 等 2025，6 亿、40 亿和 80 亿参数）是因果语言模型，取文末结束符处最后一层的向量。
-# >   EmbeddingGemma（2025，3 亿）和 EmbeddingGemma 2（2026，文字、图像和声音；transformers 5.23 里有）则双向地看文本，再取平均，与这里相同。
+# >   EmbeddingGemma（2025，3 亿）和 EmbeddingGemma 2（2026，文字、图像、声音和视频；transformers 5.23 里有）则双向地看文本，再取平均，与这里相同。
 # > - **可以截短的向量。** **套娃**式训练（Matryoshka，Kusupati 等 2022）让 768 个数里的前 128、256 或 512 个单独也能用，检索时就可以少存一些。
 # > - **训练用的文本对**有一部分由语言模型写成（Qwen3 Embedding）。
 #
 # ## 小结
 #
 # - 一个词的意思，很大程度上看它周围就知道：杜撰的词，单凭邻词就能认出来。
-# - 带负采样的 skip-gram 把这件事变成一个任务：分辨真邻词和抽来的词。两张表；噪声按 计数$^{0.75}$ 抽取；窗口向两边伸展，但不越过文档边界；用 `logsigmoid`。
+# - 带负采样的 skip-gram 把这件事变成一个任务：分辨真邻词和抽来的词。两张表；噪声按计数的 0.75 次方抽取；窗口向两边伸展，但不越过文档边界；用 `logsigmoid`。
 # - $D$ 足够大时，最优处 $u\cdot v$ 就是（平移过的）点互信息；PPMI 加 SVD 不用训练也能找到相似的近邻。
 # - 一张表里每个词只有一个向量。Transformer 的各层为每一次**出现**各造一个；对它们取平均（不含填充），就是整句话的向量。
 # - 余弦是大是小，要与不相干的对的余弦比较才知道。

@@ -18,7 +18,8 @@
 # you compare it, id by id, with the two libraries that practitioners use.
 #
 # **You will be able to**
-# - say why a model cannot count the letters of a word, and why the same text costs more in one language than in another;
+# - say why it is hard for a model to count the letters of a word, and why the same text costs more in one language than in
+#   another;
 # - train a byte-level BPE tokenizer: first naively, with a new count for each merge, then in seconds, with an index of pairs;
 # - encode by the ranks of the merges, decode any sequence of ids, and keep special tokens apart from text;
 # - measure a vocabulary: its bytes per token in each language, and its cost in parameters.
@@ -39,7 +40,7 @@
 # 再与业界常用的两个库逐个 id 地核对。
 #
 # **学完之后，你能够**
-# - 说清模型为什么数不清一个词里有几个字母，同样的内容为什么有的语言更费 token；
+# - 说清为什么模型很难数出一个词里有几个字母，为什么同样的内容用有的语言写更费 token；
 # - 训练一个字节级 BPE 分词器：先用最朴素的写法，每次合并都重新计数；再给相邻对建索引，几秒钟训练完；
 # - 按合并的次序编码，解码任意的 id 序列，并把特殊 token 与普通文本分开；
 # - 衡量一个词表：每个 token 在各种语言里平均装多少字节，又要花多少参数。
@@ -60,7 +61,7 @@ import regex
 
 import labkit
 
-END = "<|endoftext|>"  # a special token: here a document ends
+END = "<|endoftext|>"
 
 # %%
 import json
@@ -90,12 +91,10 @@ smollm2 = load_tokenizer()
 # %% [markdown] tags=["zh"]
 # ## 1. 一件出人意料的事
 #
-# “strawberry” 里有几个 r？下面是 SmolLM2 这个模型看到的这个词，四种写法。每个色块是一个 token，下面是它的编号。
+# “strawberry” 里有几个 r？下面是这个词的四种写法在模型 SmolLM2 眼里的样子。每个色块是一个 token，色块下面是它的编号。
 # （颜色只有五种，会循环使用，本身没有含义。）␣ 表示空格。
 
 # %%
-# Hugging Face writes a byte as a printable character: itself where it is printable,
-# else one from U+0100 on.
 printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
 CHARACTER = {byte: chr(byte) for byte in printable}
 CHARACTER |= {byte: chr(256 + i) for i, byte in enumerate(sorted(set(range(256)) - set(printable)))}
@@ -104,8 +103,12 @@ BYTE = {character: byte for byte, character in CHARACTER.items()}
 
 def from_printable(token: str) -> bytes:
     """The bytes of a token in Hugging Face's way of writing. Example: "Ġcat" -> b" cat".
+
+    A byte is written as a printable character: itself if it is printable, else one from U+0100 on.
     ---
     把 Hugging Face 写法的 token 还原成字节。例："Ġcat" -> b" cat"。
+
+    这种写法把每个字节写成一个可打印的字符：本来可打印的就是它自己，否则用 U+0100 起的一个字符。
     """
     return bytes(BYTE[character] for character in token)
 
@@ -214,10 +217,11 @@ for language in ("English", "Chinese"):
 #
 # In the pattern below, `\p{L}` is a letter of any script and `\p{N}` a digit; Python's own `re` does not know them, so we
 # use the package `regex`. White space before a word leaves its last space to the word: that is what `\s+(?!\S)` does.
+# Hugging Face's `ByteLevel` has this pattern built in, so you can look at its cuts at once.
 
 # %% [markdown] tags=["zh"]
 # 同样的内容，SmolLM2 处理中文所需的 token 是英文的两倍多。所以用这个模型时，中文用户要多等一倍多的时间；
-# 按 token 计费的话，也要多付一倍多的钱；上下文窗口里装得下的内容还不到一半。印地语用户的处境差得多
+# 按 token 计费的话，也要多付一倍多的钱；上下文窗口里装得下的内容还不到一半。印地语用户的处境还要差得多
 # （Petrov 等 2023 对许多分词器做了测量）。而且中文的 token 大多**不是字**：它们是字节，一个汉字的三个字节常被拆开，
 # 两个在这、一个在那。没有人故意这样设计：这取决于 SmolLM2 的分词器用什么文本训练，而训练算法很短，接下来就由你来写。
 # 第 10 小节会看到，有的分词器处理中文和英文一样省。
@@ -239,13 +243,13 @@ for language in ("English", "Chinese"):
 # 各自**带上前面的一个空格**；一段空白。SmolLM2 用的是同一个表达式，只是先把每个数字单独切成一个片段。
 #
 # 下面的表达式里，`\p{L}` 是任何文字的字母，`\p{N}` 是数字；Python 自带的 `re` 不认识它们，所以这里用 `regex` 包。
-# 词前面如果有一段空白，最后一个空格归这个词：`\s+(?!\S)` 就是这个意思。
+# 词前面如果有一段空白，最后一个空格归这个词：`\s+(?!\S)` 就是这个意思。Hugging Face 的 `ByteLevel` 内置了这个表达式，所以现在就能看到它怎么切。
 
 # %% tags=["export"]
 PATTERN = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 
 # %%
-cut = pre_tokenizers.ByteLevel(add_prefix_space=False)  # Hugging Face has the expression built in
+cut = pre_tokenizers.ByteLevel(add_prefix_space=False)
 for text in (
     "Don't panic: it's 42 dogs!",
     "for i in range(10):\n    print(i)",
@@ -415,7 +419,7 @@ rows = [
     [TokenRow([pair[:1], pair[1:]]), str(tuple(pair)), str(times[pair])]
     for pair in sorted(times, key=times.get, reverse=True)[:8]
 ]
-show_table([say("pair", "相邻对"), "id", say("times", "次数")], rows)
+show_table([say("pair", "相邻对"), say("ids", "id"), say("times", "次数")], rows)
 
 # %% [markdown] tags=["en"]
 # (e, r) stands once in *newer* and once in *wider*. The text has these words 6 and 3 times, so the pair occurs 9 times: it
@@ -445,7 +449,7 @@ show_table([say("pair", "相邻对"), "id", say("times", "次数")], rows)
 #
 # ### 第 3a 题，最后一部分：`train_bpe_naive`
 #
-# 这道题不测运行时间。**本节的坑**：每个词都合并成一个 token 之后，就没有相邻对了，而对空集取 `min` 会报错。要在那之前停下。
+# 这个函数不测运行时间。**本节的坑**：每个词都合并成一个 token 之后，就没有相邻对了，而对空集取 `min` 会报错。要在那之前停下。
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "bpe-naive-solution", "cell_type": "code"}
@@ -569,9 +573,9 @@ show_table(head, rows)
 #
 # The time is tested too, but not in seconds: a slow machine and a slow start do no harm. The test adds thousands of words
 # that have none of the merged pairs. You read each of them once, at the beginning; after that, a merge has nothing to do
-# with them. So they may make a merge slower by at most half of the time that one plain count of their pairs takes. With an
-# index that was 0.1 of this time or less (with a heap, or with `min` over all counts); with a new count for each merge, 1.4
-# times or more.
+# with them. So they may make a merge slower by at most half of the time that one plain count of their pairs takes. We
+# measured 0.1 of this time or less with an index (with a heap, or with `min` over all counts), and 1.4 times or more with a
+# new count for each merge.
 
 # %% [markdown] tags=["zh"]
 # 第一行是还没合并的字节；×5 表示这个词出现 5 次。之后每行是一次合并：新 token 的 id、合并的相邻对、它出现的次数、
@@ -609,8 +613,9 @@ show_table(head, rows)
 # `train_bpe_naive` 处理的是给定的词，`train_bpe` 处理的是文本的各个片段，做的事一样。
 #
 # 运行时间也会测试，但测的不是秒数，所以机器慢、启动慢都不吃亏。测试会加进几千个词，它们不含任何要合并的相邻对。
-# 这些词开头要读一遍，之后的合并就与它们无关了。所以，有了它们，每次合并最多只能变慢“把它们的相邻对数一遍”所需时间的一半。
-# 实测：有索引时（不论用堆，还是每次对全部计数取 `min`）不超过这个时间的 0.1 倍；每次合并都重新计数，则在 1.4 倍以上。
+# 这些词开头要读一遍，之后的合并就与它们无关了。所以，加进它们之后，每次合并多花的时间不得超过一个限度：
+# 把它们的相邻对直接数一遍所需时间的一半。我们实测，有索引时（不论用堆，还是每次对全部计数取 `min`）多花的时间不超过数一遍的 0.1 倍；
+# 每次合并都重新计数，则在 1.4 倍以上。
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "bpe-train-solution", "cell_type": "code"}
@@ -656,8 +661,8 @@ def train_bpe(
     抛出：
         ValueError: vocab_size 放不下字节和特殊 token。
 
-    一次合并只读含有它的相邻对的词。不含任何要合并的相邻对的词，最多让一次合并变慢
-    “把它们的相邻对数一遍”所需时间的一半。
+    一次合并只读含有它的相邻对的词。加进不含任何要合并的相邻对的词之后，每次合并多花的时间
+    不得超过把这些词的相邻对直接数一遍所需时间的一半。
 
     出处：Sennrich 等 2016，Neural Machine Translation of Rare Words with Subword Units，3.2 节。
     """
@@ -723,7 +728,7 @@ labkit.check("bpe-train")
 # same merges.
 
 # %% [markdown] tags=["zh"]
-# **慢的和快的。** 取 40 kB 英文，先用 `train_bpe_naive` 训练，再用你的索引。两者的合并必须完全一样。
+# **快慢对比。** 取 40 kB 英文，先用 `train_bpe_naive` 训练，再用你的索引。两者的合并必须完全一样。
 
 # %%
 print(say("English:", "英文："), corpora.sources("en"))
@@ -1121,12 +1126,17 @@ print(
 )
 
 # %% [markdown] tags=["en"]
+# With the usual settings, both programs learn the same tokens here; ties put some of them in another place of the list. With
+# the bytes in order, every merge is the same.
+#
 # **tiktoken** (OpenAI's, also in Rust) only encodes. It needs a dictionary from token to rank, and the regular expression.
 # Our ids are in the order of the ranks already, so swapping keys and values of your vocabulary gives this dictionary.
 # tiktoken merges by the rank of the *result*, not of the pair. For merges that come from training, this is the same. Here
 # are all three on the same text:
 
 # %% [markdown] tags=["zh"]
+# 用通常的设置，两个程序在这里学到的 token 一样，只是平局让其中一些换了位置；字节按次序写时，每一次合并都相同。
+#
 # **tiktoken**（OpenAI 出品，同样用 Rust）只管编码。它需要一个从 token 到次序（rank）的字典，和正则表达式。
 # 我们的 id 本来就按次序排列，所以把词表的键和值对调，就得到这个字典。它比较的是合并**结果**的次序，而不是相邻对的次序；
 # 对训练得来的合并来说，两者等价。三者跑同一段文本：
@@ -1293,24 +1303,24 @@ print(
 
 # %% [markdown] tags=["en"]
 # With a twelfth of SmolLM2's vocabulary, your mixed tokenizer writes Chinese in nearly 30 % fewer tokens than SmolLM2's.
-# The one that saw English only takes Chinese apart into little more than bytes. And what does English pay for giving two
-# thirds of the training text away? About a tenth more tokens. It is so little because the early merges do most of the
-# work: the first 1,000 take English from 1 byte per token to 2.58, the other 2,839 only from there to 3.25, though they
-# give a fifth of the tokens. So who pays for a tokenizer is decided on the day when its training text is put together,
-# before the model has learnt a single word. (Part of the difference to SmolLM2 has another cause: the held-out documents
-# come from the same sources as your training texts, and not from SmolLM2's.)
+# The tokenizer that saw only English takes Chinese apart into little more than bytes. And what does English pay for giving
+# two thirds of the training text away? About a tenth more tokens. The price is low because the early merges do most of the
+# work: the first 1,000 take English from 1 byte per token to 2.58. The other 2,839 take it only from there to 3.25,
+# although a fifth of the tokens come from them. So who pays for a tokenizer is decided when its training text is put
+# together, before the model has learnt a single word. (Part of the difference from SmolLM2 has another cause: the held-out
+# documents come from the same sources as your training texts, and not from SmolLM2's.)
 #
-# Why does the tokenizer that saw English only do so well on Python? Python is written with the same letters, and part of
+# Why does the tokenizer that saw only English do so well on Python? Python is written with the same letters, and part of
 # our "English" is the documentation of Python (see the sources printed above).
 #
 # ## 9. How many tokens?
 #
-# A larger vocabulary makes texts shorter, and each token dearer. The last layer computes a score for **every** token of
+# A larger vocabulary makes texts shorter, and each token more expensive. The last layer computes a score for **every** token of
 # the vocabulary: $V \cdot d_{model}$ multiplications for a vocabulary of size $V$ and vectors of width $d_{model}$. The
 # embedding, the table that turns ids into vectors, has as many parameters. One training gives all sizes at once, since
 # the first merges of a large vocabulary *are* the small one. For 32,768 tokens we let the libraries work: tokenizers
 # trains, tiktoken counts. On the right is what a model spends on a **byte** of text: the parameters that work on a token,
-# divided by the bytes per token.
+# divided by the bytes per token, for a text that has as many bytes of English as of Chinese and of code.
 
 # %% [markdown] tags=["zh"]
 # 你的混合分词器只有 SmolLM2 十二分之一的词表，写中文用的 token 却比 SmolLM2 少将近三成；而只学过英文的那个，几乎把中文拆成了一个个字节。
@@ -1326,7 +1336,8 @@ print(
 # 词表越大，文本越短，但每个 token 越贵。最后一层要给词表里**每一个** token 打分：词表大小为 $V$、向量宽度为 $d_{model}$ 时，
 # 需要 $V \cdot d_{model}$ 次乘法。嵌入（embedding，把 id 变成向量的那张表）也有同样多的参数。
 # 训练一次就能得到所有大小的词表，因为大词表最前面的那些合并**就是**小词表。32,768 个 token 交给库来做：
-# 用 tokenizers 训练，用 tiktoken 计数。右图是模型花在**一个字节**文本上的开销：每个 token 动用的参数量，除以每个 token 的字节数。
+# 用 tokenizers 训练，用 tiktoken 计数。右图是模型花在**一个字节**文本上的开销：每个 token 动用的参数量，除以每个 token 的字节数
+# （设文本里英文、中文、代码的字节数相同）。
 
 # %%
 big_text = [document for lang in held_out for document in corpora.load(lang, 1_000_000)]
@@ -1342,10 +1353,9 @@ for size in sizes:
     for lang, document in held_out.items():
         ids = encoding.encode(document, allowed_special={END})
         compression[lang].append(len(document.encode()) / len(ids))
-# The mean for a text that has as many bytes of each kind.
 mean = [3 / sum(1 / compression[lang][i] for lang in LANGUAGES) for i in range(len(sizes))]
 
-MODELS = {  # width, parameters without the embeddings
+MODELS = {
     say("0.8M (4 layers, width 128)", "0.8M（4 层，宽 128）"): (128, 12 * 4 * 128**2),
     "SmolLM2-135M": (576, 106_203_456),
     "Llama-3.1-8B": (4096, 6_979_588_096),
@@ -1353,14 +1363,15 @@ MODELS = {  # width, parameters without the embeddings
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8))
 for lang, colour in zip(LANGUAGES, [BLUE, ORANGE, GREEN], strict=True):
     left.plot(sizes, compression[lang], "o-", color=colour, label=LANGUAGES[lang])
-for (name, (width, others)), colour in zip(MODELS.items(), [BLUE, ORANGE, GREEN], strict=True):
-    cost = [(others + size * width) / ratio for size, ratio in zip(sizes, mean, strict=True)]
+for (name, (width, blocks)), colour in zip(MODELS.items(), [BLUE, ORANGE, GREEN], strict=True):
+    work = [blocks + size * width for size in sizes]
+    cost = [n / ratio for n, ratio in zip(work, mean, strict=True)]
     best = min(range(len(sizes)), key=cost.__getitem__)
     at_edge = best == len(sizes) - 1
     right.plot(sizes, [value / cost[0] for value in cost], color=colour, label=name)
     inside = "white" if at_edge else colour
     right.plot(sizes[best], cost[best] / cost[0], "o", color=colour, mfc=inside)
-    share = sizes[best] * width / (others + sizes[best] * width)
+    share = sizes[best] * width / work[best]
     note = say(" (the edge of the range: no optimum)", "（这是范围的边缘，不是最优值）") if at_edge else ""
     print(
         say(
@@ -1407,9 +1418,10 @@ plt.show()
 # doubling; Chinese, with its thousands of characters, gains for longer. Right: the filled dots are the cheapest sizes. For
 # a model of a million parameters the last layer is soon a large part of the work, and a small vocabulary is best. The
 # larger the model, the larger the vocabulary that pays (Tao et al. 2024). For Llama-3.1-8B the curve is still falling at
-# the largest size we tried (the hollow dot), so its best size is not in this figure. So a GPT that trains on a laptop
-# wants a small vocabulary, and those of the industry have grown: Llama 2 has 32,000 tokens, Llama 3 has 128,256. Work per
-# byte is not all that counts: a large vocabulary also takes memory, and rare tokens are seen too seldom to be learnt well.
+# the largest size we tried (the hollow dot), so its best size is not in this figure. A GPT that trains on a laptop should
+# have a small vocabulary; the vocabularies of large models have grown, from 32,000 tokens in Llama 2 to 128,256 in Llama 3.
+# Work per byte is not all that counts: a large vocabulary also takes memory, and its rare tokens are seen too seldom to be
+# learnt well.
 #
 # ## 10. Four tokenizers in use
 #
@@ -1530,7 +1542,7 @@ if not ASK_THE_HUB:
 # > the default configurations of transformers 5.23 the embedding has 129,280 rows for DeepSeek-V4 (as for V3), 201,088 for
 # > gpt-oss and 248,320 for Qwen3.5. (Some rows may belong to no token: Qwen3 has 151,936 rows for 151,669 tokens.) Gemma
 # > 4, with 262,144, has a BPE in the style of SentencePiece: on characters, with single bytes where a character is
-# > unknown. Research goes in three directions:
+# > unknown. Three directions of research:
 # >
 # > - **Merges across words.** SuperBPE (Liu et al. 2025) lifts the rule of the pre-tokens late in training and reports up
 # >   to 33 % fewer tokens with 200,000 tokens; BoundlessBPE (Schmidt et al. 2025) reports about 20 % more bytes per token.
@@ -1544,8 +1556,8 @@ if not ASK_THE_HUB:
 # - A tokenizer turns text into ids before the model sees it. Letters are hidden inside the tokens. If the training text
 #   neglects a language, its users pay for it.
 # - With bytes, nothing is unknown. Pre-tokens keep merges within words. Special tokens cut the text and belong to no word.
-# - Training: merge the most frequent pair, with a stated rule for ties. An index of pairs made it dozens of times as fast
-#   on 40 kB; the merges are the same.
+# - Training: merge the most frequent pair, with a stated rule for ties. An index of pairs made it many times as fast; the
+#   merges are the same.
 # - Encoding: by rank, within each pre-token. Decoding: join the bytes, then read UTF-8.
 # - The size of the vocabulary trades the length of the text against the cost of the last layer. The mix of the training
 #   text decides for whom the text becomes short.
@@ -1576,7 +1588,7 @@ if not ASK_THE_HUB:
 # > **现状（2026 年 11 月）。** 大型开放模型大多仍用字节级 BPE，词表也仍然很大：在 transformers 5.23 的默认配置里，
 # > 嵌入的行数是 DeepSeek-V4 129,280（与 V3 相同）、gpt-oss 201,088、Qwen3.5 248,320。（有些行可能不对应任何 token：
 # > Qwen3 有 151,936 行，token 是 151,669 个。）Gemma 4 有 262,144 行，用的是 SentencePiece 风格的 BPE：以字符为单位，
-# > 遇到未知字符才用单个字节。研究有三个方向：
+# > 遇到未知字符才用单个字节。研究中的三个方向：
 # >
 # > - **跨词合并。** SuperBPE（Liu 等 2025）在训练后期取消预切分的限制，据报告词表为 20 万时 token 最多减少 33%；
 # >   BoundlessBPE（Schmidt 等 2025）报告每个 token 的字节数增加约 20%。
@@ -1587,7 +1599,7 @@ if not ASK_THE_HUB:
 #
 # - 分词器在模型看到文本之前，就把它变成了 id。字母藏在 token 里面；训练文本冷落了哪种语言，就由哪种语言的用户来付账。
 # - 用字节，就没有未知字符；有了预切分，合并就不会跨越片段；特殊 token 切断文本，不属于任何词。
-# - 训练：合并最频繁的相邻对，并讲明平局规则。有了相邻对的索引，在 40 kB 文本上快了几十倍，合并的结果不变。
+# - 训练：合并最频繁的相邻对，并讲明平局规则。有了相邻对的索引，训练快了许多倍，合并的结果不变。
 # - 编码：在每个片段内按合并的次序进行。解码：先拼接字节，再按 UTF-8 解读。
 # - 词表大小是文本长度与最后一层的开销之间的取舍；训练文本的配比决定了对谁来说文本更短。
 #

@@ -2,7 +2,7 @@
 
 NOTEBOOK = "data"
 HINT = {
-    "en": "More than one empty line in a row becomes ONE, not none: it parts the paragraphs.",
+    "en": "More than one empty line in a row becomes ONE, not none: it separates the paragraphs.",
     "zh": "连续多个空行应变成**一个**，而不是全删：段落靠它分开。",
 }
 FAILS = [

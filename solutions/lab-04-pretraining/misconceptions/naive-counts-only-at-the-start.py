@@ -2,7 +2,7 @@
 
 NOTEBOOK = "tokenizer"
 HINT = {
-    "en": "Your naive trainer counts the bytes' pairs once and merges them in that order. After each merge the counts are others: count anew, with the new token.",
+    "en": "Your naive trainer counts the bytes' pairs once and merges them in that order. Each merge changes the counts: count anew, with the new token.",
     "zh": "你的朴素训练器只在开头数了一遍字节的相邻对，然后照那个次序合并。每次合并之后次数都变了：要带着新 token 重新计数。",
 }
 FAILS = [
