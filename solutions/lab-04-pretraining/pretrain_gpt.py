@@ -274,7 +274,7 @@ class Batches:
         return self.rows[chosen.to(self.rows.device)]
 
     def next_batch(self) -> tuple[Tensor, Tensor]:
-        """Inputs and targets, (batch_size, seq_len) each, by your inputs_and_targets of section 3.
+        """Inputs and targets, each (batch_size, seq_len), by inputs_and_targets of section 3.
         ---
         输入和目标，各为 (batch_size, seq_len)，由你的 inputs_and_targets（第 3 小节）得到。
         """
@@ -1495,8 +1495,8 @@ def save_checkpoint(
     states too, where there are any).
 
     The file at `path` is complete at every moment: the new one is written under another name in
-    the same folder and then renamed. A save that fails half way leaves the file before it as it was. (os.fsync is not
-    asked for.)
+    the same folder and then renamed. A save that fails half way leaves the file before it as it
+    was. (os.fsync is not asked for.)
     ---
     写下逐比特恢复所需的一切：模型、优化器、batches 各自的 state_dict()，
     已完成的更新次数（`step`），以及 PyTorch 随机数发生器的状态，dropout 的随机数就取自它（在 GPU
