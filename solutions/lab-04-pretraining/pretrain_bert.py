@@ -738,8 +738,7 @@ with torch.no_grad():
 one, other = mlm_loss(logits, labels), gpt.cross_entropy(logits, labels)
 print(
     say(
-        f"mlm_loss {one:.6f}, the loop's cross_entropy {other:.6f}\n"
-        f"log V = {math.log(V):.2f}",
+        f"mlm_loss {one:.6f}, the loop's cross_entropy {other:.6f}\nlog V = {math.log(V):.2f}",
         f"mlm_loss {one:.6f}，循环里的 cross_entropy {other:.6f}\nlog V = {math.log(V):.2f}",
     )
 )
@@ -1027,7 +1026,7 @@ print(say(f"before the change: {text}", f"换之前：{text}"))
 
 # %% [markdown] tags=["en"]
 # A token that is visible and right is believed far more readily than one behind a `[MASK]`: the model uses what it sees
-# there. But it does not trust what it sees blindly: behind a random token the original is about as likely as behind a `[MASK]`.
+# there. But it does not trust blindly what it sees: behind a random token it gives the original nearly as much as behind a `[MASK]`.
 #
 # **Is it the random tokens that taught it to doubt?** One run cannot tell. The control is a second model, trained in the same
 # way, except that *every* chosen token becomes `[MASK]`. It takes another minute, so it is switched off: set `CONTROL = True`
@@ -1035,7 +1034,7 @@ print(say(f"before the change: {text}", f"换之前：{text}"))
 
 # %% [markdown] tags=["zh"]
 # 看得见而且正确的 token，模型相信它的程度远高于 `[MASK]` 背后的：它会利用自己看到的东西。但它又不盲信：看到的是随机 token 时，它给原来那个 token 的概率，
-# 与看到 `[MASK]` 时差不多。
+# 只比看到 `[MASK]` 时略低。
 #
 # **它会怀疑，是随机 token 教会的吗？** 只训练一次说明不了。对照实验是再训练一个模型，方法完全相同，只是选中的 token **全部**变成 `[MASK]`。
 # 这要多花一分钟，所以默认关闭：把 `CONTROL` 设成 `True` 就能看到结果。
