@@ -815,7 +815,7 @@ plt.show()
 # targets   cat  sat  on   the  mat
 # ```
 #
-# If you forget the shift, the model learns to repeat what it reads. Its loss falls towards 0 within some dozens of steps, which
+# If you forget the shift, the model learns to repeat what it reads. Its loss soon falls towards 0, which
 # is *implausible*, so you notice. If you shift twice (in the data *and* in the loss: Hugging Face's models shift inside), the
 # model learns to predict the token after the next. Its loss falls too, only not as far, so you do **not** notice.
 #
@@ -851,7 +851,7 @@ plt.show()
 # 目标      cat  sat  on   the  mat
 # ```
 #
-# 忘了错开，模型学的就是复述：几十步之内损失就跌向 0，这**不合常理**，所以你会发现。
+# 忘了错开，模型学的就是复述：损失很快跌向 0，这**不合常理**，所以你会发现。
 # 错开两次（数据里一次，损失里又一次：Hugging Face 的模型内部会错开），模型学的就是预测下下个 token：损失照样下降，
 # 只是降不到那么低，所以你**不**会发现。
 #
@@ -1053,7 +1053,7 @@ print(
 # One batch gives one gradient. How long should the step be, which weights decay, and what if the gradient is far too long?
 #
 # **The rate.** Adam divides by the square root of an average of squared gradients. At the first update this average holds a
-# single batch: every weight moves by the full rate, in the direction that this one batch decides. So the rate rises over some
+# single batch: every weight with a gradient moves by the full rate, in the direction that this one batch decides. So the rate rises over some
 # **warm-up** steps. Then it falls along half a cosine, from large steps that explore to small steps that settle. Two mistakes
 # are common, and both are off by one. With step / warmup the first update has a rate of 0 and does nothing. With
 # (step + 1) / (warmup + 1) the warm-up ends one step late. Count from 0: step 0 has $\frac{1}{\text{warmup}}$ of the maximum, step $\text{warmup}-1$ all of it.
@@ -1081,7 +1081,7 @@ print(
 #
 # 一批数据给出一个梯度。步子该迈多大？哪些权重要衰减？梯度过大时怎么办？
 #
-# **学习率。** Adam 要除以“梯度平方的滑动平均”的平方根。第一次更新时，这个平均里只有一批数据：每个权重都按整个学习率移动，方向全由这一批决定。
+# **学习率。** Adam 要除以“梯度平方的滑动平均”的平方根。第一次更新时，这个平均里只有一批数据：凡有梯度的权重都按整个学习率移动，方向全由这一批决定。
 # 所以学习率先用若干步**预热**（warm-up）升上去，再沿半个余弦降下来，从大步探索过渡到小步收敛。
 # 常见的错误有两种，都是差一步：用 step / warmup，第一次更新的学习率是 0，什么也没做；用 (step + 1) / (warmup + 1)，预热就晚一步结束。
 # 从 0 开始数：第 0 步是最大值的 $\frac{1}{\text{warmup}}$，第 $\text{warmup}-1$ 步就是最大值。
@@ -1843,13 +1843,13 @@ for run in ("trainer", "yours"):
 # %% [markdown] tags=["en"]
 # ## 7. Are warm-up and clipping needed?
 #
-# We train a smaller model at a bold rate four times: with both, without warm-up, without clipping, and with neither.
+# We train a smaller model at a bold rate (2e-2) four times: with both, without warm-up, without clipping, and with neither.
 
 
 # %% [markdown] tags=["zh"]
 # ## 7. 预热和裁剪是必需的吗？
 #
-# 换一个更小的模型和一个大胆的学习率，训练四次：两样都有，没有预热，没有裁剪，两样都没有。
+# 换一个更小的模型和一个大胆的学习率（2e-2），训练四次：两样都有，没有预热，没有裁剪，两样都没有。
 
 
 # %%
