@@ -116,7 +116,7 @@ RUNS = Path("runs")
 # %% [markdown] tags=["en"]
 # ## 1. A surprise
 #
-# What does a network of random numbers write, and what after some hundred steps of training? The text is a 3 MB sample of Python's own standard library, cut into pieces; we keep the pieces that contain a function.
+# What does a network of random numbers write, and what does it write after a few hundred steps of training? The text is a 3 MB sample of Python's own standard library, cut into pieces; we keep the pieces that contain a function.
 # Their order is shuffled, and the first twentieth is **held out**: no model in this notebook is trained on it, and we judge
 # models by their numbers on it. What is held out is pieces, not whole files. For most of them, other pieces of the same file
 # are in the training text, so the model has seen many of the names.
@@ -155,13 +155,14 @@ def make_tokenizer(documents: list[str]) -> tuple[Callable[[str], list[int]], li
     """A function from text to ids, and the bytes of each id: by your BPE, or byte by byte while
     there is none.
 
-    With profile "gpu" by GPT-2's own, which writes each byte as a printable character: 0 is Ā, 32
-    is Ġ, 65 is A.
+    With profile "gpu" it is GPT-2's own tokenizer, which writes each byte as a printable
+    character: 0 is Ā, 32 is Ġ, 65 is A.
     ---
     返回两样东西：把文本变成 id 的函数，以及每个 id 的字节。用你的 BPE；还没有它时，
     一个字节就是一个 token。
 
-    profile 为 "gpu" 时用 GPT-2 自己的分词器。它把每个字节写成一个可打印的字符：0 是 Ā，32 是 Ġ，65 是 A。
+    profile 为 "gpu" 时用 GPT-2 自己的分词器。它把每个字节写成一个可打印的字符：
+    0 是 Ā，32 是 Ġ，65 是 A。
     """
     if profile == "gpu":
         from transformers import AutoTokenizer
