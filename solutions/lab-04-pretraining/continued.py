@@ -539,7 +539,7 @@ print(say("before:", "训练前："), {TEXTS[lang]: round(bits, 3) for lang, bit
 # %% [markdown] tags=["en"]
 # ## 3. Replay
 #
-# The simplest remedy for forgetting is to keep reading some of the old text: **replay**. Ibrahim et al. (2024, section 6) replayed 5 % when they moved from English to other English, and 25 % from English to German. SmolLM2's training sets are public (Ben Allal et al. 2025, section 3); Llama's
+# How can a model keep what it knew? The simplest remedy is to go on reading some of the old text: **replay**. Ibrahim et al. (2024, section 6) replayed 5 % when they moved from English to other English, and 25 % from English to German. SmolLM2's training sets are public (Ben Allal et al. 2025, section 3); Llama's
 # are not. Where the old text is missing, one takes text of the same kind.
 #
 # In notebook 1, `mix` mixed *documents* ahead of training. Here *rows* are mixed on the fly, for a run that must be resumable: the stream is a function of its seed and of how many rows it has given.
@@ -556,7 +556,7 @@ print(say("before:", "训练前："), {TEXTS[lang]: round(bits, 3) for lang, bit
 # %% [markdown] tags=["zh"]
 # ## 3. 回放
 #
-# 对付遗忘最简单的办法，是接着读一些旧文本：**回放**（replay）。Ibrahim 等（2024，第 6 节）从英文换到另一种英文语料时，回放 5%；从英文换到德文，回放 25%。
+# 怎样让模型不忘掉旧的？最简单的办法，是继续读一些旧文本：**回放**（replay）。Ibrahim 等（2024，第 6 节）从英文换到另一种英文语料时，回放 5%；从英文换到德文，回放 25%。
 # SmolLM2 的训练集是公开的（Ben Allal 等 2025，第 3 节），Llama 的不公开；拿不到旧文本时，就用同一类的文本。
 #
 # 第 1 节里的 `mix` 是在训练之前混合**文档**；这里是边训练边混合**行**，而且训练要能中断后恢复：整个数据流只由种子和已经给出的行数决定。
@@ -704,7 +704,7 @@ plt.show()
 #
 # ## 4. The learning rate rises again
 #
-# At the end of pretraining the learning rate has usually come down to a tenth of its peak or less. Continuing at that rate is safe, and teaches little. A jump back to the peak disturbs what was learnt before anything new has come. So the rate is
+# Which learning rate should a continued run have? At the end of pretraining it has usually come down to a tenth of its peak or less. Continuing at that rate is safe, and teaches little. A jump back to the peak disturbs what was learnt before anything new has come. So the rate is
 # **re-warmed**: it rises in a straight line from where it ended, and then falls again on a cosine (Gupta et al. 2023, section 4; Ibrahim et al. 2024, section 6). Re-warming itself raises the loss, even on the *same* text (Ibrahim et al. 2024, section 7). The new peak, like the replay ratio, trades gain for
 # forgetting.
 #
@@ -717,7 +717,7 @@ plt.show()
 #
 # ## 4. 学习率重新升上去
 #
-# 预训练结束时，学习率通常已经降到峰值的十分之一甚至更低。用这个学习率接着训练很安全，但学不到什么；一下子跳回峰值，新的还没学到，旧的就先被冲乱了。所以要**重新预热**（re-warming）：
+# 接着训练，学习率该取多少？预训练结束时，它通常已经降到峰值的十分之一甚至更低。用这个学习率接着训练很安全，但学不到什么；一下子跳回峰值，新的还没学到，旧的就先被冲乱了。所以要**重新预热**（re-warming）：
 # 从它停下的地方沿直线升上去，再按余弦降下来（Gupta 等 2023，第 4 节；Ibrahim 等 2024，第 6 节）。重新预热本身就会让损失升高，哪怕文本**没有**换（Ibrahim 等 2024，第 7 节）。新的峰值和回放比例一样，决定了用多少遗忘去换收益。
 #
 # 它就是第 4 节的学习率曲线，只有一点不同：直线从上一次训练最后的学习率开始，而不是从 0 开始。
@@ -791,12 +791,16 @@ plt.show()
 #
 # ## 5. Continue
 #
+# A measure, the batches and the learning rate are there. What is missing? The loop.
+#
 # ### Problem 9, last part: `continue_pretraining`
 
 # %% [markdown] tags=["zh"]
 # 库里的预热从 0 开始：第一次更新什么也没做，接下来几次的学习率比预训练结束时还低。这没有害处，只是浪费几步。（它的近亲 `cosine_warmup_with_min_lr` 从大于 0 处开始。）
 #
 # ## 5. 继续
+#
+# 度量、数据流、学习率都有了，还缺什么？训练循环。
 #
 # ### 第 9 题，最后一部分：`continue_pretraining`
 
@@ -1147,7 +1151,7 @@ for lang in TEXTS:
 # **Today** (late 2026; what our sources show)
 #
 # - *Rates.* With a constant rate and a short decay at the end (warm-up, stable, decay: Hu et al. 2024, *MiniCPM*, section 4; Hägele et al. 2024), a model can be continued from a checkpoint *before* the decay, and nothing has to be re-warmed. Ibrahim et al. (2024, section 7) describe such "infinite" schedules. Yano et al. (2026) report that models pretrained without any decay are better after fine-tuning.
-# - *Mid-training.* Many labs plan the continuation: while the rate decays, the last part of pretraining reads a mixture with more mathematics, code and text of high quality (annealing: Llama Team 2024, sections 3.1.3 and 3.4.3; SmolLM2 in stages: Ben Allal et al. 2025, section 4).
+# - *Mid-training.* Many teams plan the continuation: while the rate decays, the last part of pretraining reads a mixture with more mathematics, code and text of high quality (annealing: Llama Team 2024, sections 3.1.3 and 3.4.3; SmolLM2 in stages: Ben Allal et al. 2025, section 4).
 # - *Data.* Shares of a mixture are predicted from many small runs (RegMix: Liu et al. 2024). Where a domain has little text, a model rephrases it or writes more about it (Nemotron-CC: Su et al. 2024; Yang et al. 2024, *Synthetic continued pretraining*).
 #
 # ## Three questions to think about
@@ -1180,7 +1184,7 @@ for lang in TEXTS:
 # **今天**（2026 年底，以我们查到的资料为限）
 #
 # - **学习率。** 先用恒定的学习率，最后才短暂衰减（预热、恒定、衰减三段，简称 WSD：Hu 等 2024，MiniCPM，第 4 节；Hägele 等 2024），就可以从衰减**之前**的检查点继续训练，什么都不用重新预热。Ibrahim 等（2024，第 7 节）描述了这种“无限”的学习率曲线。Yano 等（2026）报告说，预训练时完全不衰减的模型，微调之后反而更好。
-# - **中段训练**（mid-training）。许多实验室事先就规划好这一步：预训练的最后一段，学习率衰减的同时，混入更多数学、代码和高质量文本（退火：Llama Team 2024，3.1.3 和 3.4.3 节；SmolLM2 的分阶段训练：Ben Allal 等 2025，第 4 节）。
+# - **中段训练**（mid-training）。许多团队事先就规划好这一步：预训练的最后一段，学习率衰减的同时，混入更多数学、代码和高质量文本（退火：Llama Team 2024，3.1.3 和 3.4.3 节；SmolLM2 的分阶段训练：Ben Allal 等 2025，第 4 节）。
 # - **数据。** 各部分的份额可以用许多次小规模训练来预测（RegMix：Liu 等 2024）。领域文本太少时，让模型改写它，或者围绕它再写一些（Nemotron-CC：Su 等 2024；Yang 等 2024，《Synthetic continued pretraining》）。
 #
 # ## 三个思考题

@@ -870,7 +870,7 @@ plt.show()
 #
 # ## 4. Tensor parallelism
 #
-# ZeRO splits what is *kept*. But a large model is also too slow, and its activations too large, on one GPU: the **computing** has to be split within a layer. Take the feed-forward network, $Z = \mathrm{GELU}(X A + a)\,B + b$, and two GPUs
+# How can two GPUs compute *one* layer? ZeRO splits only what is kept. But on one GPU a large model is also too slow, and its activations are too large: the **computing** has to be split within a layer. Take the feed-forward network, $Z = \mathrm{GELU}(X A + a)\,B + b$, and two GPUs
 # (Shoeybi et al. 2019, section 3). There are two ways to cut a matrix:
 #
 # $$ A = \begin{pmatrix} A_0 & A_1\end{pmatrix}\ \text{by columns:}\quad X A = \begin{pmatrix} X A_0 & X A_1 \end{pmatrix}
@@ -902,7 +902,7 @@ plt.show()
 #
 # ## 4. 张量并行
 #
-# ZeRO 拆的是**保管**的东西。但大模型放在一张 GPU 上，算得也太慢，激活值也太大：**计算**本身必须在一层之内拆开。看前馈网络 $Z = \mathrm{GELU}(X A + a)\,B + b$，用两张 GPU
+# 两张 GPU 怎样合算**一层**？ZeRO 拆的只是保管的东西。但大模型放在一张 GPU 上，算得也太慢，激活值也太大：**计算**本身必须在一层之内拆开。看前馈网络 $Z = \mathrm{GELU}(X A + a)\,B + b$，用两张 GPU
 # （Shoeybi 等 2019，第 3 节）。切矩阵有两种切法：
 #
 # $$ \text{按列切：}\ A = \begin{pmatrix} A_0 & A_1\end{pmatrix},\quad X A = \begin{pmatrix} X A_0 & X A_1 \end{pmatrix}
@@ -1200,7 +1200,7 @@ for rank, (total, sent) in enumerate(ranks.processes(N, ring_all_reduce, x, devi
 # **张量并行**传的是激活值，(batch, seq, d_model)，每个 2 字节：每一层在注意力之后一次 all-reduce，在 MLP 之后一次，反向时再各来一次，共**四**次，每次是激活值大小的 $2\,\frac{N-1}{N}$ 倍。
 #
 # **流水线并行**让 $p$ 张 GPU 各管几层（称为流水线的一**级**，与 ZeRO 的阶段无关），把一批切成 $m$ 个**微批**（micro-batch），依次送进去。第一个微批走到最后一级之前，那里无事可做；到了收尾，第一级又在干等。
-# 最简单的一种调度（GPipe，Huang 等 2019，第 2 节）用 $m + p - 1$ 个时隙完成 $m$ 个时隙的活。下面是它的前向，数字是微批的编号：
+# 一种很简单的调度（GPipe，Huang 等 2019，第 2 节）用 $m + p - 1$ 个时隙完成 $m$ 个时隙的活。下面是它的前向，数字是微批的编号：
 
 # %%
 figure, panels = plt.subplots(1, 2, figsize=(11, 2.4), width_ratios=[7, 15])
