@@ -343,7 +343,7 @@ for lang, text in said_before.items():
 # SmolLM2 的分词器是从英文和代码里学的合并规则。常见的英文单词就是一个 token；一个汉字有三个字节，往往分散在两三个 token 里。
 # 只是补全一个汉字的 token，比开始一个汉字的 token 好猜。容易的 token 一多，平均值就低了，可整段文本的总代价反而更高。
 #
-# （下面的单元格怎样看出一个 token 是什么：分词器把每个字节写成一个符号，所以字符串有多长，就是多少个字节。UTF-8 里，0x80 到 0xBF 的字节是接着一个字符往下写的；`continuing` 就是这些字节对应的符号。特殊 token 不是文本，大小记为 0。）
+# （下面的单元格怎样看出一个 token 是什么：分词器把每个字节写成一个符号，所以字符串有多长，就是多少个字节。UTF-8 里，0x80 到 0xBF 是一个字符的后续字节；`continuing` 就是这些字节对应的符号。特殊 token 不是文本，大小记为 0。）
 
 # %%
 strings = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))

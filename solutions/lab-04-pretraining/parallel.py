@@ -1228,7 +1228,7 @@ plt.tight_layout()
 plt.show()
 
 # %% [markdown] tags=["en"]
-# (The backward pass looks the same from right to left.) White slots are idle. Their share of the whole time is $\frac{p-1}{m+p-1}$: more micro-batches, less idling. (Narayanan et al. 2021, section 2.2, divide the same idle time by the time of the work instead, $\frac{p-1}{m}$: how much longer a step takes than without the pipeline's "bubble". `pipeline_idle` asks for the share of the whole.)
+# (The backward pass looks the same from right to left.) Pale grey slots are idle. Their share of the whole time is $\frac{p-1}{m+p-1}$: more micro-batches, less idling. (Narayanan et al. 2021, section 2.2, divide the same idle time by the time of the work instead, $\frac{p-1}{m}$: how much longer a step takes than without the pipeline's "bubble". `pipeline_idle` asks for the share of the whole.)
 #
 # **Time.** A token costs $6\Psi$ floating-point operations, 2 in the forward and 4 in the backward pass (the scores of attention, which grow with the length of the sequence, are left out); with *activation recomputation*, where activations are not kept but computed again, the forward pass runs twice: $8\Psi$
 # (Narayanan et al. 2021, section 5.1).
@@ -1238,7 +1238,7 @@ plt.show()
 # Everything is in **bytes**, not GB. Note that an "80 GB" card has 80 GiB of $2^{30}$ bytes each, while papers write GB for $10^9$.
 
 # %% [markdown] tags=["zh"]
-# （反向传播从右到左看，样子相同。）白色的时隙是空闲的。它们占全部时间的 $\frac{p-1}{m+p-1}$：微批越多，空闲越少。（Narayanan 等 2021，2.2 节用同样的空闲时间除以干活的时间，得 $\frac{p-1}{m}$：有了流水线的“气泡”，一步要多花多少时间。`pipeline_idle` 要的是占全部时间的比例。）
+# （反向传播从右到左看，样子相同。）浅灰色的时隙是空闲的。它们占全部时间的 $\frac{p-1}{m+p-1}$：微批越多，空闲越少。（Narayanan 等 2021，2.2 节用同样的空闲时间除以干活的时间，得 $\frac{p-1}{m}$：有了流水线的“气泡”，一步要多花多少时间。`pipeline_idle` 要的是占全部时间的比例。）
 #
 # **时间。** 每个 token 需要 $6\Psi$ 次浮点运算，前向 2 份、反向 4 份（注意力分数的计算量随序列变长而增加，这里没有算）；如果使用**激活重计算**（不保存激活值，用到时再算一遍），前向要跑两次，即 $8\Psi$（Narayanan 等 2021，5.1 节）。
 #
