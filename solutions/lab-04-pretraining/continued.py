@@ -296,9 +296,9 @@ def token_losses(rows: Tensor) -> Tensor:
     found = []
     with torch.no_grad():
         for part in rows.split(2):
-            logits = model(part[:, :-1]).mT
-            found.append(F.cross_entropy(logits, part[:, 1:], reduction="none"))
-    return torch.cat(found)
+            logits, targets = model(part[:, :-1]).flatten(0, 1), part[:, 1:].flatten()
+            found.append(F.cross_entropy(logits, targets, reduction="none"))
+    return torch.cat(found).view(len(rows), -1)
 
 
 if tokenizer.pad_token is None:
