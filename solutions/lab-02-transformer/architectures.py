@@ -230,7 +230,7 @@ CHANGES: dict[str, Callable[[nn.Module], None]] = {
 # Now each change is made in a fresh copy of the model. The cell prints the loss, and how the model continues *The sun rises in the east and*:
 
 # %% [markdown] tags=["zh"]
-# 下面每次都在模型的一份新拷贝上做一处改动，打印损失，以及模型怎样接着写 The sun rises in the east and：
+# 下面每次都在模型的一份新拷贝上做一处改动，打印损失，以及模型怎样接着写 “The sun rises in the east and”：
 
 # %%
 text = encode(
