@@ -961,7 +961,7 @@ def test_exactly_the_target_layers_are_replaced(student, rng):
     hint={
         "en": "A target is compared with the whole last part of a name, and only nn.Linear layers count: not a longer name that "
         "contains it, not a block or an embedding of that name.",
-        "zh": "target 要与名字的最后一段完全相等才算匹配，而且只看 nn.Linear：包含它的更长的名字不算，同名的模块块或嵌入层也不算。",
+        "zh": "target 要与名字的最后一段完全相等才算匹配，而且只看 nn.Linear：包含它的更长的名字不算，同名的嵌入层、或者含有若干层的块也不算。",
     },
 )
 def test_a_target_is_a_whole_name_of_a_linear_layer(student, rng):
