@@ -1253,7 +1253,9 @@ tokenizers_by_name = {
     say(f"yours, mixed ({VOCAB_SIZE:,})", f"你的，混合（{VOCAB_SIZE:,}）"): Tokenizer(
         mixed_vocab, mixed_merges, [END]
     ).encode,
-    f"SmolLM2 ({len(smollm2_vocab):,})": lambda text: smollm2_tokens(text)[0],
+    say(f"SmolLM2 ({len(smollm2_vocab):,})", f"SmolLM2（{len(smollm2_vocab):,}）"): lambda text: smollm2_tokens(text)[
+        0
+    ],
 }
 n_tokens = []
 for encode in tokenizers_by_name.values():
