@@ -19,7 +19,7 @@ from autograder.gradebook import commands
 from autograder.grading.secret import local_secret
 from autograder.lab import REPOSITORY, Lab, solutions_folder
 from autograder.sandbox import choose
-from labkit.i18n import UnknownLanguage, parse
+from labkit.i18n import Bilingual, UnknownLanguage, parse
 
 if TYPE_CHECKING:
     from autograder.grading.suite import TestResult
@@ -32,6 +32,10 @@ authoring.register(app)
 commands.register(app)
 console = Console()
 log = Console(stderr=True)  # progress and notes: standard output is for results
+
+PREPARING = Bilingual(
+    "preparing the sandbox and the tests", "正在准备沙箱和测试"
+)  # a student waits, in `make submit-NN`
 
 LabName = Annotated[str, typer.Argument(metavar="NN", help="Lesson number or lab id, e.g. 05.")]
 
@@ -47,6 +51,18 @@ def main() -> None:
     except (UserError, UnknownLanguage) as error:
         log.print(f"[bold red]autograder:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(2)
+    except _host_errors() as error:  # a full disk, a locked gradebook: nothing that code could mend
+        log.print(f"[bold red]autograder:[/] {escape(' '.join(str(error).split())[:300])}", soft_wrap=True)
+        sys.exit(3)
+
+
+def _host_errors() -> tuple[type[Exception], ...]:
+    """The errors of the machine and, where this call has used one, of the gradebook's database: the import is slow."""
+    if "sqlalchemy" not in sys.modules:
+        return (OSError,)
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return OSError, SQLAlchemyError
 
 
 def _progress() -> Progress:
@@ -105,15 +121,15 @@ def grade(
     if submission.is_file() and len(known.notebooks) > 1:
         raise UserError(f"{known.id} has {len(known.notebooks)} notebooks: give the folder that holds them")
     with _progress() as progress:
-        task = progress.add_task("preparing the sandbox and the tests", total=None)
+        task = progress.add_task(PREPARING.text(spoken), total=None)
         from autograder.grading.grader import Grader
-        from autograder.grading.report import table
+        from autograder.grading.report import table, title_of_test
 
         with Grader(known, local_secret(solutions_folder()), sandbox) as grader:
 
             def done(result: TestResult) -> None:
-                name = result.name.removeprefix("test_").replace("_", " ")
-                progress.update(task, description=name, total=len(grader.suite.marks), advance=1)
+                title = title_of_test(result.name, spoken)
+                progress.update(task, description=title, total=len(grader.suite.marks), advance=1)
 
             report = grader.grade(submission, spoken, done)
     if json:

@@ -1,4 +1,6 @@
-"""The error a user reads."""
+"""The errors a user reads."""
+
+from collections.abc import Iterable
 
 
 class UserError(Exception):
@@ -7,3 +9,8 @@ class UserError(Exception):
 
 class GraderError(UserError):
     """Grading itself cannot run here (no sandbox, a broken one); the commands exit with 3."""
+
+
+def listed(names: Iterable[object]) -> str:
+    """Names in a message: sorted, with commas."""
+    return ", ".join(sorted(map(str, names)))

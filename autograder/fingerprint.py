@@ -84,9 +84,10 @@ def installed() -> list[str]:
 
 
 def code(text: str, without: Collection[str] = ()) -> str:
-    """Python as one line of its syntax tree: no comments, layout, docstrings or hints, nor the assignments `without`.
+    """Python as one line of its syntax tree, without comments, layout, docstrings, and the words of a test's mark.
 
-    It is the same on every version of Python, which `ast.dump` is not. Text that does not parse stands for itself.
+    The assignments `without` are left out, too. It is the same on every version of Python, which `ast.dump` is not.
+    Text that does not parse stands for itself.
     """
     try:
         return "".join(_written(ast.parse(text), frozenset(without)))
@@ -115,11 +116,11 @@ def _written(node: object, without: frozenset[str] = frozenset()) -> Iterator[st
 
 
 def _counted(nodes: list[object], without: frozenset[str]) -> list[object]:
-    """Statements without text that stands by itself and some assignments; arguments without hints."""
+    """Statements without text that stands by itself and some assignments; arguments without hints and quotes."""
 
     def counts(node: object) -> bool:
         match node:
-            case ast.Expr(ast.Constant(str())) | ast.keyword("hint"):
+            case ast.Expr(ast.Constant(str())) | ast.keyword("hint" | "rests_on"):
                 return False
             case ast.Assign():
                 return not any(ast.unparse(target) in without for target in node.targets)

@@ -1,7 +1,7 @@
 """What makes the documentation site out of this repository, as hooks of MkDocs (mkdocs.yml). `make docs` builds it.
 
 Before the build, `write_pages` fills build/docs: README (cut into home page and guides), the other documents, docs/*.md
-and a page for each released notebook. During it, formulas become MathML and diagrams SVG, which need no script.
+and a page for each released lesson and notebook. During it, formulas become MathML and diagrams SVG: no script needed.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ MENU: dict[Lang, dict[str, str]] = {  # "labs" is where the lessons go
 }
 REFERENCE = {"en": "Reference", "zh": "参考"}  # what is not in the menu by name
 LAB = {"en": "Lab {}: {}", "zh": "实验 {}：{}"}
+OVERVIEW = {"en": "Overview", "zh": "概览"}  # the lesson.md of a lab
 LESSON_NOTE = {
     "en": "The starter notebook, to read. `make lab-{}` opens it in JupyterLab. It was not run for this page.",
     "zh": "这是未作答的 notebook，供阅读。`make lab-{}` 会在 JupyterLab 中打开它。本页没有运行其中的代码。",
@@ -101,6 +102,9 @@ def write_pages(root: Path, folder: Path) -> None:
     for lang in LANGUAGES:
         for lesson in lessons(root, lang):
             write(folder / f"{lesson.page}{SUFFIX[lang]}", readable(lesson_page(lesson, lang, exporter)))
+        for overview in root.glob(f"assignments/{lang}/lab-*/lesson.md"):
+            page = folder / "labs" / overview.parent.name / f"lesson{SUFFIX[lang]}"
+            write(page, readable(overview.read_text(encoding="utf-8")))
     for image in [*root.glob("docs/*.png"), *root.glob("bench/results/*.png"), *root.glob("docs/*.css")]:
         target = folder / image.relative_to(root)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -186,12 +190,14 @@ def number(lab: str) -> str:
 def menu(root: Path, lang: Lang) -> list[dict[str, Any]]:
     """The guides, every lab that is there, and the rest under one heading."""
     labs: dict[str, list[dict[str, str]]] = {}
+    for overview in root.glob(f"assignments/{lang}/lab-*/lesson.md"):
+        labs[overview.parent.name] = [{OVERVIEW[lang]: f"labs/{overview.parent.name}/lesson.md"}]
     for lesson in lessons(root, lang):
         short = re.split(r"[:：]\s*", lesson.title, maxsplit=1)[-1]  # "Lab 02, notebook 1: attention"
         labs.setdefault(lesson.lab, []).append({short[0].upper() + short[1:]: f"{lesson.page}.md"})
     lab_menu = [
         {lab_title(root, lab, lang): pages if len(pages) > 1 else next(iter(pages[0].values()))}
-        for lab, pages in labs.items()
+        for lab, pages in sorted(labs.items())
     ]
     documents = {file.stem for file in root.glob("docs/*.md") if not file.name.endswith(SUFFIX["zh"])}
     rest = documents | set(DOCUMENTS.values()) - set(MENU[lang].values())
@@ -202,7 +208,7 @@ def menu(root: Path, lang: Lang) -> list[dict[str, Any]]:
 
 
 def lab_title(root: Path, lab: str, lang: Lang) -> str:
-    settings = tomllib.loads((root / "solutions" / lab / "lab.toml").read_text(encoding="utf-8"))
+    settings = tomllib.loads((root / "assignments" / lang / lab / "lab.toml").read_text(encoding="utf-8"))
     return LAB[lang].format(number(lab), settings["title"][lang])
 
 

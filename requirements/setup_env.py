@@ -57,7 +57,8 @@ def main(arguments: list[str]) -> None:
     lesson = arguments[0] if arguments and arguments[0] not in STEPS else None
     roles = arguments[1:] if lesson else arguments
     if not roles or not set(roles) <= set(STEPS):
-        raise Stop(f"usage: setup_env.py [NN] {{{','.join(STEPS)}}} ...")
+        call = f"setup_env.py [NN] {{{','.join(STEPS)}}} ..."
+        raise Stop(told(f"usage: {call}", f"用法：{call}"))
     if "sandbox" in roles:
         ensure_sandbox_tools()
     wanted = steps(roles, lesson)
@@ -86,7 +87,12 @@ def own_layers(lesson: str | None) -> list[str]:
     labs = [lab for lab in layers.labs(ROOT) if lesson is None or lab.lesson == lesson.zfill(2)]
     own = {lab.layer: layers.Layer.read(lab.layer, LOCKS) for lab in labs if lab.layer != layers.COMMON}
     if lesson and any(layer.alone for layer in own.values()):
-        raise Stop(f"Lab {lesson} runs in its container only: its packages do not fit beside those of the other labs.")
+        raise Stop(
+            told(
+                f"Lab {lesson} runs in its container only: its packages do not fit beside those of the other labs.",
+                f"实验 {lesson} 只能在容器中运行：它的软件包与其他实验的不能共存。",
+            )
+        )
     return sorted(name for name, layer in own.items() if not layer.alone)
 
 
@@ -138,7 +144,10 @@ def ensure_venv() -> None:
     if is_our_venv():
         return
     interpreter = find_python()
-    say(f"Creating .venv with {interpreter} (the log is {shown(LOG)})")
+    log = shown(LOG)
+    say(
+        told(f"Creating .venv with {interpreter} (the log is {log})", f"正在用 {interpreter} 创建 .venv（日志：{log}）")
+    )
     made = subprocess.run(
         [interpreter, "-m", "venv", "--clear", str(VENV)],
         stdout=subprocess.PIPE,
@@ -146,7 +155,8 @@ def ensure_venv() -> None:
         text=True,
     )
     if made.returncode:
-        raise Stop(f"Could not create .venv: {last_line(made.stdout)}")
+        why = last_line(made.stdout)
+        raise Stop(told(f"Could not create .venv: {why}", f"无法创建 .venv：{why}"))
     STAMPS.mkdir()
     (STAMPS / "place").write_text(str(VENV))
 
@@ -165,8 +175,19 @@ def find_python() -> str:
             return path
         without_venv = without_venv or path
     if without_venv:
-        raise Stop(f"{without_venv} lacks venv: run `sudo apt-get install -y python3-venv`, then try again.")
-    raise Stop("LLM101 Labs needs Python 3.11 or newer: install it, see that it is on the PATH, then try again.")
+        install = "sudo apt-get install -y python3-venv"
+        raise Stop(
+            told(
+                f"{without_venv} lacks venv: run `{install}`, then try again.",
+                f"{without_venv} 缺少 venv：请运行 `{install}`，然后重试。",
+            )
+        )
+    raise Stop(
+        told(
+            "LLM101 Labs needs Python 3.11 or newer: install it, see that it is on the PATH, then try again.",
+            "LLM101 Labs 需要 Python 3.11 或更新的版本：请先安装，确认它在 PATH 中，然后重试。",
+        )
+    )
 
 
 def runs(interpreter: str, code: str) -> bool:
@@ -192,7 +213,7 @@ def one_at_a_time() -> Iterator[None]:
         try:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("Another set-up is running: waiting for it")
+            say(told("Another set-up is running: waiting for it", "另一个安装进程正在运行：等它结束"))
             fcntl.flock(folder, fcntl.LOCK_EX)
         yield
     finally:
@@ -207,19 +228,21 @@ def install(step: str, count: str) -> None:
     import time
 
     start = time.monotonic()
-    outcome = "is ready"
+    outcome = told("is ready", "已就绪")
     if step == "framework":
         install_torch(f"{count} PyTorch")
     elif step == "packages":
         pip(f"{count} labkit", "packages", "--no-deps", "--no-build-isolation", "-e", str(ROOT))
     elif step == "weights":
-        make_weights(f"{count} SmolLM2 and MiniLM")
+        make_weights(told(f"{count} SmolLM2 and MiniLM", f"{count} SmolLM2 和 MiniLM"))
     elif step == "corpora":
         outcome = fetch_corpora()
     else:
-        pip(f"{count} packages of the {step} layer", step, *HASHED, str(LOCKS / f"{step}.txt"))
+        title = told(f"{count} packages of the {step} layer", f"{count} {step} 层的软件包")
+        pip(title, step, *HASHED, str(LOCKS / f"{step}.txt"))
     (STAMPS / step).write_text(inputs_hash(step))
-    say(f"{count} {step} {outcome} ({time.monotonic() - start:.0f} s)")
+    seconds = f"{time.monotonic() - start:.0f}"
+    say(told(f"{count} {step} {outcome} ({seconds} s)", f"{count} {step} {outcome}（{seconds} 秒）"))
 
 
 def install_torch(title: str) -> None:
@@ -233,16 +256,22 @@ def install_torch(title: str) -> None:
     version = next(line.split()[0] for line in pins.splitlines() if line.startswith("torch=="))
     index = os.environ.get("TORCH_INDEX_URL", "").rstrip("/")
     if index not in ("", CPU_INDEX):
-        say(f"{title}: taken from {index} by its version alone, for torch.txt has no hashes of its builds")
+        say(
+            told(
+                f"{title}: taken from {index} by its version alone, for torch.txt has no hashes of its builds",
+                f"{title}：从 {index} 安装，只核对版本号，因为 torch.txt 中没有那里的哈希值",
+            )
+        )
         pip(title, "framework", "--no-deps", "--index-url", index, version)
     elif index or (sys.platform == "linux" and not has_nvidia_gpu()):
         source = ["--index-url", CPU_INDEX] if index or answers(f"{CPU_INDEX}/torch/") else []
         with scratch(pins.replace(version, f"{version}+cpu")) as file, contextlib.suppress(*(() if index else (Stop,))):
-            pip(f"{title} (CPU build)", "framework", *source, *HASHED, file)
+            pip(told(f"{title} (CPU build)", f"{title}（CPU 版）"), "framework", *source, *HASHED, file)
     pip(title, "framework", *HASHED, str(LOCKS / "torch.txt"))
-    pip(f"{title}'s packages", "framework-needs", *HASHED, str(LOCKS / "framework.txt"))
+    packages = told(f"{title}'s packages", f"{title} 的软件包")
+    pip(packages, "framework-needs", *HASHED, str(LOCKS / "framework.txt"))
     with scratch(needs_of_torch()) as needs, scratch(pinned_versions()) as constraints:
-        pip(f"{title}'s libraries", "framework-libraries", "-r", needs, "-c", constraints)
+        pip(told(f"{title}'s libraries", f"{title} 的库"), "framework-libraries", "-r", needs, "-c", constraints)
 
 
 def needs_of_torch() -> str:
@@ -296,27 +325,36 @@ def scratch(text: str) -> Iterator[str]:
 
 def make_weights(title: str) -> None:
     progress = Progress(title)
-    progress.show("converting the weights (once)")
+    progress.show(told("converting the weights (once)", "正在转换权重（仅一次）"))
     code = "from labkit.models import minilm_folder, smollm2_folder; minilm_folder(), smollm2_folder()"
     with LOG.open("ab") as log:
         made = subprocess.run([PYTHON, "-c", code], stdout=log, stderr=log)
     progress.clear()
     if made.returncode:
-        raise Stop(f"{title}: the conversion failed; the log is {shown(LOG)}")
+        log_file = shown(LOG)
+        raise Stop(
+            told(f"{title}: the conversion failed; the log is {log_file}", f"{title}：转换失败；日志：{log_file}")
+        )
 
 
 def fetch_corpora() -> str:
     """The texts that labs train on, where apt is; without them labs do with what pip brings, so nothing stops here."""
     call = ["sh", str(LOCKS / "corpora.sh"), str(VENV / "share" / "llm101" / "corpora")]
     if not shutil.which("apt-get"):
-        return "come from Debian packages, and apt is not here: labs train on what pip brought"
+        return told(
+            "come from Debian packages, and apt is not here: labs train on what pip brought",
+            "来自 Debian 软件包，而这里没有 apt：实验改用 pip 装来的文本训练",
+        )
     with LOG.open("ab") as log:
         if os.geteuid() == 0:  # another user has to do with the lists of packages that are there
             subprocess.run(["apt-get", "update"], stdout=log, stderr=log)
         if subprocess.run(call, stdout=log, stderr=log).returncode == 0:
-            return "is ready"
+            return told("is ready", "已就绪")
     again = f"sudo apt-get update; sh {shown(LOCKS / 'corpora.sh')} {shown(VENV)}/share/llm101/corpora"
-    return f"could not be fetched, labs train on what pip brought; to try again: {again}"
+    return told(
+        f"could not be fetched, labs train on what pip brought; to try again: {again}",
+        f"无法下载，实验改用 pip 装来的文本训练；重试：{again}",
+    )
 
 
 # ---- pip -----------------------------------------------------------------------------------------------
@@ -342,7 +380,10 @@ def pip(title: str, packages: str, *arguments: str) -> None:
     )
     problem = follow(process, Progress(title), unfinished)
     if process.wait():
-        raise Stop(f"{title}: pip failed: {problem} (the log is {shown(LOG)})")
+        log = shown(LOG)
+        raise Stop(
+            told(f"{title}: pip failed: {problem} (the log is {log})", f"{title}：pip 失败：{problem}（日志：{log}）")
+        )
     unfinished.unlink(missing_ok=True)
 
 
@@ -350,17 +391,19 @@ def follow(process: subprocess.Popen[str], progress: Progress, unfinished: Path)
     """Show what pip is doing until it ends; its first error, if it tells one."""
     assert process.stdout is not None
     packages = 0
-    problem = "it does not say why"
+    unsaid = problem = told("it does not say why", "它没有说明原因")
     with LOG.open("a", buffering=1) as log:
         for line in process.stdout:
             log.write(line)
             if line.startswith("Collecting "):
                 packages += 1
-                progress.show(f"collecting {line.split()[1].split('=')[0]} ({packages})")
+                name = line.split()[1].split("=")[0]
+                progress.show(told(f"collecting {name} ({packages})", f"正在收集 {name}（{packages}）"))
             elif line.startswith("Installing collected"):
                 unfinished.touch()
-                progress.show(f"installing ({line.count(',') + 1})")
-            elif line.startswith("ERROR:") and problem == "it does not say why":
+                count = line.count(",") + 1
+                progress.show(told(f"installing ({count})", f"正在安装（{count} 个）"))
+            elif line.startswith("ERROR:") and problem == unsaid:
                 problem = line.replace("ERROR:", "", 1).strip()
     progress.clear()
     return problem
@@ -378,7 +421,7 @@ class Progress:
     def show(self, what: str) -> None:
         if self._moves:
             width = shutil.get_terminal_size().columns - 1
-            sys.stderr.write(f"\r\033[K{f'{self._title}: {what}'[:width]}")
+            sys.stderr.write(f"\r\033[K{(self._title + told(': ', '：') + what)[:width]}")
             sys.stderr.flush()
 
     def clear(self) -> None:
@@ -392,7 +435,12 @@ class Progress:
 def ensure_sandbox_tools() -> None:
     """bubblewrap and libseccomp: installed by apt as root, else the command that installs them is shown."""
     if sys.platform != "linux":
-        raise Stop("Grading needs Linux (bubblewrap): hand in your notebook, or grade it on a Linux machine.")
+        raise Stop(
+            told(
+                "Grading needs Linux (bubblewrap): hand in your notebook, or grade it on a Linux machine.",
+                "评分需要 Linux（bubblewrap）：请直接上交笔记本，或在 Linux 机器上评分。",
+            )
+        )
     if has_sandbox_tools():
         return
     managers = {
@@ -403,17 +451,29 @@ def ensure_sandbox_tools() -> None:
     }
     command = next((line for name, line in managers.items() if shutil.which(name)), None)
     if command is None:
-        raise Stop("Grading needs bubblewrap and libseccomp: install both with your system's package manager.")
+        raise Stop(
+            told(
+                "Grading needs bubblewrap and libseccomp: install both with your system's package manager.",
+                "评分需要 bubblewrap 和 libseccomp：请用系统的包管理器安装。",
+            )
+        )
     root = os.geteuid() == 0
     if not root or not command.startswith("apt-get"):
-        raise Stop(f"Grading needs bubblewrap. Run this once, then try again: {'' if root else 'sudo '}{command}")
-    say("Installing bubblewrap and libseccomp2 with apt")
+        install = command if root else f"sudo {command}"
+        raise Stop(
+            told(
+                f"Grading needs bubblewrap. Run this once, then try again: {install}",
+                f"评分需要 bubblewrap。请运行一次下面的命令，然后重试：{install}",
+            )
+        )
+    say(told("Installing bubblewrap and libseccomp2 with apt", "正在用 apt 安装 bubblewrap 和 libseccomp2"))
     script = f"apt-get update; DEBIAN_FRONTEND=noninteractive {command}"
     done = subprocess.run(
         ["sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     )
     if done.returncode or not has_sandbox_tools():
-        raise Stop(f"`{command}` failed: {last_line(done.stdout)}")
+        why = last_line(done.stdout)
+        raise Stop(told(f"`{command}` failed: {why}", f"`{command}` 失败：{why}"))
 
 
 def has_sandbox_tools() -> bool:
@@ -427,6 +487,13 @@ def has_sandbox_tools() -> bool:
 
 
 # ---- words ---------------------------------------------------------------------------------------------
+
+
+def told(en: str, zh: str) -> str:
+    """One of the two, by the rule of labkit.i18n.of_terminal; that needs Python 3.11, and this speaks on older ones."""
+    names = ("LLM101_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
+    asked = next((os.environ[name] for name in names if os.environ.get(name)), "")
+    return zh if asked.startswith("zh") else en
 
 
 def say(line: str) -> None:
@@ -450,5 +517,5 @@ if __name__ == "__main__":
         say(str(reason))
         sys.exit(2)
     except KeyboardInterrupt:
-        say("\nStopped. The next call goes on from here.")
+        say(told("\nStopped. The next call goes on from here.", "\n已停止。下次调用会从这里继续。"))
         sys.exit(130)

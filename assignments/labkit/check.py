@@ -23,7 +23,7 @@ from pathlib import Path
 from runpy import run_path
 from typing import Any, Literal, NoReturn
 
-from labkit.i18n import Bilingual, Lang, of_folder
+from labkit.i18n import Bilingual, BilingualError, Lang, WrongArgument, of_folder
 
 FOLDER = "checks"  # beside the notebooks
 NOT_WRITTEN = Bilingual("not written yet", "尚未编写")
@@ -116,11 +116,11 @@ def cases_of(problem: str, folder: Path) -> list[Case]:
     files = sorted((folder / FOLDER).glob("*.py"))
     cases = _load(tuple((file.resolve(), file.stat().st_mtime_ns) for file in files))
     if problem not in cases:
-        raise ValueError(
+        raise WrongArgument(
             Bilingual(
                 f"{folder / FOLDER} has no public cases for {problem!r}: open the notebook in the folder of its lab",
                 f"{folder / FOLDER} 中没有题目 {problem!r} 的公开用例：请在实验自己的文件夹中打开笔记本",
-            ).text(of_folder(folder))
+            )
         )
     return cases[problem]
 
@@ -156,20 +156,29 @@ def _run(
     except NotImplementedError:
         return "unwritten", NOT_WRITTEN.text(lang)
     except AssertionError as failure:
-        return "failed", _first_line(str(failure)) or _where_it_broke(failure, namespace)
+        return "failed", _first_line(str(failure)) or _where_it_broke(failure, namespace, lang)
     except (Exception, SystemExit) as error:  # whatever a student's code does, the notebook goes on
-        return "failed", _where_it_broke(error, namespace)
+        return "failed", _where_it_broke(error, namespace, lang)
     return "passed", ""
 
 
-def _where_it_broke(error: BaseException, namespace: Mapping[str, Any]) -> str:
+def _where_it_broke(error: BaseException, namespace: Mapping[str, Any], lang: Lang) -> str:
     """The error in one line, and the last line of the student's own code that led to it."""
-    told = _first_line("".join(traceback.format_exception_only(error)))
+    told = _first_line(in_one_line(error).text(lang))
     own = [(frame, line) for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_globals is namespace]
     if not own:
         return told
     summary = traceback.StackSummary.extract(iter(own[-1:]))[0]
-    return f"{told}\n  {summary.name}, line {summary.lineno}: {summary.line or '?'}"
+    name, line, code = summary.name, summary.lineno, summary.line or "?"
+    return f"{told}\n  {Bilingual(f'{name}, line {line}: {code}', f'{name}，第 {line} 行：{code}').text(lang)}"
+
+
+def in_one_line(error: BaseException) -> Bilingual:
+    """An exception as Python shows it below a traceback; one of ours in both languages."""
+    if isinstance(error, BilingualError):
+        kind = type(error).__name__
+        return Bilingual(f"{kind}: {error.text.en}", f"{kind}：{error.text.zh}")
+    return Bilingual(traceback.format_exception_only(error)[-1].strip())
 
 
 def _first_line(text: str, width: int = 300) -> str:

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from labkit import roff
-from labkit.i18n import Bilingual, of_folder
+from labkit.i18n import Bilingual, WrongArgument, of_folder
 
 LANGUAGES = ("en", "zh", "code")
 LONGEST = 4_000  # characters: longer texts are cut into several documents
@@ -65,17 +65,25 @@ def load(lang: str, max_bytes: int | None = None) -> list[str]:
 def sources(lang: str) -> str:
     """One line: where the documents of `load(lang)` come from, and under which licences."""
     _, line, complete = _corpus(lang)
-    return line if complete else f"{line} {SMALL.text(of_folder(Path.cwd()))}"
+    reader = of_folder(Path.cwd())
+    return line.text(reader) if complete else f"{line.text(reader)} {SMALL.text(reader)}"
 
 
 @cache
-def _corpus(lang: str) -> tuple[tuple[str, ...], str, bool]:
+def _corpus(lang: str) -> tuple[tuple[str, ...], Bilingual, bool]:
     """All documents of a language in their fixed order, the line about them, and whether the packages are there."""
     if lang not in LANGUAGES:
-        raise ValueError(f"lang must be one of {', '.join(LANGUAGES)}, not {lang!r}")
+        raise WrongArgument(
+            Bilingual(
+                f"lang must be one of {', '.join(LANGUAGES)}, not {lang!r}",
+                f"lang 只能是 {'、'.join(LANGUAGES)}，不能是 {lang!r}",
+            )
+        )
     there = [(source, files) for source in SOURCES[lang] if (files := source.files())]
     texts: Iterator[str] = (text for source, files in there for file in files for text in source.read(file))
-    line = "; ".join(f"{source.name} ({source.licence})" for source, _ in there)
+    line = Bilingual(
+        "; ".join(source.label.en for source, _ in there), "；".join(source.label.text("zh") for source, _ in there)
+    )
     if not there:
         texts, line = FALLBACKS[lang]()
     documents = [piece for text in texts for piece in _pieces(text)]
@@ -104,8 +112,7 @@ def _pieces(text: str) -> Iterator[str]:
 class Source(NamedTuple):
     """The text files of one package, and how to read the documents of one of them."""
 
-    name: str
-    licence: str
+    label: Bilingual  # the package and its licence
     files: Callable[[], list[Path]]
     read: Callable[[Path], list[str]]
 
@@ -158,27 +165,38 @@ def _manual_page(file: Path) -> list[str]:
 
 CHINESE_FORTUNES = {"chinese", "song100", "tang300"}
 LEFT_OUT = {"ascii-art", "translate-me", "drugs", "ethnic", "men-women"}  # drawings, other languages, bad taste
-PYTHON_LIBRARY = f"the standard library of Python {sys.version_info.major}.{sys.version_info.minor}"
+PYTHON = f"Python {sys.version_info.major}.{sys.version_info.minor}"
+PYTHON_LIBRARY = Bilingual(f"the standard library of {PYTHON} (PSF-2.0)", f"{PYTHON} 标准库 (PSF-2.0)")
+MANUAL = Bilingual("manpages-zh (GFDL-1.2+ and others)", "manpages-zh (GFDL-1.2+ 等)")
 SOURCES = {
     "en": [
-        Source("fortunes", "BSD", _fortune_files(chinese=False), _fortunes),
-        Source("python3-doc", "PSF-2.0", _found("usr/share/doc/python3.*[0-9]/html/_sources/**/*.rst.txt"), _whole),
-        Source("debian-reference-en", "GPL-2+", _found("usr/share/debian-reference/*.en.txt.gz"), _whole),
+        Source(Bilingual("fortunes (BSD)"), _fortune_files(chinese=False), _fortunes),
+        Source(
+            Bilingual("python3-doc (PSF-2.0)"),
+            _found("usr/share/doc/python3.*[0-9]/html/_sources/**/*.rst.txt"),
+            _whole,
+        ),
+        Source(Bilingual("debian-reference-en (GPL-2+)"), _found("usr/share/debian-reference/*.en.txt.gz"), _whole),
     ],
     "zh": [
-        Source("fortunes-zh", "GPL-3+", _fortune_files(chinese=True), _fortunes),
-        Source("manpages-zh", "GFDL-1.2+ and others", _found("usr/share/man/zh_CN/man*/*.gz"), _manual_page),
-        Source("debian-reference-zh-cn", "GPL-2+", _found("usr/share/debian-reference/*.zh-cn.txt.gz"), _whole),
+        Source(Bilingual("fortunes-zh (GPL-3+)"), _fortune_files(chinese=True), _fortunes),
+        Source(MANUAL, _found("usr/share/man/zh_CN/man*/*.gz"), _manual_page),
+        Source(
+            Bilingual("debian-reference-zh-cn (GPL-2+)"), _found("usr/share/debian-reference/*.zh-cn.txt.gz"), _whole
+        ),
     ],
-    "code": [Source(PYTHON_LIBRARY, "PSF-2.0", _library_files, _whole)],
+    "code": [Source(PYTHON_LIBRARY, _library_files, _whole)],
 }
 
 
 # ---- texts of the Python packages, where there are no Debian packages -----------------------------------
 
 
-def _docstrings_and_licences() -> tuple[Iterator[str], str]:
-    line = f"docstrings of {PYTHON_LIBRARY} (PSF-2.0); licences and descriptions of the installed packages (their own)"
+def _docstrings_and_licences() -> tuple[Iterator[str], Bilingual]:
+    line = Bilingual(
+        f"docstrings of {PYTHON_LIBRARY.en}; licences and descriptions of the installed packages (their own)",
+        f"{PYTHON_LIBRARY.zh} 的文档字符串；已安装软件包的许可证和说明（许可证各异）",
+    )
     return itertools.chain(_docstrings(), _package_texts()), line
 
 
@@ -197,8 +215,11 @@ def _package_texts() -> Iterator[str]:
                 yield file.read_text(encoding="utf-8") if Path(file.locate()).is_file() else ""
 
 
-def _translations_and_labs() -> tuple[Iterator[str], str]:
-    line = "JupyterLab's Chinese translation (BSD-3-Clause); the prose of these labs' notebooks (Apache-2.0)"
+def _translations_and_labs() -> tuple[Iterator[str], Bilingual]:
+    line = Bilingual(
+        "JupyterLab's Chinese translation (BSD-3-Clause); the prose of these labs' notebooks (Apache-2.0)",
+        "JupyterLab 的中文翻译 (BSD-3-Clause)；本课程笔记本中的文字 (Apache-2.0)",
+    )
     return itertools.chain(_translations(), _chinese_notebooks()), line
 
 

@@ -16,6 +16,8 @@ from functools import cache
 from importlib import resources
 from typing import Literal
 
+from labkit.i18n import Bilingual, WrongArgument
+
 ChatMessage = dict[str, str]
 Split = Literal["train", "test"]
 
@@ -51,7 +53,11 @@ def instructions(split: Split) -> list[list[ChatMessage]]:
         ValueError: split is neither "train" nor "test".
     """
     if split not in ("train", "test"):
-        raise ValueError(f'the splits are "train" and "test", not {split!r}')
+        raise WrongArgument(
+            Bilingual(
+                f'the splits are "train" and "test", not {split!r}', f'split 只能是 "train" 或 "test"，不能是 {split!r}'
+            )
+        )
     rng = random.Random(f"labkit instructions {split}")
     conversations = []
     for ask, facts in _facts(split).values():

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labkit.i18n import Bilingual, of_folder
+from labkit.i18n import Bilingual, NotHere, of_folder
 
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
@@ -118,7 +118,7 @@ def _package(module: str, model: str) -> Path:
             f"{model} is not installed in this Python: run `make setup`, use .venv.",
             f"这个 Python 里没有安装 {model}：请运行 `make setup`，并使用 .venv。",
         )
-        raise FileNotFoundError(missing.text(of_folder(Path.cwd())))
+        raise NotHere(missing)
     return Path(package.submodule_search_locations[0])
 
 

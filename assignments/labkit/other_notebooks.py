@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from labkit.i18n import Bilingual, of_folder
+from labkit.i18n import Bilingual, NotHere, of_folder
 
 LOADED = "notebook:"  # sys.modules[LOADED + name]: where the grader's worker (autograder/worker/child.py) leaves it
 
@@ -32,7 +32,7 @@ def notebook(name: str) -> ModuleType:
     file = Path(f"{name}.ipynb").resolve()
     if not file.is_file():
         missing = Bilingual(f"there is no {name}.ipynb beside this notebook", f"同一文件夹里没有 {name}.ipynb")
-        raise FileNotFoundError(missing.text(of_folder(Path.cwd())))
+        raise NotHere(missing)
     written = file.stat().st_mtime_ns
     if file not in _modules or _modules[file][0] != written:
         module = ModuleType(name)
@@ -46,4 +46,4 @@ def _run(file: Path, module: ModuleType) -> None:
 
     broken = rehearsal.load(list(rehearsal.read_cells(file)), module.__dict__, file.stem)
     for line in broken:
-        print(f"{file.name}: {line}", file=sys.stderr)
+        print(f"{file.name}: {line.text(of_folder(Path.cwd()))}", file=sys.stderr)

@@ -15,9 +15,9 @@ CJK_FONTS = (
 LAST_RESORT = "Last Resort"  # matplotlib's own font has a box for every character there is
 NO_CHINESE_FONT = Bilingual(
     "No font with Chinese characters is installed, so figures show boxes for them. On Debian or Ubuntu: "
-    "sudo apt-get install fonts-noto-cjk, then restart the kernel. macOS and Windows have one.",
+    "`sudo apt-get install fonts-noto-cjk`, then restart the kernel. macOS and Windows have one.",
     "没有找到含中文字符的字体，图中的中文会显示成方框。Debian 或 Ubuntu 请运行 "
-    "sudo apt-get install fonts-noto-cjk，然后重启内核；macOS 和 Windows 自带中文字体。",
+    "`sudo apt-get install fonts-noto-cjk`，然后重启内核；macOS 和 Windows 自带中文字体。",
 )
 
 

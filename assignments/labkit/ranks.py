@@ -32,7 +32,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from labkit.i18n import Bilingual, of_folder
+from labkit.i18n import Bilingual, BilingualError, WrongArgument, of_folder
 
 PATIENCE = 180  # seconds that a rank waits for the others
 
@@ -70,7 +70,7 @@ RankProgram = Callable[..., Any]  # (group, *args) -> any result
 # ---- threads --------------------------------------------------------------------------------------------
 
 
-class NoMeeting(RuntimeError):
+class NoMeeting(BilingualError, RuntimeError):
     """The ranks do not call the same operation, or one ends while others wait for it."""
 
 
@@ -81,13 +81,13 @@ class _Meeting:
         self.size = size
         self.changed = threading.Condition()
         self.round = 0
-        self.offers: dict[int, tuple[str, Tensor]] = {}
+        self.offers: dict[int, tuple[Bilingual, Tensor]] = {}
         self.outcome: list[Tensor] | NoMeeting = []
         self.ended: set[int] = set()
 
-    def exchange(self, rank: int, operation: str, x: Tensor) -> list[Tensor]:
+    def exchange(self, rank: int, operation: str, x: Tensor, source: int | None = None) -> list[Tensor]:
         """Everybody's x, in the order of the ranks. Raises NoMeeting."""
-        call = f"{operation} of {tuple(x.shape)}"
+        call = _call(operation, tuple(x.shape), source)
         with self.changed:
             mine = self.round
             self.offers[rank] = call, x.detach().clone()
@@ -96,10 +96,10 @@ class _Meeting:
             self.changed.wait_for(lambda: self.round > mine or self.ended)
             if self.round == mine:
                 alone = Bilingual(
-                    f"rank {rank} waits in {call}, but another rank has ended without it",
-                    f"rank {rank} 在 {call} 中等待，但另一个 rank 没有调用它就结束了",
+                    f"rank {rank} waits in {call.en}, but another rank has ended without it",
+                    f"rank {rank} 在 {call.zh}中等待，但另一个 rank 没有调用它就结束了",
                 )
-                raise NoMeeting(_told(alone))
+                raise NoMeeting(alone)
             if isinstance(self.outcome, NoMeeting):
                 raise self.outcome
             return self.outcome
@@ -109,9 +109,9 @@ class _Meeting:
         if len(set(calls)) == 1:
             self.outcome = [self.offers[rank][1] for rank in range(self.size)]
         else:
-            en = ", ".join(f"rank {rank} calls {call}" for rank, call in enumerate(calls))
-            zh = "，".join(f"rank {rank} 调用 {call}" for rank, call in enumerate(calls))
-            self.outcome = NoMeeting(_told(Bilingual(f"the ranks do not meet: {en}", f"各个 rank 的调用不一致：{zh}")))
+            en = ", ".join(f"rank {rank} calls {call.en}" for rank, call in enumerate(calls))
+            zh = "，".join(f"rank {rank} 调用 {call.zh}" for rank, call in enumerate(calls))
+            self.outcome = NoMeeting(Bilingual(f"the ranks do not meet: {en}", f"各个 rank 的调用不一致：{zh}"))
         self.offers, self.round = {}, self.round + 1
         self.changed.notify_all()
 
@@ -120,6 +120,12 @@ class _Meeting:
         with self.changed:
             self.ended.add(rank)
             self.changed.notify_all()
+
+
+def _call(operation: str, shape: tuple[int, ...], source: int | None) -> Bilingual:
+    """An operation as one rank calls it."""
+    en, zh = ("", "") if source is None else (f" from rank {source}", f"来源 rank {source}，")
+    return Bilingual(f"{operation}{en} of {shape}", f"{operation}（{zh}形状 {shape}）")
 
 
 class ThreadGroup:
@@ -134,7 +140,7 @@ class ThreadGroup:
         return torch.stack(self._meeting.exchange(self.rank, "all_reduce", x)).sum(0)
 
     def broadcast(self, x: Tensor, source: int = 0) -> Tensor:
-        return self._meeting.exchange(self.rank, f"broadcast from rank {source}", x)[source].clone()
+        return self._meeting.exchange(self.rank, "broadcast", x, source)[source].clone()
 
     def all_gather(self, x: Tensor) -> Tensor:
         return torch.cat(self._meeting.exchange(self.rank, "all_gather", x))
@@ -232,6 +238,10 @@ def processes(size: int, program: RankProgram, *args: Any, device: str = "cpu") 
                 worker.join()
 
 
+class RankDied(BilingualError, RuntimeError):
+    """The process of a rank has ended before its program."""
+
+
 class _Answer(NamedTuple):
     """What a rank sends back."""
 
@@ -270,7 +280,7 @@ def _answers(pipes: Sequence[Connection], ranks: Sequence[int], seconds: float |
             answers[rank] = _load(pipes[rank].recv_bytes())
         except EOFError:
             died = Bilingual(f"the process of rank {rank} died", f"rank {rank} 的进程已终止")
-            answers[rank] = _Answer(error=RuntimeError(_told(died)))
+            answers[rank] = _Answer(error=RankDied(died))
     return answers
 
 
@@ -281,7 +291,8 @@ def _first_error(answers: dict[int, _Answer]) -> Exception:
     assert answer.error is not None
     if answer.frames:
         summary = [traceback.FrameSummary(*frame) for frame in answer.frames]  # lines come from our own cells
-        answer.error.add_note(f"on rank {rank}:\n" + "".join(traceback.format_list(summary)))
+        where = Bilingual(f"on rank {rank}:", f"在 rank {rank} 上：").text(of_folder(Path.cwd()))
+        answer.error.add_note(f"{where}\n{''.join(traceback.format_list(summary))}")
     return answer.error
 
 
@@ -323,14 +334,7 @@ def _meeting(rank: int, size: int, device: str, meeting: str) -> Iterator[Proces
 def _check_rows(x: Tensor, size: int) -> None:
     if x.shape[0] % size:
         rows = x.shape[0]
-        raise ValueError(
-            _told(Bilingual(f"{size} ranks do not divide {rows} rows", f"{size} 个 rank 不能均分 {rows} 行"))
-        )
-
-
-def _told(sentence: Bilingual) -> str:
-    """In the language of the notebook, which runs in its lab's folder."""
-    return sentence.text(of_folder(Path.cwd()))
+        raise WrongArgument(Bilingual(f"{size} ranks do not divide {rows} rows", f"{size} 个 rank 不能均分 {rows} 行"))
 
 
 # ---- what travels between the processes --------------------------------------------------------------------

@@ -8,7 +8,6 @@ import ast
 import json
 import linecache
 import sys
-import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +17,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from labkit.check import FOOTNOTE, Result, cases_of, run_cases
+from labkit.check import FOOTNOTE, Result, cases_of, in_one_line, run_cases
 from labkit.i18n import Bilingual, Lang, parse
+
+COLON = Bilingual(": ", "：")
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def main(arguments: list[str]) -> int:
             results[problem] = run_cases(cases_of(problem, release.parent), namespace, lang)
     console.print(as_table(results, lang), FOOTNOTE.text(lang))
     for line in broken:
-        console.print(f"[yellow]{escape(line)}[/]", highlight=False)
+        console.print(f"[yellow]{escape(line.text(lang))}[/]", highlight=False)
     return 0 if all(result.outcome == "passed" for problem in results.values() for result in problem) else 1
 
 
@@ -73,7 +74,7 @@ def problems_of(release: Path) -> list[str]:
     return [mark["grade_id"] for mark in marks if mark.get("grade")]
 
 
-def load(cells: list[Cell], namespace: dict[str, Any], notebook: str = "") -> list[str]:
+def load(cells: list[Cell], namespace: dict[str, Any], notebook: str = "") -> list[Bilingual]:
     """Run in `namespace` what grading would run; a line for each cell that raised. Tracebacks name the `notebook`."""
     namespace["get_ipython"] = _NoMagics
     broken = []
@@ -85,7 +86,8 @@ def load(cells: list[Cell], namespace: dict[str, Any], notebook: str = "") -> li
         try:
             exec(compile(source, file, "exec"), namespace)
         except (Exception, SystemExit) as error:
-            broken.append(f"Cell {cell.number}: {traceback.format_exception_only(error)[-1].strip()}")
+            told = in_one_line(error)
+            broken.append(Bilingual(f"Cell {cell.number}: {told.en}", f"第 {cell.number} 个单元格：{told.text('zh')}"))
     return broken
 
 
@@ -157,15 +159,15 @@ def as_table(results: dict[str, list[Result]], lang: Lang) -> Table:
     for problem, cases in results.items():
         passed = sum(case.outcome == "passed" for case in cases)
         colour = "green" if passed == len(cases) else "red" if passed else "yellow"
-        table.add_row(problem, f"[{colour}]{passed} / {len(cases)}[/]", "\n".join(_notes(cases)))
+        table.add_row(problem, f"[{colour}]{passed} / {len(cases)}[/]", "\n".join(_notes(cases, lang)))
     return table
 
 
-def _notes(cases: list[Result]) -> list[str]:
+def _notes(cases: list[Result], lang: Lang) -> list[str]:
     if all(case.outcome == "unwritten" for case in cases):
         return [cases[0].message]
     failed = [case for case in cases if case.outcome != "passed"]
-    return [f"{escape(case.title)}: [dim]{escape(case.message)}[/]" for case in failed]
+    return [f"{escape(case.title)}{COLON.text(lang)}[dim]{escape(case.message)}[/]" for case in failed]
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from labkit.i18n import Bilingual, Lang, of_folder
+from labkit.i18n import Bilingual, Lang, WrongArgument, of_folder
 
 Token: TypeAlias = bytes | str
 
@@ -50,7 +50,10 @@ class TokenRow:
 
     def __post_init__(self) -> None:
         if self.ids is not None and len(self.ids) != len(self.tokens):
-            raise ValueError(f"{len(self.tokens)} tokens, but {len(self.ids)} ids")
+            tokens, ids = len(self.tokens), len(self.ids)
+            raise WrongArgument(
+                Bilingual(f"{tokens} tokens, but {ids} ids", f"有 {tokens} 个 token，却有 {ids} 个编号")
+            )
 
     def _repr_html_(self) -> str:
         lang = of_folder(Path.cwd())

@@ -15,16 +15,19 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 from rich.table import Table
+from typer.exceptions import TyperException
 
 from labkit import i18n, outline
 from labkit.i18n import Bilingual, Lang
-from launcher import container, hand_in, jupyter, runtime, scores
+from launcher import container, hand_in, jupyter, menu, runtime, scores
 from launcher.container import Container, Running
 from launcher.engine import Engine, NoContainers
+from launcher.menu import told
 from launcher.workspace import HandIn, LabError, Release, Workspace
 
 app = typer.Typer(
-    help="The labs of LLM101, from the student's side.",
+    cls=menu.Group,
+    help=told("The labs of LLM101, from the student's side.", "LLM101 的实验：学生用的命令。"),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -40,19 +43,27 @@ class Service(StrEnum):
     VLLM = "vllm"
 
 
-Number = Annotated[str, typer.Argument(metavar="NN", help="The lesson's number, such as 05.")]
+Number = Annotated[
+    str, typer.Argument(metavar="NN", help=told("The lesson's number, such as 05.", "课的编号，例如 05。"))
+]
 Language = Annotated[
-    str | None, typer.Option("--lang", envvar="LLM101_LANG", metavar="en|zh", help="English or Chinese.")
+    str | None,
+    typer.Option("--lang", envvar="LLM101_LANG", metavar="en|zh", help=told("English or Chinese.", "英文或中文。")),
 ]
 
 
-@app.command()
+@menu.command(app, "在 JupyterLab 中打开实验。作业保存在 work/ 中，再次打开时保持原样。")
 def start(
     number: Number,
     lang: Language = None,
-    browser: Annotated[bool, typer.Option(help="Open the browser.")] = True,
-    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Default: any free one.")] = None,
-    services: Annotated[list[Service] | None, typer.Option("--with", help="Start this beside the lab, too.")] = None,
+    browser: Annotated[bool, typer.Option(help=told("Open the browser.", "打开浏览器。"))] = True,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help=told("Default: any free one.", "默认：任一空闲端口。"))
+    ] = None,
+    services: Annotated[
+        list[Service] | None,
+        typer.Option("--with", help=told("Start this beside the lab, too.", "同时启动这项服务。")),
+    ] = None,
 ) -> None:
     """Open a lab in JupyterLab. Your work stays in work/; a second start opens it as you left it."""
     with _opened(number, lang) as (workspace, lab, spoken):
@@ -84,7 +95,7 @@ def start(
         _say(spoken, stopped)
 
 
-@app.command()
+@menu.command(app, "在前台运行 JupyterLab，端口为 8888；实验的镜像就这样运行。令牌取自 JUPYTER_TOKEN。")
 def serve(number: Number, lang: Language = None) -> None:
     """Run JupyterLab in the foreground on port 8888, as a lab's image does. The token is in JUPYTER_TOKEN."""
     with _opened(number, lang) as (workspace, lab, spoken):
@@ -98,7 +109,7 @@ def serve(number: Number, lang: Language = None) -> None:
         )
 
 
-@app.command()
+@menu.command(app, "列出在容器中运行的实验及其地址。")
 def ps(lang: Language = None) -> None:
     """Show the labs that run in containers, with their URLs."""
     with _errors_told(spoken := _asked(lang) or i18n.of_locale()):
@@ -113,7 +124,7 @@ def ps(lang: Language = None) -> None:
         Console(highlight=False, width=max(out.width, 160)).print(table)  # a URL is for copying: it is not cut
 
 
-@app.command()
+@menu.command(app, "停止本课程目录下在容器中运行的所有实验。作业会保留。")
 def stop(lang: Language = None) -> None:
     """Stop every lab of this checkout that runs in a container. Your work is kept."""
     with _errors_told(spoken := _asked(lang) or i18n.of_locale()):
@@ -124,7 +135,7 @@ def stop(lang: Language = None) -> None:
             _say(spoken, Bilingual(f"Stopped {running.lab}.", f"已停止 {running.lab}。"))
 
 
-@app.command()
+@menu.command(app, "显示实验的 JupyterLab 自上次启动以来的日志。")
 def logs(number: Number, lang: Language = None) -> None:
     """Show what a lab's JupyterLab has said since its last start."""
     with _opened(number, lang) as (workspace, lab, _):
@@ -143,7 +154,7 @@ def logs(number: Number, lang: Language = None) -> None:
             )
 
 
-@app.command()
+@menu.command(app, "对作业运行公开检查。只要有未通过的，退出码就是 1。")
 def check(number: Number, lang: Language = None) -> None:
     """Run the public checks on your work. Exits 1 while some fail."""
     with _opened(number, lang) as (workspace, lab, spoken):
@@ -156,7 +167,7 @@ def check(number: Number, lang: Language = None) -> None:
         raise typer.Exit(max(_checked_here(notebook, release / notebook.name, spoken) for notebook in notebooks))
 
 
-@app.command()
+@menu.command(app, "保存一份作业并评分：给出每道题的得分和提示。")
 def submit(number: Number, lang: Language = None) -> None:
     """Save a copy of your work and grade it: a score for each problem, and hints."""
     with _opened(number, lang) as (workspace, lab, spoken):
@@ -172,7 +183,7 @@ def submit(number: Number, lang: Language = None) -> None:
         _grade(workspace, lab, submission, spoken)
 
 
-@app.command()
+@menu.command(app, "列出所有实验：哪些已经做好，哪些你已经开始，最近得了多少分。")
 def status(lang: Language = None) -> None:
     """Show the labs: which are built, which you have started, and your last score."""
     with _errors_told(spoken := _asked(lang) or i18n.of_locale()):
@@ -188,7 +199,7 @@ def status(lang: Language = None) -> None:
         out.print(table)
 
 
-@app.command()
+@menu.command(app, "把实验的作业移到别处，下次从头开始。不会删除任何文件。")
 def reset(number: Number, lang: Language = None) -> None:
     """Move your work on a lab aside, so that the next start begins anew. Nothing is deleted."""
     with _opened(number, lang) as (workspace, lab, spoken):
@@ -207,7 +218,7 @@ def reset(number: Number, lang: Language = None) -> None:
             raise LabError(
                 Bilingual(
                     f"Your folder cannot be moved ({why}): inside a container, call `make reset-NN` outside.",
-                    f"无法移动你的文件夹（{why}）：如果在容器内，请在容器外运行 `make reset-NN`。",
+                    "无法移动你的文件夹：如果在容器内，请在容器外运行 `make reset-NN`。",
                 )
             ) from None
         kept, anew = workspace.shown(aside), f"`make lab-{lab.lesson.number}`"
@@ -219,11 +230,14 @@ def reset(number: Number, lang: Language = None) -> None:
 def main() -> NoReturn:
     """Entry point of the `lab` script: 0 when done, 1 when checks fail, 2 for a call that cannot work."""
     try:
-        app()
-    except i18n.UnknownLanguage as error:
-        _tell(str(error))
+        sys.exit(app(standalone_mode=False))
+    except TyperException as error:  # the call itself is wrong
+        if line := menu.complaint(error):
+            _tell(line)
         sys.exit(2)
-    sys.exit(0)
+    except i18n.UnknownLanguage as error:
+        _tell(error.text.text(i18n.of_terminal()))
+        sys.exit(2)
 
 
 # ---- the language of one call ----------------------------------------------------------------------------

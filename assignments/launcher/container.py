@@ -167,7 +167,8 @@ class Container:
         with _status(Bilingual("Stopping", "正在停止").text(self.lang)), _uninterrupted():
             done = self._compose("down", "--remove-orphans")
         if done.returncode:
-            raise LabError(Bilingual(last_line(done.stderr)))
+            words = last_line(done.stderr)
+            raise LabError(Bilingual(f"The container could not be stopped: {words}", f"容器无法停止：{words}"))
 
     def _up(self, values: dict[str, str]) -> None:
         done = self._compose("up", "--detach", "--no-build", **values)

@@ -18,7 +18,7 @@ from rich.console import Console
 from labkit import registry
 from labkit.i18n import Bilingual, Lang
 from launcher.engine import Engine
-from launcher.workspace import HandIn, Release, Workspace
+from launcher.workspace import HandIn, LabError, Release, Workspace
 
 GRADER = "1001:1001"  # the user of the grader's image
 PROCESSES = 512
@@ -95,7 +95,10 @@ def _handed_over(solutions: Path, lab: Release, submission: HandIn) -> Iterator[
 
 def _secret(solutions: Path) -> Path:
     """The file with the checkout's secret. The teacher's package makes it: students' copies of the course lack both."""
-    subprocess.run([sys.executable, "-m", "autograder.grading.secret", solutions], check=True)
+    command = [sys.executable, "-m", "autograder.grading.secret", str(solutions)]
+    made = subprocess.run(command, capture_output=True, text=True)
+    if made.returncode:
+        raise LabError(Bilingual(made.stderr.strip(), f"评分密钥有问题：{made.stderr.strip()}"))
     return solutions / ".secret"
 
 

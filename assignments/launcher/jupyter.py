@@ -1,5 +1,6 @@
 """JupyterLab for one lab: started, watched until Ctrl-C, and stopped cleanly."""
 
+import errno
 import json
 import os
 import secrets
@@ -134,10 +135,11 @@ def free_port(wanted: int | None) -> int:
         try:
             probe.bind(("127.0.0.1", wanted or 0))
         except OSError as error:
+            why = "已被占用" if error.errno == errno.EADDRINUSE else "不允许使用"
             raise LabError(
                 Bilingual(
                     f"Port {wanted} cannot be used ({error.strerror}): choose another with --port.",
-                    f"无法使用端口 {wanted}（{error.strerror}）：请用 --port 另选一个。",
+                    f"端口 {wanted} {why}：请用 --port 另选一个。",
                 )
             ) from None
         return int(probe.getsockname()[1])

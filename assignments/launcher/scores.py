@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from labkit.i18n import Bilingual, Lang
+from labkit.outcomes import OUTCOMES
 
 
 def render(report: dict[str, Any], lang: Lang) -> RenderableType:
@@ -14,8 +15,8 @@ def render(report: dict[str, Any], lang: Lang) -> RenderableType:
     submission = report["submission"]
     notes = [Text(note, "dim") for note in submission.get("notes", [])]
     if submission["status"] != "ok":
-        unreadable = Bilingual("The notebook could not be read", "无法读取笔记本").text(lang)
-        notes.insert(0, Text(f"{unreadable}: {submission.get('message', '')}", "red"))
+        unreadable = Bilingual("The notebook could not be read: ", "无法读取笔记本：").text(lang)
+        notes.insert(0, Text(unreadable + submission.get("message", ""), "red"))
     table = Table(show_footer=True, show_lines=True)
     table.add_column(Bilingual("Problem", "题目").text(lang), footer=Bilingual("Total", "总分").text(lang))
     table.add_column(Bilingual("Points", "得分").text(lang), footer=points(report), justify="right", no_wrap=True)
@@ -23,7 +24,7 @@ def render(report: dict[str, Any], lang: Lang) -> RenderableType:
     for problem in report["problems"]:
         full = problem["score"] >= problem["max_score"]
         style = "green" if full else "red" if problem["score"] == 0 else "yellow"
-        table.add_row(problem["id"], Text(points(problem), style), advice(problem))
+        table.add_row(problem["id"], Text(points(problem), style), advice(problem, lang))
     return Group(table, *notes)
 
 
@@ -32,12 +33,12 @@ def points(scored: dict[str, Any]) -> str:
     return f"{scored['score']:g} / {scored['max_score']:g}"
 
 
-def advice(problem: dict[str, Any]) -> Text:
+def advice(problem: dict[str, Any], lang: Lang) -> Text:
     """What was wrong and the hint, for each test that did not pass; a hint that several tests share appears once."""
     told: dict[str, str] = {}  # hint -> message
     for test in problem["tests"]:
         if test["outcome"] != "passed":
-            message = test.get("message") or test["outcome"]
+            message = test.get("message") or OUTCOMES[test["outcome"]].text(lang)
             told.setdefault(test.get("hint") or message, message)
     lines = []
     for hint, message in told.items():

@@ -220,4 +220,4 @@ if __name__ == "__main__":  # asked by set-up, before it installs anything for a
     try:
         Workspace().find(sys.argv[1])
     except LabError as error:
-        sys.exit(f"{error}")
+        sys.exit(error.text.text(i18n.of_terminal()))

@@ -1,10 +1,11 @@
-"""The commands of a lab's proofs: validate, mutate, proof, prove."""
+"""The commands that try a lab's suite: validate, mutate, proof, prove, trial."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -12,12 +13,16 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
 
-from autograder.lab import Lab
+from autograder.grading.secret import local_secret
+from autograder.lab import Lab, solutions_folder
 from autograder.sandbox import choose
+from labkit.i18n import parse
 
 if TYPE_CHECKING:
     from autograder.authoring.mutate import Findings, Sample, Verdict
+    from autograder.authoring.trial import Trial
     from autograder.authoring.validate import Watch
 
 LabName = Annotated[str, typer.Argument(metavar="NN", help="Lesson number or lab id, e.g. 05.")]
@@ -28,7 +33,7 @@ log = Console(stderr=True)  # progress and notes: standard output is for results
 
 def register(app: typer.Typer) -> None:
     """Adds the commands to the `autograder` application."""
-    for command in (validate, mutate, proof, prove):
+    for command in (validate, mutate, proof, prove, trial):
         app.command()(command)
 
 
@@ -94,6 +99,28 @@ def prove(sandbox: choose.Option = choose.DEFAULT) -> None:
         raise typer.Exit(1)
 
 
+def trial(
+    lab: LabName,
+    folder: Annotated[Path, typer.Argument(help="With wrong/ and right/, a file for each solution.")],
+    json: Annotated[bool, typer.Option("--json", help="Print what came of each as JSON.")] = False,
+    lang: Annotated[str, typer.Option("--lang", metavar="en|zh", help="Of messages and hints.")] = "en",
+    sandbox: choose.Option = choose.DEFAULT,
+) -> None:
+    """Grade solutions by somebody who has not read the suite: is wrong caught and named, and right not rejected?"""
+    from autograder.authoring import trial as trials
+    from autograder.grading.grader import Grader
+
+    found, spoken = Lab.find(lab), parse(lang)
+    paths = [path for each in trials.files(folder).values() for path in each]
+    with _watched(found.id) as watch, Grader(found, local_secret(solutions_folder()), sandbox) as grader:
+        watch.expect(len(paths))
+        tried = trials.trial(grader, folder, spoken, lambda path: watch.done(path.stem, 1.0))
+    if json:
+        sys.stdout.write(msgspec.json.encode(tried).decode() + "\n")
+    else:
+        _print_trial(tried)
+
+
 def _validated(lab: Lab, seeds: int, write: bool, sandbox: str) -> bool:
     """Whether all of a lab is proved, after what is not was tried."""
     from autograder.authoring.validate import validate, waiting
@@ -139,6 +166,25 @@ def _graded(lab: Lab, drawn: Sample, seed: int, sandbox: str) -> Findings:
             watch.done(verdict.mutant.id.split(":")[1], 1.0)
 
         return mutation.mutate(lab, drawn, seed, done, sandbox)
+
+
+def _print_trial(tried: Trial) -> None:
+    table = Table()
+    for heading in ("", "solution", "lost", "named as", "failed"):
+        table.add_column(heading, justify="right" if heading == "lost" else "left")
+    for kind, solutions in (("wrong", tried.wrong), ("right", tried.right)):
+        for one in solutions:
+            good = bool(one.failed) == (kind == "wrong")
+            failed = "\n".join(f"{test.test}: {test.outcome} {test.message}".rstrip() for test in one.failed)
+            mark = "[green]✓[/]" if good else "[red]✗[/]"
+            table.add_row(mark, f"{kind}/{escape(one.name)}", f"{one.lost:g}", "\n".join(one.named), escape(failed))
+    console.print(table)
+    caught, named = len(tried.caught), sum(1 for one in tried.caught if one.named)
+    console.print(
+        f"{caught} of {len(tried.wrong)} wrong ones caught, {named} of those named; "
+        f"{len(tried.rejected)} of {len(tried.right)} right ones rejected",
+        highlight=False,
+    )
 
 
 def _print_mutants(findings: Findings) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 
 from autograder import source
-from autograder.grading.diagnosis import same
 from autograder.grading.grader import Grader, submitted_cells
 from autograder.grading.misconception import Extra, Misconception
 from autograder.grading.session import Program
@@ -49,14 +48,6 @@ def problem_of(grader: Grader, notebook: str, solution: str) -> str | None:
     following = iter(grader.release[notebook])
     next(cell for cell in following if cell.grade_id == solution)
     return next((cell.grade_id for cell in following if cell.grade_id and not cell.solution), None)
-
-
-def differs(grader: Grader, result: TestResult) -> bool:
-    """Whether a test failed, or was given any reply that is not the reference's to the bit."""
-    replies = grader.traces.reference()[result.name].replies
-    if result.outcome != "passed" or len(result.trace) != len(replies):
-        return True
-    return not all(same(a, b, 0.0) for a, b in zip(result.trace, replies, strict=True))
 
 
 def recorded(grader: Grader, known: Misconception) -> list[TestResult]:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from autograder.grading.misconception import Misconception
     from autograder.grading.suite import TestResult
 
-THOROUGH = 2  # secrets under which a misconception is run on every test that its notebook can reach
 COMBINED = 1.0  # seconds of a misconception with a second one, by estimate: only the tests that they fail are run
 
 
@@ -58,7 +57,7 @@ def alone(lab: Lab, names: Sequence[str], seeds: Sequence[int], seconds: Mapping
             yield Job(_variant, arguments, lab.folder, expected * len(seeds))
         elif name.startswith(MISCONCEPTION):
             arguments = lab.folder, seeds, name.removeprefix(MISCONCEPTION)
-            yield Job(_misconception, arguments, lab.folder, expected * min(len(seeds), THOROUGH))
+            yield Job(_misconception, arguments, lab.folder, expected * len(seeds))
 
 
 def diagnosed(lab: Lab, names: Sequence[str], seeds: Sequence[int]) -> Iterator[Job]:
@@ -120,24 +119,19 @@ def _variant(bench: Bench, folder: Path, seeds: Sequence[int], name: str) -> lis
 
 
 def _misconception(bench: Bench, folder: Path, seeds: Sequence[int], name: str) -> list[Finding]:
-    """What it fails, on every test that its notebook can reach.
+    """What it fails, on every test that its notebook can reach, under every secret.
 
-    After the first secrets a test whose replies were the reference's to the bit is left out: the misconception does
-    not touch it. What was cut short here is no record: it is made with time to spare, when it is asked for.
+    What was cut short here is no record: it is made with time to spare, when it is asked for.
     """
     from autograder.authoring import targets
     from autograder.grading.traces import ENDED_BY_ITSELF
 
-    touched: set[str] = set()
     findings = []
-    for number, seed in enumerate(seeds):
+    for seed in seeds:
         grader = _grader(bench, folder, seed)
         known = grader.misconceptions[name]
         tests = targets.tests_of(grader, known.notebook)
-        if number >= THOROUGH:
-            tests = [test for test in tests if test in touched or test in known.fails]
         results, _ = grader.run(targets.with_cells(grader, known), tests)
-        touched.update(result.name for result in results if targets.differs(grader, result))
         if all(result.outcome in ENDED_BY_ITSELF for result in results):
             grader.traces.record(name, results)
         findings.append(Finding(grader.lab.id, MISCONCEPTION + name, seed, _failed(results), []))

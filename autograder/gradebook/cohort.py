@@ -15,7 +15,6 @@ import json
 import logging
 import os
 import re
-import secrets
 import shutil
 import sys
 import tomllib
@@ -33,6 +32,7 @@ from sqlalchemy.exc import SAWarning
 from traitlets.config import Config, PyFileConfigLoader
 
 from autograder.errors import UserError
+from autograder.grading.secret import kept_secret, read_secret
 from labkit.i18n import Lang, parse
 
 COHORT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -83,7 +83,7 @@ class Cohort:
     @property
     def secret(self) -> bytes:
         """32 random bytes, the same for the life of the cohort."""
-        return bytes.fromhex((self.folder / "secret").read_text(encoding="ascii"))
+        return read_secret(self.folder / "secret")
 
     @cached_property
     def config(self) -> Config:
@@ -181,10 +181,7 @@ def _write_folder(folder: Path, lang: Lang) -> None:
     for step in ("source", "release", "submitted", "autograded", "feedback", "reports", "exchange"):
         (folder / step).mkdir(exist_ok=True)
     (folder / "exchange").chmod(0o777)  # nbgrader requires this of an exchange; the folder around it is closed
-    secret = folder / "secret"
-    if not secret.exists():
-        secret.touch(mode=0o600)
-        secret.write_text(secrets.token_bytes(32).hex(), encoding="ascii")
+    kept_secret(folder / "secret")
     template = resources.files("autograder.gradebook") / "nbgrader_config.py.in"
     config = template.read_text(encoding="utf-8").replace("@COURSE_ID@", folder.name)
     (folder / "nbgrader_config.py").write_text(config, encoding="utf-8")

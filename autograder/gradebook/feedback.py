@@ -19,7 +19,7 @@ from autograder.gradebook import report_store
 from autograder.gradebook.cohort import Cohort, failure
 from autograder.gradebook.scoring import submission_digest
 from autograder.gradebook.submitted import SECRET, TIMESTAMP, submission_secret
-from autograder.grading.report import Report, outcome_word
+from autograder.grading.report import COLON, Report, outcome_word, title_of_test
 from labkit.i18n import Bilingual, Lang
 
 if TYPE_CHECKING:
@@ -120,7 +120,9 @@ def render(lab: Lab, report: Report, standing: Standing, lang: Lang) -> str:
         standing=standing,
         lang=lang,
         words={name: word.text(lang) for name, word in WORDS.items()},
+        colon=COLON.text(lang),
         outcome_word=outcome_word,
+        title_of_test=title_of_test,
     )
 
 

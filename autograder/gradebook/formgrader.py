@@ -14,12 +14,16 @@ from autograder import source
 from autograder.grading.intake import SubmittedCell, Unreadable, read_submission
 from autograder.grading.program import merged_cells
 
+# nbconvert's highlighter takes time that grows with the square of a line: 8 s for one of 20,000 characters.
+LINE, CELL = 1_000, 50_000  # characters that are shown
+CUT = "# … cut here for display: {} of {} characters shown"
+
 
 def readable(release: NotebookNode, submitted: Path, name: str) -> NotebookNode:
     """The release filled from `<name>.ipynb` in the folder `submitted`, or with a note why that cannot be read."""
     submission = read_submission(submitted, [name])
     if isinstance(submission, Unreadable):
-        note = nbformat.v4.new_code_cell(f"# The submission cannot be read: {submission.reason}")
+        note = nbformat.v4.new_code_cell(f"# The submission cannot be read: {submission.reason.en}")
         release.cells.insert(0, note)
         return release
     return filled(release, submission.cells[name])
@@ -41,14 +45,24 @@ def filled(release: NotebookNode, submission: Sequence[SubmittedCell]) -> Notebo
             index = next(others)
         elif cell["name"] in solutions and cell["role"] == "solution":
             index = solutions.pop(cell["name"])
-            result.cells[index].source = cell["source"]
+            result.cells[index].source = shown(cell["source"])
         else:  # added, or a second cell with the same grade id
-            cells.append(nbformat.v4.new_code_cell(cell["source"]))
+            cells.append(nbformat.v4.new_code_cell(shown(cell["source"])))
             continue
         cells += result.cells[following : index + 1]
         following = index + 1
     result.cells = cells + result.cells[following:]
     return result
+
+
+def shown(code: str) -> str:
+    """A student's code with long lines, and the end of a long cell, cut and said to be cut. Grading runs it whole."""
+    lines = code.split("\n")
+    for index, line in enumerate(lines):
+        if len(line) > LINE:
+            lines[index] = f"{line[:LINE]}  {CUT.format(LINE, len(line))}"
+    text = "\n".join(lines)
+    return text if len(text) <= CELL else f"{text[:CELL]}\n{CUT.format(CELL, len(text))}"
 
 
 def _solution(notebook: NotebookNode, index: int) -> bool:

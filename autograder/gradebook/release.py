@@ -12,7 +12,8 @@ from nbgrader.api import MissingEntry
 from nbgrader.utils import temp_attrs
 
 from autograder import source
-from autograder.authoring import build
+from autograder.authoring.build import generate
+from autograder.authoring.verify import verify
 from autograder.errors import UserError
 from autograder.gradebook.cohort import Cohort, failure
 from autograder.gradebook.submitted import submitted_at
@@ -54,7 +55,7 @@ def release(cohort: Cohort, lab: Lab, due: datetime | None = None) -> None:
         UserError: the lab's parts do not fit together, or nbgrader refuses, e.g. because cells of a lab that
             has submissions were added or removed.
     """
-    build.verify(lab)
+    verify(lab)
     folder = cohort.path("source", ".", lab.id)
     _write_source(cohort, lab)
     _succeed(f"{lab.id} cannot be released", cohort.api.generate_assignment(lab.id))
@@ -91,7 +92,7 @@ def _collect_student(cohort: Cohort, lab: Lab, student: str) -> Collected:
 
 def _write_source(cohort: Cohort, lab: Lab) -> None:
     folder = cohort.path("source", ".", lab.id)
-    files = build.generate(lab, cohort.lang)
+    files = generate(lab, cohort.lang)
     for name in lab.notebooks:
         reference = source.reference(lab, name, cohort.lang)
         files[f"{name}.ipynb"] = (nbformat.writes(reference) + "\n").encode()

@@ -21,10 +21,13 @@ from autograder.gradebook.cohort import Cohort, failure
 from autograder.gradebook.submitted import TIMESTAMP, digest, submitted_at
 from autograder.grading.intake import MAX_FILE
 from autograder.grading.report import Report
+from labkit.i18n import Bilingual
 
 if TYPE_CHECKING:
     from autograder.grading.grader import Grader  # imports torch, which feedback and ranking do without
     from autograder.lab import Lab
+
+NO_FOLDER = Bilingual("the submission is not a folder", "提交的不是文件夹")
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ def make_report(cohort: Cohort, lab: Lab, student: str, grader: Grader) -> Repor
     state = submission_digest(cohort, lab, student)
     folder = cohort.path("submitted", student, lab.id)
     if folder.is_symlink() or folder.parent.is_symlink() or not folder.is_dir():
-        report = report_store.unreadable(lab.id, points, "the submission is not a folder")
+        report = report_store.unreadable(lab.id, points, NO_FOLDER.text(cohort.lang))
     else:
         report = grader.grade(folder, cohort.lang)
     if {problem.id: problem.max_score for problem in report.problems} != points:

@@ -1,36 +1,56 @@
 """Checks for hidden tests, whose messages a student may read: they tell what kind of thing is wrong, never the values
 that were expected.
+
+`what` names the thing that is compared. It is a Bilingual, or a plain name of the code, which is the same in both
+languages: `merge_pair(ids)`.
 """
 
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn, TypeAlias
 
 import torch
 
-from autograder.grading.student import Handle
+from autograder.grading.student import Handle, StudentError
 from labkit.i18n import Bilingual
+
+What: TypeAlias = str | Bilingual
+RESULT = Bilingual("the result", "结果")
 
 
 class Mismatch(AssertionError):
     """A check failed; the message is for the student."""
 
-    def __init__(self, en: str, zh: str = "") -> None:
-        super().__init__(en)
-        self.message = Bilingual(en, zh)
+    def __init__(self, message: Bilingual) -> None:
+        super().__init__(message.en)
+        self.message = message
 
 
-def that(condition: bool, message: str) -> None:
+def that(condition: bool, message: Bilingual) -> None:
     """Raises Mismatch(message) unless `condition` holds."""
     if not condition:
         raise Mismatch(message)
 
 
+def refused(call: Callable[[], Any], what: What, error: str = "ValueError") -> None:
+    """Raises Mismatch unless the student's code, in `call`, raises an exception of the type `error`."""
+    try:
+        call()
+    except StudentError as raised:
+        if raised.type == "NotImplementedError":  # nothing is written yet
+            raise
+        if raised.type != error:
+            found = raised.in_words()
+            _mismatch(what, f"should raise {error}, not {found.en}", f"应当抛出 {error}，而不是 {found.zh}")
+    else:
+        _mismatch(what, f"should raise {error}, but raises nothing", f"应当抛出 {error}，却没有抛出异常")
+
+
 def tensor(
-    value: Any, shape: Sequence[int] | None = None, dtype: torch.dtype | None = None, what: str = "the result"
+    value: Any, shape: Sequence[int] | None = None, dtype: torch.dtype | None = None, what: What = RESULT
 ) -> torch.Tensor:
     """`value`, if it is a tensor of this shape and dtype; else raises Mismatch."""
     if not isinstance(value, torch.Tensor):
-        _mismatch(what, f"should be a tensor, not {_kind(value)}", f"应当是张量，而不是 {_kind(value)}")
+        _wrong_kind(what, Bilingual("a tensor", "张量"), value)
     if shape is not None and tuple(value.shape) != tuple(shape):
         found = tuple(value.shape)
         _mismatch(what, f"should have shape {tuple(shape)}, not {found}", f"形状应当是 {tuple(shape)}，而不是 {found}")
@@ -40,7 +60,7 @@ def tensor(
 
 
 def close(
-    actual: Any, expected: torch.Tensor | float, what: str = "the result", atol: float = 1e-5, rtol: float = 1e-5
+    actual: Any, expected: torch.Tensor | float, what: What = RESULT, atol: float = 1e-5, rtol: float = 1e-5
 ) -> None:
     """Raises Mismatch unless `actual` has the shape of `expected` and its values within atol + rtol * |expected|.
 
@@ -50,7 +70,7 @@ def close(
         if isinstance(actual, torch.Tensor) and actual.numel() == 1:
             actual = actual.item()
         if not isinstance(actual, (int, float)):
-            _mismatch(what, f"should be a number, not {_kind(actual)}", f"应当是一个数，而不是 {_kind(actual)}")
+            _wrong_kind(what, Bilingual("a number", "一个数"), actual)
         actual, expected = torch.tensor(float(actual)), torch.tensor(float(expected))
     tensor(actual, tuple(expected.shape), what=what)
     if actual.is_complex():
@@ -62,7 +82,7 @@ def close(
         _wrong_values(what)
 
 
-def equal(actual: Any, expected: Any, what: str = "the result") -> None:
+def equal(actual: Any, expected: Any, what: What = RESULT) -> None:
     """Raises Mismatch unless `actual` is of the type of `expected` and equals it; tensors element by element."""
     if isinstance(expected, torch.Tensor):
         actual = tensor(actual, expected.shape, expected.dtype, what)
@@ -70,39 +90,49 @@ def equal(actual: Any, expected: Any, what: str = "the result") -> None:
             _wrong_values(what)
         return
     if type(actual) is not type(expected):
-        wanted = type(expected).__name__
-        _mismatch(
-            what,
-            f"should be {_article(type(expected))}, not {_kind(actual)}",
-            f"应当是 {wanted}，而不是 {_kind(actual)}",
-        )
+        _wrong_kind(what, _typed(type(expected)), actual)
     if isinstance(expected, (list, tuple, dict, set, str)) and len(actual) != len(expected):
-        raise Mismatch(f"wrong length: {what} ({len(actual)})", f"长度不对：{_in_chinese(what)}（{len(actual)}）")
+        named = _named(what)
+        raise Mismatch(Bilingual(f"wrong length: {named.en} ({len(actual)})", f"长度不对：{named.zh}（{len(actual)}）"))
     if actual != expected:
         _wrong_values(what)
 
 
-def _mismatch(what: str, en: str, zh: str) -> NoReturn:
-    raise Mismatch(f"{what} {en}", f"{_in_chinese(what)}：{zh}")
+def _mismatch(what: What, en: str, zh: str) -> NoReturn:
+    named = _named(what)
+    raise Mismatch(Bilingual(f"{named.en} {en}", f"{named.zh}：{zh}"))
 
 
-def _wrong_values(what: str) -> NoReturn:
-    raise Mismatch(f"wrong values: {what}", f"数值不对：{_in_chinese(what)}")
+def _wrong_kind(what: What, wanted: Bilingual, value: Any) -> NoReturn:
+    found = _kind(value)
+    _mismatch(what, f"should be {wanted.en}, not {found.en}", f"应当是{_spaced(wanted.zh)}，而不是{_spaced(found.zh)}")
 
 
-def _in_chinese(what: str) -> str:
-    return "结果" if what == "the result" else what  # the other names are those of the code
+def _wrong_values(what: What) -> NoReturn:
+    named = _named(what)
+    raise Mismatch(Bilingual(f"wrong values: {named.en}", f"数值不对：{named.zh}"))
 
 
-def _kind(value: Any) -> str:
+def _named(what: What) -> Bilingual:
+    return what if isinstance(what, Bilingual) else Bilingual(what, what)
+
+
+def _kind(value: Any) -> Bilingual:
     if value is None:
-        return "None"
+        return _named("None")
     if isinstance(value, torch.Tensor):
-        return f"a tensor of shape {tuple(value.shape)}"
+        shape = tuple(value.shape)
+        return Bilingual(f"a tensor of shape {shape}", f"形状为 {shape} 的张量")
     if isinstance(value, Handle):
-        return f"an object of type {value.type}"
-    return _article(type(value))
+        return Bilingual(f"an object of type {value.type}", f"类型为 {value.type} 的对象")
+    return _typed(type(value))
 
 
-def _article(kind: type) -> str:
-    return f"{'an' if kind.__name__[0] in 'aeiou' else 'a'} {kind.__name__}"
+def _typed(kind: type) -> Bilingual:
+    name = kind.__name__
+    return Bilingual(f"{'an' if name[0] in 'aeiou' else 'a'} {name}", name)
+
+
+def _spaced(words: str) -> str:
+    """A space stands between a Chinese and a Latin word."""
+    return f" {words}" if words[0].isascii() else words

@@ -16,6 +16,7 @@ from autograder import source
 from autograder.grading import diagnosis
 from autograder.grading.intake import SubmittedCell, Unreadable, read_submission
 from autograder.grading.misconception import Misconception, load_misconceptions
+from autograder.grading.patience import Patience
 from autograder.grading.program import merged_cells, solution_names
 from autograder.grading.report import Entry, ProblemReport, Report, SubmissionStatus, TestReport
 from autograder.grading.session import Program, Session
@@ -24,7 +25,7 @@ from autograder.grading.traces import Traces
 from autograder.grading.verdict import NOT_WRITTEN
 from autograder.lab import Lab
 from autograder.sandbox import choose
-from labkit.i18n import Lang
+from labkit.i18n import Bilingual, Lang
 
 PATIENCE = 20  # a test may take this many times what the reference takes here
 LOADING = 3  # times the floor of a test: the seconds for loading a notebook
@@ -79,13 +80,25 @@ class Grader:
         started = time.monotonic()
         intake = read_submission(submission, self.lab.notebooks)
         if isinstance(intake, Unreadable):
-            status = SubmissionStatus("unreadable", intake.reason)
+            status = SubmissionStatus("unreadable", intake.reason.text(lang))
             return self._report([], status, lang, started)
         programs = {name: self.program(name, cells) for name, cells in intake.cells.items()}
+        return self.judge(programs, lang, done, intake.notes)
+
+    def judge(
+        self,
+        programs: dict[str, Program],
+        lang: Lang = "en",
+        done: Callable[[TestResult], None] = lambda result: None,
+        notes: Sequence[Bilingual] = (),
+    ) -> Report:
+        """The report on programs; `notes` are those of intake."""
         self.traces.reference()  # recorded before the clock of the first submission runs
-        results, notes = self.run(programs, done=done)
-        entry = self.enter(programs, lang)
-        status = SubmissionStatus("ok", notes=[*intake.notes, *notes])
+        started = time.monotonic()
+        patience = Patience()
+        results, left_out = self.run(programs, done=done, patience=patience)
+        entry = self.enter(programs, lang, patience)
+        status = SubmissionStatus("ok", notes=[note.text(lang) for note in [*notes, *left_out]])
         return self._report(results, status, lang, started, entry)
 
     def program(self, notebook: str, cells: Sequence[SubmittedCell]) -> Program:
@@ -100,25 +113,26 @@ class Grader:
         done: Callable[[TestResult], None] = lambda result: None,
         stop: Callable[[TestResult], bool] = lambda result: False,
         clock: Clock | None = None,
-    ) -> tuple[list[TestResult], list[str]]:
+        patience: Patience | None = None,
+    ) -> tuple[list[TestResult], list[Bilingual]]:
         """Runs the hidden tests on programs; the results, and notes on what was not run.
 
         `only`, `done` and `stop` are those of Suite.run; `clock` gives other seconds than a student has.
         """
         clock = clock or self.clock()
-        session = self._session(programs, clock.load, clock.total)
+        session = self._session(programs, clock.load, clock.total, patience)
         try:
             results = self.suite.run(session, self.secret, clock.test, only, done, stop)
         finally:
             session.close()
         return results, [note for notes in session.notes.values() for note in notes]
 
-    def enter(self, programs: dict[str, Program], lang: Lang = "en") -> Entry | None:
+    def enter(self, programs: dict[str, Program], lang: Lang = "en", patience: Patience | None = None) -> Entry | None:
         """The submission's entry on the leaderboard. It has processes and time of its own: no test feels it."""
         board = self.suite.leaderboard
         if board is None or board.notebook not in programs:
             return None
-        session = self._session(programs, self.clock().load, board.seconds)
+        session = self._session(programs, self.clock().load, board.seconds, patience)
         try:
             return board.enter(session, self.secret, self.lab.id, lang)
         finally:
@@ -175,10 +189,12 @@ class Grader:
         reference = self.traces.reference()[result.name].replies
         return diagnosis.diagnose(result.trace, reference, known, result.mark.tolerance)
 
-    def _session(self, programs: dict[str, Program], load: float, total: float) -> Session:
+    def _session(
+        self, programs: dict[str, Program], load: float, total: float, patience: Patience | None = None
+    ) -> Session:
         """A submission in the sandbox; a notebook that it lacks has no cells."""
         empty = {name: self.program(name, ()) for name in self.lab.notebooks if name not in programs}
-        return Session(self.sandbox, {**empty, **programs}, load, total)
+        return Session(self.sandbox, {**empty, **programs}, load, total, patience)
 
     def _problems(self) -> dict[str, str]:
         """Problem -> the notebook with its check cell."""

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from labkit.i18n import Bilingual, Lang
+from labkit.outcomes import OUTCOMES
 
 Outcome = Literal["passed", "failed", "error", "timeout", "memory", "crashed", "output_limit"]
 
@@ -20,15 +21,7 @@ HINT = Bilingual("Hint", "提示")
 TOTAL = Bilingual("Total", "总分")
 LEADERBOARD = Bilingual("Leaderboard", "排行榜")
 UNREADABLE = Bilingual("unreadable", "无法读取")
-_OUTCOMES: dict[Outcome, Bilingual] = {
-    "passed": Bilingual("passed", "通过"),
-    "failed": Bilingual("failed", "未通过"),
-    "error": Bilingual("error", "出错"),
-    "timeout": Bilingual("timeout", "超时"),
-    "memory": Bilingual("memory", "内存超限"),
-    "crashed": Bilingual("crashed", "崩溃"),
-    "output_limit": Bilingual("output limit", "输出超限"),
-}
+COLON = Bilingual(": ", "：")
 
 
 class TestReport(msgspec.Struct):
@@ -98,13 +91,18 @@ class Report(msgspec.Struct, omit_defaults=True):
 
 def outcome_word(outcome: Outcome, lang: Lang) -> str:
     """An outcome in the reader's language."""
-    return _OUTCOMES[outcome].text(lang)
+    return OUTCOMES[outcome].text(lang)
+
+
+def title_of_test(name: str, lang: Lang) -> str:
+    """A test's name for the reader. It is English: its words in an English report, a name of code in a Chinese one."""
+    return name.removeprefix("test_").replace("_", " ") if lang == "en" else name
 
 
 def table(report: Report, title: str, lang: Lang) -> RenderableType:
     """The report for a terminal: a row per test that did not pass, a line per problem, the total."""
     if report.submission.status == "unreadable":
-        return Text.assemble((UNREADABLE.text(lang), "bold red"), f": {report.submission.message}")
+        return Text.assemble((UNREADABLE.text(lang), "bold red"), COLON.text(lang), report.submission.message)
     grid = Table(title=title, expand=False, show_lines=False, footer_style="bold", show_footer=True)
     grid.add_column(PROBLEM.text(lang), TOTAL.text(lang), overflow="fold")
     grid.add_column(POINTS.text(lang), f"{report.score:g} / {report.max_score:g}", justify="right", no_wrap=True)
@@ -120,10 +118,10 @@ def table(report: Report, title: str, lang: Lang) -> RenderableType:
                 text = Text(test.message)
                 if test.hint:
                     text.append(("\n" if test.message else "") + test.hint, "yellow")
-                label = test.name.removeprefix("test_").replace("_", " ")
+                label = title_of_test(test.name, lang)
                 score = f"{test.points:g} / {test.max_points:g}"
                 grid.add_row(f"  {label}", score, Text(outcome_word(test.outcome, lang), "red"), text)
     notes = [Text(note, "dim") for note in report.submission.notes]
     if report.leaderboard:
-        notes.append(Text(f"{LEADERBOARD.text(lang)}: {report.leaderboard.text(lang)}"))
+        notes.append(Text(LEADERBOARD.text(lang) + COLON.text(lang) + report.leaderboard.text(lang)))
     return Group(grid, *notes)

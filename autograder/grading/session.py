@@ -10,9 +10,11 @@ from typing import Any, Literal, NoReturn
 
 import msgspec
 
+from autograder.grading.patience import Patience
 from autograder.grading.student import Handle, StudentError, shown
 from autograder.sandbox import Child, Sandbox
 from autograder.worker import wire
+from autograder.worker.told import called, joined
 from labkit.i18n import Bilingual
 
 MAX_RECEIVED = 1 << 30  # bytes of all replies of one submission
@@ -52,7 +54,14 @@ class Session:
     Time is only counted while the sandbox works: `budget` seconds for a test, `total` for the submission.
     """
 
-    def __init__(self, sandbox: Sandbox, programs: Mapping[str, Program], load_seconds: float, total: float) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        programs: Mapping[str, Program],
+        load_seconds: float,
+        total: float,
+        patience: Patience | None = None,
+    ) -> None:
         self.sandbox = sandbox
         self.programs = programs
         self.load_seconds = load_seconds
@@ -62,19 +71,25 @@ class Session:
         self.seed = 0
         self.trace: list[Event] = []
         self.load_times: dict[str, float] = {}
-        self.notes: dict[str, list[str]] = {}  # by notebook: what loading did not run
+        self.notes: dict[str, list[Bilingual]] = {}  # by notebook: what loading did not run
         self._received = 0
         self._child: Child | None = None
         self._loaded: set[str] = set()  # notebooks in the child
         self._open: tuple[str, str] | None = None  # (notebook, problem) of the running worker
         self._loading = -1  # index of the cell that is being loaded
-        self._left_out: dict[str, dict[str, str]] = {}  # notebook -> cell index -> why it is not loaded
+        self._left_out: dict[str, dict[str, Bilingual]] = {}  # notebook -> cell index -> why it is not loaded
+        self._unloadable: dict[str, Ended] = {}  # notebook -> why it never loads
+        self._patience = patience or Patience()
+        self._problem = ""  # of the running test
 
     def start_test(self, notebook: str, problem: str, seed: int, budget: float) -> None:
         """Makes the problem's worker ready. A new problem gets a new worker, and so does one whose worker has died."""
         self.trace = []
         self.seed = seed
-        self.budget, self.used = budget, 0.0
+        self._problem = problem
+        if (why := self._patience.ended(problem)) is not None:
+            raise Ended("timeout", why)
+        self.budget, self.used = self._patience.granted(budget), 0.0
         if self._open != (notebook, problem):
             self._end_worker()
             self._ensure_loaded(notebook)
@@ -100,8 +115,9 @@ class Session:
         try:
             value = wire.unpack(reply.value, answer, self._handle)
         except wire.ProtocolError as error:
+            en, zh = error.text.en, error.text.zh
             garbled = Bilingual(
-                f"the sandbox sent a reply that cannot be read ({error})", f"沙箱发来的应答无法读取（{error}）"
+                f"the sandbox sent a reply that cannot be read ({en})", f"沙箱发来的应答无法读取（{zh}）"
             )
             self._fail("crashed", garbled)
         finally:
@@ -119,15 +135,17 @@ class Session:
         match content:
             case [int(number), str(kind)] if 0 <= number < 2**31:
                 return Handle(self, number, shown(kind)[:100])
-        raise wire.ProtocolError("a malformed handle")
+        raise wire.ProtocolError(Bilingual("a malformed handle", "句柄的格式不对"))
 
     def _ensure_loaded(self, notebook: str) -> None:
         """Loads the notebooks that `notebook` uses, then itself; all of them again where one ended the process."""
+        order = (*self.programs[notebook].uses, notebook)
         attempts: Counter[str] = Counter()
         while self._child is None or notebook not in self._loaded:
+            if known := next((self._unloadable[name] for name in order if name in self._unloadable), None):
+                raise Ended(known.outcome, known.message)
             if self._child is None:
                 self._child, self._loaded = self.sandbox.spawn(), set()
-            order = (*self.programs[notebook].uses, notebook)
             following = next(name for name in order if name not in self._loaded)
             attempts[following] += 1
             self._load(following, last=attempts[following] == LOAD_ATTEMPTS)
@@ -137,24 +155,26 @@ class Session:
         program = self.programs[notebook]
         left_out = self._left_out.setdefault(notebook, {})
         arguments = {
-            "notebook": notebook, "cells": program.cells, "wanted": program.wanted, "skip": left_out, "seed": self.seed
+            "notebook": notebook, "cells": program.cells, "wanted": program.wanted, "seed": self.seed,
+            "skip": {index: [why.en, why.zh] for index, why in left_out.items()},
         }  # fmt: skip
         started = time.monotonic()
         test = self.budget, self.used
-        self.budget = self.load_seconds
+        self.budget = self._patience.granted(self.load_seconds)
         self._loading = -1
         try:
             reply, _ = self._exchange("load", *wire.pack(arguments, _refer))
         except Ended as ended:
             if last or str(self._loading) in left_out or not 0 <= self._loading < len(program.cells):
+                self._unloadable[notebook] = ended
                 raise
-            left_out[str(self._loading)] = ended.message.en
+            left_out[str(self._loading)] = ended.message
             return
         finally:
             self.budget, self.used = test
         self.load_times[notebook] = time.monotonic() - started
         self.notes[notebook] = _notes(reply.value) + [
-            f"{program.cells[int(index)]['name']} was left out: {why}" for index, why in left_out.items()
+            _not_loaded(program.cells[int(index)]["name"], why) for index, why in left_out.items()
         ]
         self._loaded.add(notebook)
 
@@ -188,17 +208,21 @@ class Session:
             spent_all = self.total <= self.budget
             used_up = Bilingual("the submission's time is used up", "整份提交的时间已经用完")
             late = Bilingual(f"no result after {self.budget:.0f} s", f"{self.budget:.0f} 秒之内没有结果")
+            self._patience.silent(time.monotonic() - started, "" if op == "load" else self._problem)
             self._fail("timeout", used_up if spent_all else late)
         except wire.FrameTooLarge as error:
             self._fail(
                 "output_limit",
-                Bilingual(f"the result is too large to grade ({error})", f"结果太大，无法评分（{error}）"),
+                Bilingual(
+                    f"the result is too large to grade ({error.text.en})", f"结果太大，无法评分（{error.text.zh}）"
+                ),
             )
         except wire.ProtocolError as error:
             self._fail(
                 "crashed",
                 Bilingual(
-                    f"the sandbox sent something that is not a reply ({error})", f"沙箱发来的不是应答（{error}）"
+                    f"the sandbox sent something that is not a reply ({error.text.en})",
+                    f"沙箱发来的不是应答（{error.text.zh}）",
                 ),
             )
         except (wire.Closed, OSError):
@@ -215,7 +239,7 @@ class Session:
         """Bounds the memory of all replies, which the diagnosis needs. A value takes more than its bytes."""
         self._received += len(blob) + 16 * len(memoryview(reply.value))
         if self._received > MAX_RECEIVED:
-            raise wire.FrameTooLarge(f"{MAX_RECEIVED >> 20:,} MiB in all")
+            raise wire.FrameTooLarge(Bilingual(f"{MAX_RECEIVED >> 20:,} MiB in all", f"共 {MAX_RECEIVED >> 20:,} MiB"))
 
     def _accept(self, op: str, request_id: int, reply: wire.Reply) -> bool:
         """Whether this is the expected reply. A forged one gains nothing: replies are claims anyway."""
@@ -236,8 +260,13 @@ class Session:
         signal = status & 0x7F
         if signal == 25:  # SIGXFSZ
             self._fail("output_limit", Bilingual("a file grew beyond the limit", "有文件超过了大小上限"))
-        how = f"signal {signal}" if signal else f"exit code {status >> 8 & 0xFF}"
-        self._fail("crashed", Bilingual(f"the process ended ({how})", f"进程结束了（{how}）"))
+        code = status >> 8 & 0xFF
+        how = (
+            Bilingual(f"signal {signal}", f"信号 {signal}")
+            if signal
+            else Bilingual(f"exit code {code}", f"退出码 {code}")
+        )
+        self._fail("crashed", Bilingual(f"the process ended ({how.en})", f"进程结束了（{how.zh}）"))
 
     def _fail(self, outcome: Literal["timeout", "memory", "crashed", "output_limit"], message: Bilingual) -> NoReturn:
         if self._child is not None and outcome == "crashed" and self._child.out_of_memory():
@@ -252,10 +281,15 @@ def _refer(value: Any) -> dict[str, Any]:
     raise TypeError(f"a test cannot send a {type(value).__name__} to the sandbox")
 
 
-def _notes(summary: msgspec.Raw) -> list[str]:
-    """The notes of `load`'s summary: a claim of hostile code, so checked and bounded."""
+def _notes(summary: msgspec.Raw) -> list[Bilingual]:
+    """The notes of `load`'s summary, in both languages: a claim of hostile code, so checked and bounded."""
     try:
-        notes = msgspec.msgpack.decode(summary, type=list[str])
+        notes = msgspec.msgpack.decode(summary, type=list[tuple[str, str]])
     except (msgspec.DecodeError, ValueError):
         return []
-    return [shown(note) for note in notes[:20]]
+    return [Bilingual(shown(en), shown(zh)) for en, zh in notes[:20]]
+
+
+def _not_loaded(cell: str, why: Bilingual) -> Bilingual:
+    name = called(cell)
+    return joined(Bilingual(f"{name.en} was left out", f"{name.zh}已跳过"), why)

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import torch
 
 from autograder.worker import wire
+from autograder.worker.told import called
+from labkit.i18n import Bilingual
 
 MAX_MESSAGE = 300  # characters of a student's own message that reach the report
 # Decimals may be values of a test's input, which are not for the student.
@@ -24,17 +26,27 @@ class Requests(Protocol):
 
 
 class StudentError(Exception):
-    """The student's code raised: `type` and `message` are its own, `line`, `text` and `cell` tell where."""
+    """The student's code raised: `type` and `message` are its own, `line`, `text` and `cell` tell where.
+
+    `told` is the message where it is a sentence of ours, in both languages; without Chinese where it is not.
+    """
 
     def __init__(self, failure: wire.Failure) -> None:
         self.type = shown(failure.type)[:100]
         self.message = shown(failure.message)
+        self.told = Bilingual(self.message, shown(failure.chinese))
         self.line, self.text, self.cell = failure.line, shown(failure.text), shown(failure.cell)
-        super().__init__(str(self))
+        super().__init__(self.in_words().en)
 
-    def __str__(self) -> str:
-        where = f" (line {self.line} of {self.cell}: {self.text})" if self.line else ""
-        return f"{self.type}: {self.message}{where}"
+    def in_words(self) -> Bilingual:
+        """The whole of it, for the report."""
+        en, zh = f"{self.type}: {self.message}", f"{self.type}：{self.told.text('zh')}"
+        if not self.line:
+            return Bilingual(en, zh)
+        return Bilingual(
+            f"{en} (line {self.line} of {self.cell}: {self.text})",
+            f"{zh}（{called(self.cell).zh}第 {self.line} 行：{self.text}）",
+        )
 
 
 class Handle:
@@ -128,7 +140,10 @@ class _Global:
 
 
 def shown(text: str) -> str:
-    """Text of the student's as a report may show it: bounded, without control characters or the values of an input."""
-    cut = text[: 4 * MAX_MESSAGE].replace("\t", " ")
-    printable = "".join(character if character.isprintable() or character == "\n" else "?" for character in cut)
+    """Text of the student's as a report may show it: one bounded line, without the values of an input.
+
+    A line of its own could pass for one of the report's.
+    """
+    cut = " ".join(text[: 4 * MAX_MESSAGE].split())
+    printable = "".join(character if character.isprintable() else "?" for character in cut)
     return _DECIMALS.sub("…", printable)[:MAX_MESSAGE]

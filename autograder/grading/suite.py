@@ -38,10 +38,11 @@ UNUSED_PLUGINS = (  # plugins of pytest itself, which cost a third of the time o
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """What `@pytest.mark.problem` says of a test."""
+    """What `@pytest.mark.problem` says of a test. `rests_on` quotes what students read: `build` looks for it there."""
 
     problem: str
     points: float
+    rests_on: str | list[str]
     hint: Bilingual
     tolerance: float = DEFAULT_TOLERANCE
 
@@ -152,7 +153,9 @@ class _Loop:
         self.result: TestResult | None = None
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        config.addinivalue_line("markers", "problem(id, points, hint, tolerance): what a hidden test is worth")
+        config.addinivalue_line(
+            "markers", "problem(id, points, rests_on, hint, tolerance): what a hidden test is worth"
+        )
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -261,7 +264,7 @@ def _by_problem(items: Sequence[pytest.Item], marks: dict[str, Mark]) -> list[py
 def _mark(item: pytest.Item, notebook_of: dict[str, str]) -> Mark:
     marker = item.get_closest_marker("problem")
     if marker is None or len(marker.args) != 1:
-        raise UserError(f"{item.name}: mark it with @pytest.mark.problem(id, points=..., hint={{...}})")
+        raise UserError(f"{item.name}: mark it with @pytest.mark.problem(id, points=..., rests_on=..., hint={{...}})")
     if item.name != getattr(item, "originalname", item.name):
         raise UserError(f"{item.name}: a hidden test cannot be parametrised; loop inside it")
     try:

@@ -21,11 +21,11 @@ def verdict(error: BaseException) -> tuple[Outcome, Bilingual]:
         case StudentError() if error.type == "NotImplementedError":
             return "error", NOT_WRITTEN
         case StudentError() if error.type == "OutputLimit":
-            return "output_limit", Bilingual(error.message)
+            return "output_limit", error.told
         case StudentError() if error.type == "MemoryError" or "DefaultCPUAllocator" in error.message:
             return "memory", MEMORY
         case StudentError():
-            return "error", Bilingual(str(error))
+            return "error", error.in_words()
         case AssertionError():
             return "failed", Bilingual()
         case _:  # the test failed on a result of an unexpected kind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import platform
 import re
 from typing import TYPE_CHECKING, Annotated
@@ -23,10 +24,11 @@ IMAGE = "{registry}llm101/requirements-{layer}:{variant}"  # images/docker-bake.
 def start(choice: str, lab: Lab) -> Sandbox:
     """Starts the sandbox that `choice` names: `bubblewrap`, `docker`, or `docker:RUNTIME`.
 
-    Raises UserError for any other, GraderError where it cannot run.
+    Raises UserError for any other, and where bubblewrap would lack the lab's packages; GraderError where it cannot run.
     """
     kind, _, runtime = check(choice).partition(":")
     if kind == "bubblewrap":
+        _verify_packages(lab)
         from autograder.sandbox.bubblewrap import Bubblewrap
 
         return Bubblewrap(lab.preload, lab.limits)
@@ -41,6 +43,15 @@ def check(choice: str) -> str:
     if not re.fullmatch(r"bubblewrap|docker(:.+)?", choice):
         raise UserError(f"--sandbox (or {VARIABLE}) takes bubblewrap, docker or docker:RUNTIME, not {choice!r}")
     return choice
+
+
+def _verify_packages(lab: Lab) -> None:
+    """bubblewrap runs submissions on this Python's packages; a layer that stands alone is in the lab's image only."""
+    if missing := [name for name in lab.preload if importlib.util.find_spec(name.partition(".")[0]) is None]:
+        raise UserError(
+            f"{lab.id} needs {', '.join(missing)} (requirements/{lab.requirements}.txt), which this Python lacks: "
+            "install that layer, or grade with --sandbox docker"
+        )
 
 
 def image(lab: Lab) -> str:

@@ -19,31 +19,47 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn
 
+from labkit.i18n import Bilingual, BilingualError
+
 from .magics import Python, to_python
 from .slicing import Statement, Whole, names_of_cell, needed, statements
+from .told import called, joined
 
 MODULE = "__main__"  # as in Jupyter: pickle, dataclasses and typing find the student's names by it
-MAX_TEXT = 500  # characters of an exception's message
+MAX_TEXT = 2_000  # characters of an exception's message
+MAX_LINE = 200  # characters of a line of code
+MAX_NAME = 100  # characters of the name of an exception's type
 FUTURES = __future__.annotations.compiler_flag  # the one future statement that still changes anything
 NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError)  # what the parser raises
 # What a cell that does not parse would have defined, for the explanation.
 DEFINES = re.compile(r"^(?:(?:async[ ]+)?def|class)[ ]+(\w+)|^(\w+)[ ]*=(?!=)", re.MULTILINE)
 
+NOT_TEXT = Bilingual("too deeply nested, or not text", "嵌套过深，或者不是文本")
+
 _cell_names: dict[str, str] = {}  # filename -> cell, of every cell loaded into this process
 
 
+class NotWritten(BilingualError, AttributeError):
+    """A notebook does not define a name that is needed."""
+
+
 @dataclass(frozen=True)
-class CellError:
-    """What a cell raised, and the last of the student's lines that it passed through."""
+class Raised:
+    """What student code raised, and the last of its lines that the exception passed through; no line: it had none."""
 
     type: str
-    message: str
-    cell: str
-    line: int
-    text: str
+    message: Bilingual
+    cell: str = ""
+    line: int = 0
+    text: str = ""
 
-    def __str__(self) -> str:
-        return f"{_called(self.cell)} raised {self.type} on line {self.line}: {self.message}".removesuffix(": ")
+    def told(self) -> Bilingual:
+        """In a sentence about the cell."""
+        cell = called(self.cell)
+        where = Bilingual(
+            f"{cell.en} raised {self.type} on line {self.line}", f"{cell.zh}第 {self.line} 行抛出 {self.type}"
+        )
+        return joined(where, self.message)
 
 
 @dataclass
@@ -54,9 +70,9 @@ class CellResult:
     role: Literal["release", "solution", "added"]
     status: Literal["ran", "raised", "unused", "left out"] = "unused"
     names: frozenset[str] = frozenset()  # those that the cell defines at its top level, as far as one can see
-    error: CellError | None = None
-    reason: str = ""  # why it was left out
-    notes: tuple[str, ...] = ()
+    error: Raised | None = None
+    reason: Bilingual = field(default_factory=Bilingual)  # why it was left out
+    notes: tuple[Bilingual, ...] = ()
 
 
 @dataclass
@@ -72,35 +88,44 @@ class Loaded:
         """The student's global names."""
         return self.module.__dict__
 
-    def explain(self, name: str) -> str:
+    def explain(self, name: str) -> Bilingual:
         """Why the global `name` is not there, for the student."""
+        return joined(Bilingual(f"`{name}` is not defined", f"`{name}` 没有定义"), self._why_missing(name))
+
+    def _why_missing(self, name: str) -> Bilingual:
         for result in reversed(self.results):
+            cell = called(result.name)
             if name in result.names and result.error:
-                return f"`{name}` is not defined: {result.error}"
+                return result.error.told()
             if name in result.names and result.status == "left out":
-                return f"`{name}` is not defined: {_called(result.name)} was left out ({result.reason})"
-        cell = self.wanted.get(name)
-        if cell is None:
-            return f"`{name}` is not defined"
-        if any(result.name == cell for result in self.results):
-            return f"`{name}` is not defined: {_called(cell)} does not define it"
-        return f"`{name}` is not defined: the notebook has no {_called(cell)}"
+                why = result.reason
+                return Bilingual(f"{cell.en} was left out ({why.en})", f"{cell.zh}已跳过（{why.text('zh')}）")
+        if name not in self.wanted:
+            return Bilingual()
+        cell = called(self.wanted[name])
+        if any(result.name == self.wanted[name] for result in self.results):
+            return Bilingual(f"{cell.en} does not define it", f"{cell.zh}没有定义它")
+        return Bilingual(f"the notebook has no {cell.en}", f"笔记本里没有 {cell.zh}")
 
     def missing(self, name: str) -> NoReturn:
         """The module's `__getattr__`: a notebook that uses this one asks for a name that is not there."""
-        raise AttributeError(self.explain(name), name=name, obj=self.module)
+        raise NotWritten(self.explain(name))
 
-    def summary(self) -> list[str]:
+    def summary(self) -> list[Bilingual]:
         """What the student should know about the loading: what was not run, and what raised."""
-        errors = [str(result.error) for result in self.results if result.status == "raised"]
-        notes = [f"{_called(result.name)}, {note}" for result in self.results for note in result.notes]
+        errors = [result.error.told() for result in self.results if result.error and result.status == "raised"]
+        notes = [
+            Bilingual(f"{called(result.name).en}, {note.en}", f"{called(result.name).zh}{note.zh}")
+            for result in self.results
+            for note in result.notes
+        ]
         return errors + notes
 
 
 def load(
     cells: Sequence[Mapping[str, Any]],
     wanted: Mapping[str, str],
-    skip: Mapping[str, str],
+    skip: Mapping[str, Bilingual],
     tell: Callable[[int], None],
 ) -> Loaded:
     """Runs a program (autograder/grading/program.py) in a new module, which becomes `__main__`.
@@ -144,7 +169,7 @@ def load(
             if code.co_flags & inspect.CO_COROUTINE:  # the cell awaits at its top level
                 asyncio.run(value)
         except BaseException as error:
-            result.status, result.error = "raised", _error(error)
+            result.status, result.error = "raised", raised(error)
     loaded.namespace["__getattr__"] = loaded.missing
     return loaded
 
@@ -202,31 +227,38 @@ def _names_at_a_glance(text: str) -> frozenset[str]:
     return frozenset(match[1] or match[2] for match in DEFINES.finditer(text))
 
 
-def _syntax_error(error: BaseException, cell: str, text: str) -> CellError:
+def _syntax_error(error: BaseException, cell: str, text: str) -> Raised:
     """The parser's error. One that is not a SyntaxError means that the text is beyond the parser's limits."""
     if not isinstance(error, SyntaxError):
-        return CellError("SyntaxError", "too deeply nested, or not text", cell, 1, "")
+        return Raised("SyntaxError", NOT_TEXT, cell, 1)
     line = error.lineno or 1
     lines = text.split("\n")
     shown = lines[line - 1].strip() if line <= len(lines) else ""
-    return CellError(type(error).__name__, error.msg, cell, line, shown[:MAX_TEXT])
+    return Raised(type(error).__name__, Bilingual(error.msg), cell, line, shown[:MAX_LINE])
 
 
-def _error(error: BaseException) -> CellError:
-    """What a cell raised; the line is the last of the student's own that the exception passed through."""
-    try:
-        message = str(error)[:MAX_TEXT]
-    except BaseException as second:
-        message = f"(its message could not be made: {type(second).__name__})"
+def raised(error: BaseException) -> Raised:
+    """What student code raised; the line is the last of its own that the exception passed through."""
     cell, line, text = "", 0, ""
     traceback = error.__traceback__
     while traceback is not None:
         filename = traceback.tb_frame.f_code.co_filename
         if name := cell_name(filename):
             cell, line = name, traceback.tb_lineno
-            text = linecache.getline(filename, line).strip()[:MAX_TEXT]
+            text = linecache.getline(filename, line).strip()[:MAX_LINE]
         traceback = traceback.tb_next
-    return CellError(type(error).__name__, message, cell, line, text)
+    return Raised(type(error).__name__[:MAX_NAME], _message(error), cell, line, text)
+
+
+def _message(error: BaseException) -> Bilingual:
+    """An exception's own text, in both languages where the exception is one of ours."""
+    try:
+        if isinstance(error, BilingualError) and isinstance(error.text, Bilingual):
+            return Bilingual(error.text.en[:MAX_TEXT], error.text.zh[:MAX_TEXT])
+        return Bilingual(str(error)[:MAX_TEXT])
+    except BaseException as second:
+        kind = type(second).__name__
+        return Bilingual(f"(its message could not be made: {kind})", f"（错误信息无法生成：{kind}）")
 
 
 def _register(cell: str, text: str) -> str:
@@ -270,7 +302,3 @@ class _Shell:
 
 def _display(*objects: object, **options: object) -> None:
     """Shows nothing: there is nobody to look."""
-
-
-def _called(cell: str) -> str:
-    return cell if " " in cell else f"cell {cell}"

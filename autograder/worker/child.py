@@ -19,6 +19,8 @@ from typing import NoReturn
 
 import msgspec
 
+from labkit.i18n import Bilingual
+
 from . import cells, kernel, wire
 from .objects import Objects, reseed
 
@@ -107,10 +109,12 @@ class Keeper:
         def tell(index: int) -> None:
             self.channel.send(wire.Reply(id=request.id, progress=index))
 
-        program = cells.load(order["cells"], order["wanted"], order["skip"], tell)
+        skip = {index: Bilingual(*why) for index, why in order["skip"].items()}
+        program = cells.load(order["cells"], order["wanted"], skip, tell)
         self.programs[order["notebook"]] = program
         sys.modules["notebook:" + order["notebook"]] = program.module  # where labkit.notebook looks for it
-        self.channel.send(wire.Reply(id=request.id, value=wire.pack(program.summary(), _nothing)[0]))
+        summary = [[note.en, note.zh] for note in program.summary()]
+        self.channel.send(wire.Reply(id=request.id, value=wire.pack(summary, _nothing)[0]))
 
     def _run_worker(self, request: wire.Request) -> None:
         worker = os.fork()
@@ -143,4 +147,4 @@ class Keeper:
 
 
 def _nothing(value: object) -> NoReturn:
-    raise wire.ProtocolError("the keeper has no objects")
+    raise wire.ProtocolError(Bilingual("the keeper has no objects", "这里没有对象"))

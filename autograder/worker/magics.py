@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from IPython.core.inputtransformer2 import TransformerManager
 
+from labkit.i18n import Bilingual
+
 RUN_BODY = frozenset({"capture", "memit", "prun", "time", "timeit"})  # cell magics around ordinary code
 # Line magics that a student may rely on, and would miss; others only concern the display.
 MISSED = frozenset({"cd", "conda", "env", "load", "mamba", "micromamba", "pip", "run", "set_env", "store", "uv"})
@@ -21,7 +23,7 @@ class Python:
 
     text: str
     tree: ast.Module
-    notes: tuple[str, ...] = ()  # "line 3: `!pip install peft` is not run in grading"
+    notes: tuple[Bilingual, ...] = ()  # "line 3: `!pip install peft` is not run in grading"
 
 
 def to_python(source: str) -> Python:
@@ -71,7 +73,7 @@ class _Magics(ast.NodeTransformer):
     """Replaces the calls of get_ipython() that IPython's transformer writes for magics and shell lines."""
 
     def __init__(self) -> None:
-        self.notes: list[str] = []
+        self.notes: list[Bilingual] = []
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | list[ast.stmt]:
         """A magic on a line of its own."""
@@ -122,8 +124,8 @@ def _magic(node: ast.AST) -> tuple[str, str] | None:
     return None
 
 
-def _note(line: int, command: str) -> str:
+def _note(line: int, command: str) -> Bilingual:
     shown = " ".join(command.split())
     if len(shown) > MAX_SHOWN:
         shown = f"{shown[: MAX_SHOWN - 1]}…"
-    return f"line {line}: `{shown}` is not run in grading"
+    return Bilingual(f"line {line}: `{shown}` is not run in grading", f"第 {line} 行：评分时不运行 `{shown}`")

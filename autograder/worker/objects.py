@@ -3,10 +3,8 @@
 Objects stay here; the grader holds numbers for them (handles). Nothing here knows an expected value.
 """
 
-import builtins
 import importlib
 import itertools
-import linecache
 import random
 import sys
 from collections.abc import Callable, Iterator
@@ -15,13 +13,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from labkit.i18n import Bilingual
+
 from . import cells, wire
+from .told import joined
 
-MAX_TEXT = 2_000  # characters of an exception's message
-
-
-class NotWritten(Exception):
-    """The submission does not define a name that the problem needs."""
+TOO_LARGE = Bilingual("the result is too large to grade", "结果太大，无法评分")
 
 
 class Objects:
@@ -54,11 +51,13 @@ class Objects:
             tree, answer = wire.pack(_data(value), self._refer)
             self.channel.send(wire.Reply(id=request.id, value=tree), answer)
         except wire.FrameTooLarge as error:
-            self._fail(request, wire.Failure("OutputLimit", f"the result is too large to grade: {error}"))
+            told = joined(TOO_LARGE, cells.raised(error).message)
+            self._fail(request, wire.Failure("OutputLimit", told.en, told.zh))
         except BaseException as error:  # SystemExit and KeyboardInterrupt of the student's end the call, not us
             failure = describe(error)
             if isinstance(error, NameError) and error.name:
-                failure.message = self.program.explain(str(error.name))
+                explained = self.program.explain(str(error.name))
+                failure.message, failure.chinese = explained.en, explained.zh
             self._fail(request, failure)
 
     def _fail(self, request: wire.Request, failure: wire.Failure) -> None:
@@ -115,7 +114,7 @@ class Objects:
         try:
             return self.program.namespace[name]
         except KeyError:
-            raise NotWritten(self.program.explain(name)) from None
+            raise cells.NotWritten(self.program.explain(name)) from None
 
 
 def reseed(seed: int) -> None:
@@ -140,19 +139,6 @@ def _data(value: Any) -> Any:
 
 def describe(error: BaseException) -> wire.Failure:
     """An exception as text, with the last line of the student's own code that it passed through."""
-    failure = wire.Failure(type=type(error).__name__[:100], message=_text(error))
-    traceback = error.__traceback__
-    while traceback is not None:
-        filename = traceback.tb_frame.f_code.co_filename
-        if cell := cells.cell_name(filename):
-            failure.cell, failure.line = cell, traceback.tb_lineno
-            failure.text = linecache.getline(filename, traceback.tb_lineno).strip()[:200]
-        traceback = traceback.tb_next
-    return failure
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return builtins.str(error)[:MAX_TEXT]
-    except BaseException as second:
-        return f"(its message could not be made: {type(second).__name__})"
+    raised = cells.raised(error)
+    message = raised.message
+    return wire.Failure(raised.type, message.en, message.zh, raised.line or None, raised.text, raised.cell)

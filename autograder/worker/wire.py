@@ -27,6 +27,8 @@ import safetensors
 import torch
 from safetensors.torch import save as save_tensors
 
+from labkit.i18n import Bilingual, BilingualError
+
 MAX_REQUEST = 16 << 20  # bytes of a request's body: the cells of a notebook, at most
 MAX_REPLY = 2 << 20  # bytes of a reply's body
 MAX_BLOB = 256 << 20  # bytes
@@ -54,7 +56,7 @@ _map = msgspec.msgpack.Decoder(dict[str, msgspec.Raw])
 _NOTHING = msgspec.Raw(msgspec.msgpack.encode(None))
 
 
-class ProtocolError(Exception):
+class ProtocolError(BilingualError):
     """The other side broke the protocol: wrong lengths, types, nesting or shapes."""
 
 
@@ -67,10 +69,14 @@ class Closed(Exception):
 
 
 class Failure(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """An exception that student code raised, as text; `line` and `text` are the student's own, in `cell`."""
+    """An exception that student code raised, as text; `line` and `text` are the student's own, in `cell`.
+
+    `chinese` is the message in Chinese where it is a sentence of ours.
+    """
 
     type: str
     message: str
+    chinese: str = ""
     line: int | None = None
     text: str = ""
     cell: str = ""
@@ -107,7 +113,7 @@ class Channel:
         """Sends one frame. Raises FrameTooLarge before anything is sent, TimeoutError after `deadline` (monotonic)."""
         body = msgspec.msgpack.encode(message)
         if len(body) > _max_body(type(message)) or len(blob) > MAX_BLOB:
-            raise FrameTooLarge(f"{len(body) + len(blob):,} bytes")
+            raise FrameTooLarge(Bilingual(f"{len(body) + len(blob):,} bytes", f"{len(body) + len(blob):,} 字节"))
         self._limit(deadline)
         self.sock.sendall(_LENGTHS.pack(len(body), len(blob)) + body + blob)
 
@@ -119,13 +125,17 @@ class Channel:
         """
         body_length, blob_length = _LENGTHS.unpack(self._read(_LENGTHS.size, deadline))
         if body_length > _max_body(message) or blob_length > MAX_BLOB:
-            raise FrameTooLarge(f"{body_length + blob_length:,} bytes")
+            raise FrameTooLarge(
+                Bilingual(f"{body_length + blob_length:,} bytes", f"{body_length + blob_length:,} 字节")
+            )
         body = self._read(body_length, deadline)
         blob = self._read(blob_length, deadline)
         try:
             return msgspec.msgpack.decode(body, type=message), blob
         except (msgspec.DecodeError, RecursionError, ValueError, OverflowError) as error:
-            raise ProtocolError(f"not a message: {type(error).__name__}") from None
+            raise ProtocolError(
+                Bilingual(f"not a message: {type(error).__name__}", f"不是一条消息：{type(error).__name__}")
+            ) from None
 
     def _read(self, length: int, deadline: float | None) -> bytearray:
         """Exactly `length` bytes. The buffer grows with what arrives, not with what was announced."""
@@ -164,7 +174,9 @@ def pack(value: Any, refer: Callable[[Any], dict[str, Any]]) -> tuple[msgspec.Ra
 
 def _pack(value: Any, tensors: dict[str, torch.Tensor], refer: Callable[[Any], dict[str, Any]], depth: int) -> Any:
     if depth == 0:
-        raise ProtocolError(f"the value is nested more than {MAX_DEPTH} levels deep")
+        raise ProtocolError(
+            Bilingual(f"the value is nested more than {MAX_DEPTH} levels deep", f"返回的值嵌套超过 {MAX_DEPTH} 层")
+        )
     if value is None or isinstance(value, (bool, str, bytes)):
         return value
     if isinstance(value, (float, np.floating)):
@@ -200,7 +212,12 @@ def _pack(value: Any, tensors: dict[str, torch.Tensor], refer: Callable[[Any], d
 def _add_tensor(tensor: torch.Tensor, tensors: dict[str, torch.Tensor]) -> int:
     tensor = tensor.detach()
     if tensor.is_meta or tensor.layout is not torch.strided:
-        raise ProtocolError(f"a tensor without values ({tensor.device}, {tensor.layout}) cannot be graded")
+        raise ProtocolError(
+            Bilingual(
+                f"a tensor without values ({tensor.device}, {tensor.layout}) cannot be graded",
+                f"没有数值的张量无法评分（{tensor.device}，{tensor.layout}）",
+            )
+        )
     index = len(tensors)
     # A copy, because safetensors refuses tensors that share memory.
     tensors[str(index)] = tensor.to("cpu").clone(memory_format=torch.contiguous_format)
@@ -224,19 +241,23 @@ class _Unpacker:
 
     def value(self, raw: msgspec.Raw, depth: int) -> Any:
         if depth == 0:
-            raise ProtocolError("nested too deeply")
+            raise ProtocolError(Bilingual("nested too deeply", "嵌套过深"))
         level = self.level(raw)
         if type(level) is list:
             return self.items(level, depth)
         if type(level) is not dict:
             return level
         if len(level) != 1:
-            raise ProtocolError("an unknown type of value")
+            raise ProtocolError(Bilingual("an unknown type of value", "未知的值类型"))
         ((tag, content),) = level.items()
         try:
             return self.tagged(tag, content, depth)
         except (KeyError, TypeError, ValueError, OverflowError) as error:  # unhashable keys, unknown names, no number
-            raise ProtocolError(f"a malformed {tag[:20]}: {type(error).__name__}") from None
+            raise ProtocolError(
+                Bilingual(
+                    f"a malformed {tag[:20]}: {type(error).__name__}", f"{tag[:20]} 的格式不对：{type(error).__name__}"
+                )
+            ) from None
 
     def level(self, raw: msgspec.Raw) -> Any:
         """One level of a tree; what is further down stays undecoded."""
@@ -248,15 +269,17 @@ class _Unpacker:
                 return _map.decode(raw)
             value = msgspec.msgpack.decode(raw)
         except (msgspec.DecodeError, ValueError) as error:
-            raise ProtocolError(f"not a value: {type(error).__name__}") from None
+            raise ProtocolError(
+                Bilingual(f"not a value: {type(error).__name__}", f"不是一个值：{type(error).__name__}")
+            ) from None
         if value is not None and type(value) not in (bool, int, float, str, bytes):  # times and extensions
-            raise ProtocolError("an unknown type of value")
+            raise ProtocolError(Bilingual("an unknown type of value", "未知的值类型"))
         return value
 
     def items(self, raws: list[msgspec.Raw], depth: int) -> list[Any]:
         self.left -= len(raws)
         if self.left < 0:
-            raise ProtocolError(f"more than {MAX_VALUES:,} values")
+            raise ProtocolError(Bilingual(f"more than {MAX_VALUES:,} values", f"超过 {MAX_VALUES:,} 个值"))
         return [self.value(raw, depth - 1) for raw in raws]
 
     def tagged(self, tag: str, raw: msgspec.Raw, depth: int) -> Any:
@@ -282,12 +305,12 @@ class _Unpacker:
                 return Path(text)
             case "$handle":
                 return self.resolve(self.value(raw, depth))
-        raise ProtocolError("an unknown tag")
+        raise ProtocolError(Bilingual("an unknown tag", "未知的标签"))
 
     def list_of(self, raw: msgspec.Raw, depth: int) -> list[Any]:
         level = self.level(raw)
         if type(level) is not list:
-            raise ProtocolError("a list was expected")
+            raise ProtocolError(Bilingual("a list was expected", "这里应当是列表"))
         return self.items(level, depth)
 
 
@@ -295,7 +318,7 @@ def _check_keys(keys: Iterable[Any]) -> None:
     """Raises ProtocolError when many keys have one hash, with which a dict takes a time quadratic in its size."""
     hashes = Counter(map(hash, keys))
     if hashes and max(hashes.values()) > MAX_EQUAL_HASHES:
-        raise ProtocolError("too many keys with the same hash")
+        raise ProtocolError(Bilingual("too many keys with the same hash", "哈希值相同的键太多"))
 
 
 def _read_tensors(blob: bytes | bytearray) -> dict[str, torch.Tensor]:
@@ -303,19 +326,21 @@ def _read_tensors(blob: bytes | bytearray) -> dict[str, torch.Tensor]:
     if not blob:
         return {}
     if int.from_bytes(blob[:8], "little") > MAX_HEADER:
-        raise ProtocolError("too many tensors")
+        raise ProtocolError(Bilingual("too many tensors", "张量太多"))
     tensors = {}
     try:
         for name, entry in safetensors.deserialize(bytes(blob)):
             dtype, shape, data = _DTYPES[entry["dtype"]], cast("list[int]", entry["shape"]), entry["data"]
             if math.prod(shape) * dtype.itemsize != len(data) or len(shape) > 16 or max(shape, default=0) > MAX_BLOB:
-                raise ProtocolError("a tensor's shape does not fit its bytes")
+                raise ProtocolError(Bilingual("a tensor's shape does not fit its bytes", "张量的形状与字节数不符"))
             if dtype == torch.bool and data.strip(b"\0\1"):  # torch trusts these bytes when it counts and selects
-                raise ProtocolError("a truth value is neither true nor false")
+                raise ProtocolError(Bilingual("a truth value is neither true nor false", "有布尔值既不是真也不是假"))
             flat = torch.frombuffer(data, dtype=dtype) if len(data) else torch.empty(0, dtype=dtype)
             tensors[name] = flat.reshape(shape)
     except ProtocolError:
         raise
     except Exception as error:  # SafetensorError, KeyError of an unknown element type, an overflow in reshape
-        raise ProtocolError(f"malformed tensors: {type(error).__name__}") from None
+        raise ProtocolError(
+            Bilingual(f"malformed tensors: {type(error).__name__}", f"张量的格式不对：{type(error).__name__}")
+        ) from None
     return tensors

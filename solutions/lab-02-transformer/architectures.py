@@ -23,8 +23,9 @@
 #
 # **Time** about three hours. Running everything takes about a minute on two CPU cores.
 #
-# **You need** your `attention` and `transformer` notebooks in the same folder, with problems 1 to 5 done (the class `Transformer` itself is not used). **Save them
-# first** (Ctrl+S): this notebook reads the files. You also need 4 GB of free memory.
+# **You need** your `attention` and `transformer` notebooks in the same folder, with problems 1 to 6 done (the class `Transformer` of problem 7 is not used). **Save them
+# first** (Ctrl+S): this notebook reads the files. It takes `GroupedQueryAttention`, `causal_mask` and `padding_mask` from the first, and `LayerNorm`, `RMSNorm` and `EncoderLayer` from the second.
+# You also need 4 GB of free memory. (On a CUDA card with 24 GB, `profile = "gpu"` below takes SmolLM2-1.7B instead of SmolLM2-135M; the numbers in the text are those of the small model.)
 
 # %% [markdown] tags=["zh"]
 # # 实验 02，第 3 节：模型架构
@@ -39,8 +40,9 @@
 #
 # **时间** 约三小时。全部单元格在两个 CPU 核上跑一遍约需一分钟。
 #
-# **预备** 同一文件夹里你的 `attention` 和 `transformer` 两个笔记本，第 1 到 5 题已完成（`Transformer` 这个类本身用不到）。**请先保存它们**（Ctrl+S）：
-# 本节读取的是文件。另需 4 GB 空闲内存。
+# **预备** 同一文件夹里你的 `attention` 和 `transformer` 两个笔记本，第 1 到 6 题已完成（第 7 题的 `Transformer` 类用不到）。**请先保存它们**（Ctrl+S）：
+# 本节读取的是文件。从前者用到 `GroupedQueryAttention`、`causal_mask` 和 `padding_mask`，从后者用到 `LayerNorm`、`RMSNorm` 和 `EncoderLayer`。
+# 另需 4 GB 空闲内存。（有 24 GB 显存的 CUDA 显卡时，把下面改成 `profile = "gpu"`，就用 SmolLM2-1.7B 代替 SmolLM2-135M；文中的数字都来自小模型。）
 
 # %% tags=["export"]
 from dataclasses import dataclass
@@ -52,11 +54,11 @@ from torch import Tensor, nn
 
 import labkit
 
-attention = labkit.notebook("attention")  # your GroupedQueryAttention, causal_mask and padding_mask
-transformer = labkit.notebook("transformer")  # your LayerNorm, RMSNorm and EncoderLayer
+attention = labkit.notebook("attention")
+transformer = labkit.notebook("transformer")
 
 # %%
-profile = "cpu"  # "gpu": SmolLM2-1.7B, CUDA, 24 GB
+profile = "cpu"
 
 # %%
 import copy
@@ -90,18 +92,17 @@ model = AutoModelForCausalLM.from_pretrained(MODEL, dtype=torch.float32).to(DEVI
 def encode(text: str) -> Tensor:
     """(1, T) token ids, with the token that begins every text.
     ---
-    (1, T) 个 token 编号，以每段文本都有的开头 token 打头。
+    (1, T) 个 token id，以每段文本都有的开头 token 打头。
     """
-    return torch.tensor(
-        [[tokenizer.bos_token_id, *tokenizer(text, add_special_tokens=False)["input_ids"]]], device=DEVICE
-    )
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    return torch.tensor([[tokenizer.bos_token_id, *ids]], device=DEVICE)
 
 
 # %% [markdown] tags=["en"]
 # ## 1. A surprise
 #
 # Here are eight small changes to SmolLM2, a Llama. Each takes one or two lines. Some are differences between the families of this notebook, others are common mistakes. All
-# keep every shape, and none raises an error. Before you run the cell, **bet**: which ones does the model survive?
+# keep every shape, and none raises an error. Before you run them, **bet**: which ones does the model survive?
 #
 # | | change |
 # |---|---|
@@ -114,7 +115,7 @@ def encode(text: str) -> Tensor:
 # | 7 | the two norms of each layer change places |
 # | 8 | two matrices of the feed-forward network, of the same shape, change places |
 #
-# The loss is the mean cross-entropy per token in **nats**, that is, with the natural logarithm. Guessing blindly among 49,152 tokens costs $\ln 49152 = 10.8$ nats.
+# The loss is the cross-entropy (notebook 2), averaged over the tokens of a short text and measured in **nats**, that is, with the natural logarithm. Guessing blindly among 49,152 tokens costs $\ln 49152 = 10.8$ nats.
 
 # %% [markdown] tags=["zh"]
 # ## 1. 一件出人意料的事
@@ -133,11 +134,17 @@ def encode(text: str) -> Tensor:
 # | 7 | 每一层的两个归一化对调 |
 # | 8 | 前馈网络里形状相同的两个矩阵对调 |
 #
-# 损失是每个 token 的平均交叉熵，单位是 **nat**（取自然对数）。在 49,152 个 token 里瞎猜，损失是 $\ln 49152 = 10.8$ nat。
+# 损失是一小段文本里每个 token 的平均交叉熵（见第 2 节），单位是**奈特**（nat，取自然对数）。在 49,152 个 token 里瞎猜，损失是 $\ln 49152 = 10.8$ nat。
+
+# %% [markdown] tags=["en"]
+# First the eight changes as code. Nothing runs yet:
+
+# %% [markdown] tags=["zh"]
+# 先把八处改动写成代码，这一格还不运行模型：
 
 
 # %%
-class TakesOffTheMean(nn.Module):
+class SubtractsTheMean(nn.Module):
     """Subtracts the mean before an RMSNorm: together a LayerNorm without bias.
     ---
     先减均值，再做 RMSNorm：合起来就是不带偏置的 LayerNorm。
@@ -153,9 +160,9 @@ class TakesOffTheMean(nn.Module):
 
 def layer_norm(changed: nn.Module) -> None:
     for layer in changed.model.layers:
-        layer.input_layernorm = TakesOffTheMean(layer.input_layernorm)
-        layer.post_attention_layernorm = TakesOffTheMean(layer.post_attention_layernorm)
-    changed.model.norm = TakesOffTheMean(changed.model.norm)
+        layer.input_layernorm = SubtractsTheMean(layer.input_layernorm)
+        layer.post_attention_layernorm = SubtractsTheMean(layer.post_attention_layernorm)
+    changed.model.norm = SubtractsTheMean(changed.model.norm)
 
 
 def rope_base(changed: nn.Module) -> None:
@@ -178,7 +185,8 @@ def neighbours(changed: nn.Module) -> None:
     order = torch.cat([torch.arange(0, size, 2), torch.arange(1, size, 2)])
     for layer in changed.model.layers:
         for projection in (layer.self_attn.q_proj, layer.self_attn.k_proj):
-            projection.weight.data = projection.weight.data.unflatten(0, (-1, size))[:, order].flatten(0, 1)
+            heads = projection.weight.data.unflatten(0, (-1, size))
+            projection.weight.data = heads[:, order].flatten(0, 1)
 
 
 def key_heads_in_turn(changed: nn.Module) -> None:
@@ -217,9 +225,19 @@ CHANGES: dict[str, Callable[[nn.Module], None]] = {
     say("7 norms swapped", "7 归一化对调"): norms_swapped,
     say("8 matrices swapped", "8 矩阵对调"): matrices_swapped,
 }
+
+# %% [markdown] tags=["en"]
+# Now each change is made in a fresh copy of the model. The cell prints the loss, and how the model continues *The sun rises in the east and*:
+
+# %% [markdown] tags=["zh"]
+# 下面每次都在模型的一份新拷贝上做一处改动，打印损失，以及模型怎样接着写 “The sun rises in the east and”：
+
+# %%
 text = encode(
-    "The Eiffel Tower is a wrought-iron lattice tower in Paris, France. It is named after the engineer Gustave Eiffel, "
-    "whose company designed and built the tower from 1887 to 1889. It is the most visited monument with an entrance fee."
+    "The Eiffel Tower is a wrought-iron lattice tower in Paris, France. "
+    "It is named after the engineer Gustave Eiffel, "
+    "whose company designed and built the tower from 1887 to 1889. "
+    "It is the most visited monument with an entrance fee."
 )
 z = torch.linspace(-10, 10, 2001)
 difference = float((F.gelu(z) - F.silu(z)).abs().max())
@@ -236,7 +254,9 @@ for name, change in CHANGES.items():
     with torch.no_grad():
         losses[name] = float(changed(text, labels=text).loss)
         start = encode("The sun rises in the east and")
-        written = changed.generate(start, max_new_tokens=10, do_sample=False, pad_token_id=tokenizer.pad_token_id)
+        written = changed.generate(
+            start, max_new_tokens=10, do_sample=False, pad_token_id=tokenizer.pad_token_id
+        )  # fmt: skip
     goes_on = tokenizer.decode(written[0, start.shape[1] :])
     print(
         say(
@@ -261,11 +281,11 @@ plt.show()
 # %% [markdown] tags=["en"]
 # LayerNorm and the other base of RoPE cost 0.1 nat at most. GELU and neighbouring pairs cost a little over one nat per token, and the model still writes English. The last four destroy it. Changes 7 and 8 make it
 # worse than blind guessing: such a model is **sure** of nonsense. None of this can be seen from the shapes. A curve that differs by less than 0.2 (GELU) does more harm than
-# subtracting the mean of every vector in 61 places. And the two matrices of change 8 are equally large, and their outputs are multiplied entry by entry in the end.
+# subtracting the mean of every vector in 61 places. And the two matrices of change 8 have the same shape, and their outputs are multiplied entry by entry in the end.
 #
 # So "the architecture" is not the shapes. It is a list of small decisions, and a set of weights belongs to exactly one such list. Change 4 shows it best: turning neighbours is not wrong in
 # itself. Meta's own Llama checkpoints do it, and Hugging Face reorders the rows of `q_proj` and `k_proj` when it converts them, because its code turns halves. The rest of
-# this notebook is that list.
+# this notebook goes through that list.
 #
 # ## 2. One block, a handful of switches
 #
@@ -285,7 +305,7 @@ plt.show()
 #
 # Read a column from top to bottom and you have a configuration file. Read a **row** from left to right and you have six years of history. The norms moved to the front (notebook 2 discusses why). Positions moved from the input into
 # attention. Keys and values became fewer, to make the cache smaller. Biases were dropped; PaLM reports more stable training without them (Chowdhery et al. 2022, section 2). And the feed-forward network, where most
-# parameters are, got a gate, and then a choice.
+# parameters are, got a gate, and then a router that chooses among several networks.
 
 # %% [markdown] tags=["zh"]
 # 换成 LayerNorm、改 RoPE 的 base，损失最多增加 0.1 nat。换成 GELU、旋转相邻两维，每个 token 各多出 1 nat 多一点，模型写的还是英语。后四处则毁掉了模型。其中第 7、8 处比瞎猜还差：
@@ -293,7 +313,7 @@ plt.show()
 # 它们的输出最后还要逐元素相乘。
 #
 # 所以，“架构”不等于形状。它是一连串小小的决定，而一组权重只属于其中的一种组合。第 4 处改动最能说明这一点：旋转相邻两维本身并没有错。Meta 自己发布的 Llama 检查点就是这样算的；
-# Hugging Face 的代码旋转前后两半，所以转换检查点时把 `q_proj` 和 `k_proj` 的各行重新排了序。本节余下的部分，就是这张清单。
+# Hugging Face 的代码旋转前后两半，所以转换检查点时把 `q_proj` 和 `k_proj` 的各行重新排了序。本节余下的部分，就是逐项来看这一连串决定。
 #
 # ## 2. 一种模块，几个开关
 #
@@ -312,18 +332,18 @@ plt.show()
 # 输出头使用嵌入矩阵，叫做**共享权重**（tied）：同一个张量用在模型的首尾两端。
 #
 # 竖着读一列，就是一份配置文件。横着读**一行**，就是六年的历史：归一化挪到了前面（原因见第 2 节笔记本）；位置信息从输入端移进了注意力；键和值变少了，为的是缩小缓存；
-# 偏置去掉了，PaLM 报告说去掉后训练更稳定（Chowdhery 等 2022，第 2 节）；而参数最集中的前馈网络，先是加了一道门，后来又多了一次选择。
+# 偏置去掉了，PaLM 报告说去掉后训练更稳定（Chowdhery 等 2022，第 2 节）；而参数最集中的前馈网络，先是加了一道门，后来又多了一个在几个网络之间挑选的路由器。
 
 
 # %%
-FAMILIES = {  # year, norm, pre-norm, feed-forward, embedding, causal, head
+FAMILIES = {
     "BERT": (
         "2018", "LayerNorm", False, "FFN\nGELU",
-        say("token + position\n+ type", "token + 位置\n+ 句段"), False,
+        say("token + position\n+ segment", "token + 位置\n+ 句段"), False,
         say("dense, GELU,\nLayerNorm, tied head", "全连接、GELU、\nLayerNorm、共享输出头"),
     ),
     "GPT-2": (
-        "2019", "LayerNorm", True, "FFN\nGELU (tanh)",
+        "2019", "LayerNorm", True, say("FFN\nGELU (tanh)", "FFN\nGELU（tanh）"),
         say("token + position", "token + 位置"), True, say("tied head", "共享输出头"),
     ),
     "Llama 3": ("2024", "RMSNorm", True, "SwiGLU", "token", True, say("head", "输出头")),
@@ -339,7 +359,8 @@ def box(axes: plt.Axes, y: float, text: str, colour: str, height: float = 0.8) -
     ---
     画一个下沿在 y 处的方框，返回上沿的高度。
     """
-    shape = FancyBboxPatch((-1.0, y), 2.0, height, boxstyle="round,pad=0.02,rounding_size=0.1", fc=colour, ec="none")
+    style = "round,pad=0.02,rounding_size=0.1"
+    shape = FancyBboxPatch((-1.0, y), 2.0, height, boxstyle=style, fc=colour, ec="none")
     axes.add_patch(shape)
     axes.text(0, y + height / 2, text, ha="center", va="center", fontsize=8.5)
     return y + height
@@ -353,8 +374,8 @@ def mask_picture(axes: plt.Axes, y: float, causal: bool) -> None:
     for row in range(5):
         for column in range(5):
             seen = column <= row or not causal
-            square = Rectangle((1.12 + column * 0.11, y + 0.74 - row * 0.18), 0.1, 0.155, fc=BLUE if seen else GREY)
-            axes.add_patch(square)
+            corner = (1.12 + column * 0.11, y + 0.74 - row * 0.18)
+            axes.add_patch(Rectangle(corner, 0.1, 0.155, fc=BLUE if seen else GREY))
 
 
 def residual(axes: plt.Axes, low: float, high: float) -> None:
@@ -363,13 +384,14 @@ def residual(axes: plt.Axes, low: float, high: float) -> None:
     绕过一个子层的残差流，直到与子层输出相加的 + 处。
     """
     axes.plot([0, -1.3, -1.3, -0.12], [low, low, high, high], color="black", lw=1)
-    axes.text(0, high, "+", ha="center", va="center", fontsize=11, bbox={"boxstyle": "circle,pad=0.05", "fc": "white"})
+    circle = {"boxstyle": "circle,pad=0.05", "fc": "white"}
+    axes.text(0, high, "+", ha="center", va="center", fontsize=11, bbox=circle)
 
 
 def draw_family(axes: plt.Axes, name: str) -> None:
     """One layer, and what stands below and above the stack of layers.
     ---
-    画一层，以及整摞层下面和上面的部分。
+    画一层，以及全部各层之下和之上的部分。
     """
     year, norm, pre_norm, feed_forward, embedding, causal, head = FAMILIES[name]
     pale = {"attention": "#9ecae1", "feed": "#fdc086", "norm": GREY, "other": "#c7e9c0"}
@@ -388,11 +410,12 @@ def draw_family(axes: plt.Axes, name: str) -> None:
         y = box(axes, y + 0.25, part, colour, 0.9) + 0.4
         residual(axes, low, y)
         y = y + 0.25 if pre_norm else box(axes, y + 0.35, norm, pale["norm"], 0.5)
-    axes.add_patch(Rectangle((-1.5, bottom), 3.25, y + 0.2 - bottom, fill=False, ls=":", ec="black"))
+    height = y + 0.2 - bottom
+    axes.add_patch(Rectangle((-1.5, bottom), 3.25, height, fill=False, ls=":", ec="black"))
     y += 0.5
     y = box(axes, y, norm, pale["norm"], 0.5) if pre_norm else y + 0.5
     box(axes, y + 0.25, head, pale["other"], 0.9)
-    axes.set(xlim=(-1.6, 1.85), ylim=(-0.1, 10.6), title=f"{name} ({year})")
+    axes.set(xlim=(-1.6, 1.85), ylim=(-0.1, 10.6), title=say(f"{name} ({year})", f"{name}（{year}）"))
     axes.axis("off")
 
 
@@ -404,39 +427,43 @@ plt.show()
 
 # %% [markdown] tags=["en"]
 # Four drawings, one block. The dotted box is a layer, repeated $N$ times. The line through the middle is the residual stream. The small square beside the attention shows which keys (columns) a query (row) may see: blue
-# means visible, grey means hidden. Compare the norms (grey boxes): in BERT they stand after each sum, in the other three before each part. You already have all of these parts but two: the gated feed-forward network, and the router.
+# means visible, grey means hidden. Compare the norms (grey boxes): in BERT they stand after each sum, in the other three before each part. Of these parts only two are new: the gated feed-forward network and the router.
 #
 # ## 3. Two new parts
+#
+# How can a hidden unit let more through for one token than for another? And how can a layer store more without computing more? The two new parts answer these questions.
 #
 # **A gate.** In the feed-forward network of 2017 each of the $d_\text{ff}$ hidden units computes one number, and ReLU cuts off the negative ones. SwiGLU computes two numbers for each unit, and multiplies them:
 #
 # $$\mathrm{SwiGLU}(x) = W_\text{down}\,\big(\mathrm{silu}(W_\text{gate}\,x) \odot W_\text{up}\,x\big),\qquad \mathrm{silu}(z) = z\,\sigma(z) .$$
 #
 # A way to read it: `up` says what could be written, `gate` says how much of it applies here. There are three matrices instead of two. Shazeer therefore makes $d_\text{ff}$ smaller, $\tfrac83 d$ instead of $4d$, so that the number of parameters
-# stays the same (SmolLM2 has $\tfrac83 d$, Llama 3 8B has $3.5\,d$). He gives no reason why it works better: "We offer no explanation as to why these architectures seem to work; we attribute their success,
+# stays the same (SmolLM2-135M has $\tfrac83 d$, Llama 3 8B has $3.5\,d$). He gives no reason why it works better: "We offer no explanation as to why these architectures seem to work; we attribute their success,
 # as all else, to divine benevolence." (Shazeer 2020, section 4.)
 #
-# ### Problem 6 (10 points): `SwiGLU`, and `MoELayer` below
+# ### Problem 8 (10 points): `SwiGLU`, and `MoELayer` below
 #
-# **The pitfall.** `gate_proj` and `up_proj` have the same shape. Change 8 of section 1 was to confuse them: which of the two goes through `silu`?
+# **The pitfall.** `gate_proj` and `up_proj` have the same shape. Change 8 of section 1 confuses them. Which of the two goes through `silu`?
 #
 # The check cell stands below `MoELayer`. Run it whenever you like; it tells you what is not written yet.
 
 # %% [markdown] tags=["zh"]
 # 四幅图，同一种模块。虚线框是一层，重复 $N$ 次；贯穿中间的那条线是残差流；注意力旁边的小方格表示一个查询（行）能看到哪些键（列）：蓝色可见，灰色被遮住。
-# 比较一下归一化（灰框）的位置：BERT 里在每次相加之后，另外三个里在每个子层之前。这些部件你已经有了，只缺两样：带门控的前馈网络，和路由器。
+# 比较一下归一化（灰框）的位置：BERT 里在每次相加之后，另外三个里在每个子层之前。这些部件你已经有了，只缺两样：带门控的前馈网络和路由器。
 #
 # ## 3. 两个新部件
+#
+# 一个隐藏单元，怎样才能对这个 token 放行得多、对那个 token 放行得少？一层怎样才能存得更多，却不必算得更多？两个新部件回答的就是这两个问题。
 #
 # **一道门。** 2017 年的前馈网络里，$d_\text{ff}$ 个隐藏单元各算一个数，ReLU 把负数一律砍掉。SwiGLU 给每个单元算两个数，再相乘：
 #
 # $$\mathrm{SwiGLU}(x) = W_\text{down}\,\big(\mathrm{silu}(W_\text{gate}\,x) \odot W_\text{up}\,x\big),\qquad \mathrm{silu}(z) = z\,\sigma(z) .$$
 #
 # 可以这样理解：`up` 说可以写些什么，`gate` 说此处该写多少。矩阵从两个变成三个，所以 Shazeer 把 $d_\text{ff}$ 从 $4d$ 调小到 $\tfrac83 d$，参数总量不变
-# （SmolLM2 取 $\tfrac83 d$，Llama 3 8B 取 $3.5\,d$）。它为什么更好，论文没有给出理由，原文的说法是：
+# （SmolLM2-135M 取 $\tfrac83 d$，Llama 3 8B 取 $3.5\,d$）。它为什么更好，论文没有给出理由，原文的说法是：
 # “我们无法解释这些架构为何有效；和其他一切一样，我们把它归功于神的恩典。”（Shazeer 2020，第 4 节）
 #
-# ### 第 6 题（10 分）：`SwiGLU`，以及下面的 `MoELayer`
+# ### 第 8 题（10 分）：`SwiGLU`，以及下面的 `MoELayer`
 #
 # **本题的坑。** `gate_proj` 和 `up_proj` 形状相同，弄混了就是第 1 小节的第 8 处改动：该让哪一个经过 `silu`？
 #
@@ -455,7 +482,7 @@ class SwiGLU(nn.Module):
     ---
     down_proj(silu(gate_proj(x)) * up_proj(x))，每个 token 单独计算；三个投影都没有偏置。
 
-    Attributes:
+    属性：
         gate_proj、up_proj：nn.Linear(d_model, d_ff)。
         down_proj：nn.Linear(d_ff, d_model)。
 
@@ -471,7 +498,10 @@ class SwiGLU(nn.Module):
         ### END SOLUTION
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., d_model) -> (..., d_model)."""
+        """(..., d_model) -> (..., d_model), differentiable in x and in all parameters.
+        ---
+        (..., d_model) -> (..., d_model)，对 x 和所有参数都可求导。
+        """
         ### BEGIN SOLUTION
         return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
         ### END SOLUTION
@@ -506,7 +536,7 @@ class SwiGLU(nn.Module):
 #
 # $$\mathrm{MoE}(x) = \sum_{i \in \mathcal T} w_i\, E_i(x),\qquad w_i = \frac{e^{s_i}}{\sum_{j \in \mathcal T} e^{s_j}} .$$
 #
-# softmax 只在**选中的**分数上做，所以一个 token 的权重之和为 1。Hugging Face 的 Mixtral 先对全部八个专家做 softmax，取最大的两个，再除以它们的和。结果是一样的：公共的分母约掉了。
+# softmax 只在**选中的**分数上做，所以一个 token 的权重之和为 1。Hugging Face 的 Mixtral 先对全部八个专家做 softmax，取最大的两个，再除以它们的和。得到的权重是一样的：公共的分母约掉了。
 # 如果不做那次除法，就成了另一种模型：权重之和小于 1，路由器拿不定主意时还会变小。
 #
 # ```
@@ -526,7 +556,8 @@ class SwiGLU(nn.Module):
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "moe-solution", "cell_type": "code"}
 class MoELayer(nn.Module):
-    """A router chooses top_k of n_experts networks for each token; the output is their weighted sum.
+    """A router chooses top_k of n_experts networks for each token;
+    the output is their weighted sum.
 
     Attributes:
         router: nn.Linear(d_model, n_experts) without bias: a token's score for each expert.
@@ -537,7 +568,7 @@ class MoELayer(nn.Module):
     ---
     路由器为每个 token 从 n_experts 个网络中选出 top_k 个，输出是它们结果的加权和。
 
-    Attributes:
+    属性：
         router：nn.Linear(d_model, n_experts)，无偏置：一个 token 对每个专家的得分。
         experts：nn.ModuleList，由 SwiGLU(d_model, d_ff) 组成。
         top_k：int，从 1 到 n_experts。
@@ -567,10 +598,10 @@ class MoELayer(nn.Module):
         ---
         每个 token 去哪些专家那里，权重各是多少。
 
-        Args:
+        参数：
             x：(..., d_model)。
 
-        Returns:
+        返回：
             权重 (..., top_k)：选中专家的得分的 softmax，因此都为正，每个 token 的权重之和为 1。
             然后是这些专家的编号 (..., top_k)，int64，互不相同。得分相等时选哪个都可以，
             但不会超过 top_k 个。
@@ -629,7 +660,8 @@ mine = MoELayer(48, 80, n_experts=8, top_k=2)
 with torch.no_grad():
     theirs.gate.weight.copy_(mine.router.weight)
     for number, expert in enumerate(mine.experts):
-        theirs.experts.gate_up_proj[number] = torch.cat([expert.gate_proj.weight, expert.up_proj.weight])
+        gate_and_up = torch.cat([expert.gate_proj.weight, expert.up_proj.weight])
+        theirs.experts.gate_up_proj[number] = gate_and_up
         theirs.experts.down_proj[number] = expert.down_proj.weight
     x = torch.randn(3, 7, 48)
     difference = (mine(x) - theirs(x)).abs().max()
@@ -638,27 +670,27 @@ print(say(f"MoELayer: largest difference {difference:.1e}", f"MoELayer：最大�
 # %% [markdown] tags=["en"]
 # ## 4. Four families
 #
-# Now assemble. Each model is an embedding, a stack of layers that you have, and a head; each class is short. The work is in the second method, `from_hf`: other people's code has other names for the same numbers, and sometimes another layout. It is worth doing once by hand, because it proves more than any unit
+# Are your parts really those of BERT, GPT-2, Llama and Mixtral? Assemble them and find out. Each model is an embedding, a stack of layers that you have, and a head; each class is short. The work is in the second method, `from_hf`: other people's code has other names for the same numbers, and sometimes another layout. It is worth doing once by hand, because it proves more than any unit
 # test: **if a model that was trained elsewhere gives the same logits in your code, your code is the architecture.**
 #
 # The parts that all four share are given: a `Config`, a helper that renames, and `load_hf_state_dict`, which is strict. A parameter left over on either side is an error.
 #
-# ### Problem 7 (14 points): `Bert`, `GPT2`, `LlamaLayer`, `Llama`, `MistralMoE`
+# ### Problem 9 (14 points): `Bert`, `GPT2`, `LlamaLayer`, `Llama`, `MistralMoE`
 #
-# The second cell below prints the names on the other side. Some parameters come twice in a state dict. Where your model has them once (BERT's `cls.predictions.decoder.*`, GPT-2's `lm_head.weight`), drop the second. A `Llama`
+# The second cell below makes a tiny model of each family with random weights and prints the names on that side. Some parameters come twice in a state dict. Where your model has them once (BERT's `cls.predictions.decoder.*`, GPT-2's `lm_head.weight`), drop the second. A `Llama`
 # with a tied head has both names itself, so its `from_hf` must return `head.weight` as well. What you create inside a forward (masks, positions) belongs on the device of `ids`.
 
 # %% [markdown] tags=["zh"]
 # ## 4. 四个家族
 #
-# 现在来组装。每个模型都是一个嵌入、一摞你已经写好的层、一个输出头，每个类都很短。真正要费心的是第二个方法 `from_hf`：同样的参数，在别人的代码里叫别的名字，有时排列也不同。
+# 你写的部件真的就是 BERT、GPT-2、Llama 和 Mixtral 的部件吗？组装起来就知道了。每个模型都是一个嵌入、若干个你已经写好的层、一个输出头，每个类都很短。真正要费心的是第二个方法 `from_hf`：同样的参数，在别人的代码里叫别的名字，有时排列也不同。
 # 值得亲手做一次，因为它比任何单元测试都更有说服力：**一个在别处训练好的模型，在你的代码里给出同样的 logits，就说明你的代码就是那个架构。**
 #
 # 四个模型通用的部分已经给出：一个 `Config`、一个改名的小函数，以及严格的 `load_hf_state_dict`：任何一边多出一个参数都会报错。
 #
-# ### 第 7 题（14 分）：`Bert`、`GPT2`、`LlamaLayer`、`Llama`、`MistralMoE`
+# ### 第 9 题（14 分）：`Bert`、`GPT2`、`LlamaLayer`、`Llama`、`MistralMoE`
 #
-# 下面第二个单元格会打印出对方用的名字。state dict 里有些参数会出现两次：你的模型里只有一份的（BERT 的 `cls.predictions.decoder.*`、GPT-2 的 `lm_head.weight`），就丢掉多出的那个；
+# 下面第二个单元格为每个家族建一个权重随机的小模型，并打印出对方用的名字。state dict 里有些参数会出现两次：你的模型里只有一份的（BERT 的 `cls.predictions.decoder.*`、GPT-2 的 `lm_head.weight`），就丢掉多出的那个；
 # 而共享输出头的 `Llama` 自己就有两个名字，所以它的 `from_hf` 也必须返回 `head.weight`。在 forward 里新建的张量（掩码、位置）要放在 `ids` 所在的设备上。
 
 
@@ -672,7 +704,8 @@ class Config:
     n_types (BERT): how many kinds of segments there are (first sentence, second sentence).
     n_kv_heads, rope_base (Llama, Mixtral): those of GroupedQueryAttention.
     window (Llama, Mixtral): a token sees itself and window - 1 tokens before it; None: all before.
-    tied (Llama, Mixtral): the head is the token embedding's own matrix. In BERT and GPT-2 it always is.
+    tied (Llama, Mixtral): the head is the token embedding's own matrix. In BERT and GPT-2 it
+        always is.
     n_experts, top_k (Mixtral): those of MoELayer. 0 experts: one SwiGLU in each layer.
     ---
     一个模型的各种尺寸。eps 之后的字段只用于括号里写明的家族。
@@ -751,7 +784,8 @@ def config_of(theirs: PretrainedConfig) -> Config:
     """
     rope = getattr(theirs, "rope_parameters", None) or {}
     norms = ("layer_norm_eps", "layer_norm_epsilon", "rms_norm_eps")
-    d_ff = theirs.intermediate_size if theirs.model_type != "gpt2" else theirs.n_inner or 4 * theirs.n_embd
+    gpt2 = theirs.model_type == "gpt2"
+    d_ff = (theirs.n_inner or 4 * theirs.n_embd) if gpt2 else theirs.intermediate_size
     return Config(
         vocab_size=theirs.vocab_size,
         d_model=theirs.hidden_size,
@@ -770,14 +804,15 @@ def config_of(theirs: PretrainedConfig) -> Config:
     )
 
 
-SMALL = {"vocab_size": 97, "hidden_size": 48, "num_hidden_layers": 3, "num_attention_heads": 6, "intermediate_size": 80}
-SMALL |= {"bos_token_id": None, "eos_token_id": None}
+SMALL = {"vocab_size": 97, "hidden_size": 48, "num_hidden_layers": 3, "num_attention_heads": 6}
+SMALL |= {"intermediate_size": 80, "bos_token_id": None, "eos_token_id": None}
 GROUPED = SMALL | {"num_key_value_heads": 2, "initializer_range": 0.2}
-LIBRARY = {  # tiny, random weights
+MIXED = GROUPED | {"sliding_window": 8, "num_local_experts": 5}
+LIBRARY = {
     "BERT": BertForMaskedLM(BertConfig(**SMALL)).eval(),
     "GPT-2": GPT2LMHeadModel(GPT2Config(**SMALL)).eval(),
     "Llama": LlamaForCausalLM(LlamaConfig(**GROUPED)).eval(),
-    "Mixtral": MixtralForCausalLM(MixtralConfig(**GROUPED, sliding_window=8, num_local_experts=5)).eval(),
+    "Mixtral": MixtralForCausalLM(MixtralConfig(**MIXED)).eval(),
 }
 for name, library in LIBRARY.items():
     print(say(f"{name} (of its 3 layers, the first)", f"{name}（共 3 层，只列第一层）"))
@@ -821,7 +856,7 @@ class Bert(nn.Module):
     ---
     BERT，带有预测被遮住 token 的输出头。每个归一化都用 config.eps。
 
-    Attributes:
+    属性：
         token_embedding、position_embedding、type_embedding：nn.Embedding，行数分别为
             vocab_size、max_len、n_types。
         embedding_norm：transformer.LayerNorm。
@@ -850,7 +885,9 @@ class Bert(nn.Module):
         self.head_bias = nn.Parameter(torch.zeros(config.vocab_size))
         ### END SOLUTION
 
-    def forward(self, ids: Tensor, attention_mask: Tensor | None = None, type_ids: Tensor | None = None) -> Tensor:
+    def forward(
+        self, ids: Tensor, attention_mask: Tensor | None = None, type_ids: Tensor | None = None
+    ) -> Tensor:  # fmt: skip
         """Logits for the token at each position.
 
         Args:
@@ -861,18 +898,19 @@ class Bert(nn.Module):
 
         Returns:
             (B, T, vocab_size): head_norm(gelu(head_proj(x))) times the token embedding's matrix,
-            plus head_bias.
+            plus head_bias. Differentiable in all parameters.
         ---
         每个位置上各个 token 的 logits。
 
-        Args:
+        参数：
             ids：(B, T) int64，T 不超过 max_len。
             attention_mask：(B, T) int64，token 处为 1，填充处为 0，任何 token 都不能看填充；
                 None 表示没有填充。填充处的 logits 不作要求。
             type_ids：(B, T) int64，每个 token 所属的句段；None 表示都属于句段 0。
 
-        Returns:
+        返回：
             (B, T, vocab_size)：head_norm(gelu(head_proj(x))) 乘以 token 嵌入的矩阵，再加 head_bias。
+            对所有参数都可求导。
         """
         ### BEGIN SOLUTION
         type_ids = torch.zeros_like(ids) if type_ids is None else type_ids
@@ -944,7 +982,7 @@ class GPT2(nn.Module):
     ---
     GPT-2：pre-norm、因果、可学习的位置。每个归一化都用 config.eps。
 
-    Attributes:
+    属性：
         token_embedding、position_embedding：nn.Embedding，行数分别为 vocab_size、max_len。
         layers：nn.ModuleList，由 transformer.EncoderLayer 组成，pre-norm，tanh 形式的 GELU。
         norm：transformer.LayerNorm，在最后一层之后。
@@ -969,10 +1007,12 @@ class GPT2(nn.Module):
         """Logits for the token after each: (B, T) int64, T at most max_len -> (B, T, vocab_size).
 
         The head is the token embedding's matrix. A token sees itself and those before it only.
+        The logits are differentiable in all parameters.
         ---
         每个 token 之后那个 token 的 logits：(B, T) int64，T 不超过 max_len -> (B, T, vocab_size)。
 
         输出头就是 token 嵌入的矩阵。每个 token 只看到自己和前面的 token。
+        logits 对所有参数都可求导。
         """
         ### BEGIN SOLUTION
         length = ids.shape[1]
@@ -1027,31 +1067,31 @@ class GPT2(nn.Module):
 # %% [markdown] tags=["en"]
 # **Llama.** LayerNorm becomes RMSNorm, the feed-forward network becomes SwiGLU, and attention becomes your `GroupedQueryAttention` with RoPE. With RoPE the table of positions is gone: a Llama can read a text longer than any that it was trained on (whether it **understands** it is another question).
 #
-# With a `window`, each token sees only itself and the `window - 1` tokens before it (Mistral 7B: 4,096). Far tokens are still reached, over several layers: each layer carries information forward by up to one window.
+# With a `window`, each token sees only itself and the `window - 1` tokens before it (Mistral 7B: 4,096). Far tokens are still reached, over several layers: each layer carries information forward by up to `window - 1` tokens.
 #
-# **The pitfalls.** Two tied matrices are **one** Parameter, not two that are equal at the beginning. `model.named_parameters()` lists it under the name that was assigned first, so create `token_embedding` before `head`. `rope_base` is 10,000 in one model, 100,000 in SmolLM2 and
+# **The pitfalls.** Two tied matrices are **one** Parameter, not two that are equal at the beginning. `model.named_parameters()` lists it under the name that was assigned first, so create `token_embedding` before `head`. `rope_base` is 10,000 in Llama 2, 100,000 in SmolLM2-135M and
 # 500,000 in Llama 3: it comes from the config.
 
 # %% [markdown] tags=["zh"]
 # **Llama。** LayerNorm 换成 RMSNorm，前馈网络换成 SwiGLU，注意力换成你的 `GroupedQueryAttention`（带 RoPE）。有了 RoPE，位置表就没有了：Llama 可以读比训练时更长的文本（读不读得**懂**是另一回事）。
 #
-# 设了 `window` 之后，每个 token 只能看到自己和它前面的 `window - 1` 个 token（Mistral 7B 是 4,096）。更远的 token 仍然够得着，只是要经过几层：每一层最多把信息往前带一个窗口的距离。
+# 设了 `window` 之后，每个 token 只能看到自己和它前面的 `window - 1` 个 token（Mistral 7B 是 4,096）。更远的 token 仍然够得着，只是要经过几层：每一层最多把信息往后传 `window - 1` 个 token。
 #
-# **本题的坑。** 共享的矩阵是**同一个** Parameter，而不是两个初值相同的 Parameter。`model.named_parameters()` 只用最先赋值的那个名字列出它，所以要先建 `token_embedding`，再建 `head`。`rope_base` 在有的模型里是 10,000，SmolLM2 是 100,000，Llama 3 是 500,000：要从配置里取。
+# **本题的坑。** 共享的矩阵是**同一个** Parameter，而不是两个初值相同的 Parameter。`model.named_parameters()` 只用最先赋值的那个名字列出它，所以要先建 `token_embedding`，再建 `head`。`rope_base` 在 Llama 2 里是 10,000，在 SmolLM2-135M 里是 100,000，在 Llama 3 里是 500,000：要从配置里取。
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "llama-solution", "cell_type": "code"}
 class LlamaLayer(nn.Module):
-    """x + attention(norm(x)), then x + feed_forward(norm(x)), with RMSNorm.
+    """x + attention(attention_norm(x)), then x + feed_forward(feed_forward_norm(x)).
 
     Attributes:
         attention: attention.GroupedQueryAttention with config.rope_base.
         attention_norm, feed_forward_norm: transformer.RMSNorm with config.eps.
         feed_forward: SwiGLU, or MoELayer where config.n_experts is not 0.
     ---
-    先 x + attention(norm(x))，再 x + feed_forward(norm(x))，归一化用 RMSNorm。
+    先 x + attention(attention_norm(x))，再 x + feed_forward(feed_forward_norm(x))。
 
-    Attributes:
+    属性：
         attention：attention.GroupedQueryAttention，使用 config.rope_base。
         attention_norm、feed_forward_norm：transformer.RMSNorm，使用 config.eps。
         feed_forward：SwiGLU；config.n_experts 不为 0 时是 MoELayer。
@@ -1098,7 +1138,7 @@ class Llama(nn.Module):
     ---
     Llama 3，以及 SmolLM2、Mistral 等许多模型。
 
-    Attributes:
+    属性：
         config：Config。
         token_embedding：nn.Embedding。
         layers：nn.ModuleList，由 LlamaLayer 组成。
@@ -1127,10 +1167,12 @@ class Llama(nn.Module):
         """Logits for the token after each: (B, T) int64 -> (B, T, vocab_size).
 
         A token sees itself and those before it; with a window, only config.window - 1 of them.
+        The logits are differentiable in all parameters.
         ---
         每个 token 之后那个 token 的 logits：(B, T) int64 -> (B, T, vocab_size)。
 
         每个 token 看到自己和前面的 token；设了窗口时，前面只看 config.window - 1 个。
+        logits 对所有参数都可求导。
         """
         ### BEGIN SOLUTION
         mask = attention.causal_mask(ids.shape[1], ids.shape[1]).to(ids.device)
@@ -1223,7 +1265,7 @@ class MistralMoE(Llama):
 labkit.check("families")
 
 # %% [markdown] tags=["en"]
-# **The same in the library.** The tiny models whose names you have read; yours with the same weights:
+# **The same in the library.** Your four models get the weights of the tiny models whose names you have read:
 
 # %% [markdown] tags=["zh"]
 # **和库里的对一对。** 还是那几个打印过名字的小模型，把同样的权重装进你的模型：
@@ -1246,12 +1288,12 @@ for ours, (name, library) in zip((Bert, GPT2, Llama, MistralMoE), LIBRARY.items(
 # %% [markdown] tags=["en"]
 # ## 5. A real model
 #
-# SmolLM2-135M is a Llama. Its 134,515,008 numbers were trained on two trillion tokens (Ben Allal et al. 2025, *SmolLM2*). Here they are loaded into classes that you wrote:
+# Does it work for a model of full size? SmolLM2-135M is a Llama. Its 134,515,008 parameters were trained on two trillion tokens (Ben Allal et al. 2025, *SmolLM2*). Here they are loaded into classes that you wrote:
 
 # %% [markdown] tags=["zh"]
 # ## 5. 用真模型检验
 #
-# SmolLM2-135M 就是一个 Llama。它的 134,515,008 个参数，是在两万亿个 token 上训练出来的（Ben Allal 等 2025，《SmolLM2》）。现在，把它们装进你写的类里：
+# 换成真正大小的模型还行吗？SmolLM2-135M 就是一个 Llama。它的 134,515,008 个参数，是在两万亿个 token 上训练出来的（Ben Allal 等 2025，《SmolLM2》）。现在，把它们装进你写的类里：
 
 # %%
 config = config_of(model.config)
@@ -1290,8 +1332,8 @@ def write(model: nn.Module, ids: Tensor, n: int) -> Tensor:
 prompt = encode("Once upon a time, a little robot")
 for name, run in [
     (say("yours", "你的"), lambda: write(llama, prompt, 24)),
-    ("generate", lambda: model.generate(prompt, max_new_tokens=24, do_sample=False, pad_token_id=tokenizer.pad_token_id)),
-]:  # fmt: skip
+    ("generate", lambda: model.generate(prompt, max_new_tokens=24, do_sample=False)),
+]:
     start = time.perf_counter()
     written = run()
     seconds, story = time.perf_counter() - start, tokenizer.decode(written[0, 1:])
@@ -1306,7 +1348,7 @@ for name, run in [
 # Chinese. It is trained twice: once as it is, and once with an extra loss, the **balance loss**, that is smallest when all experts get the same share (Fedus et al. 2021, section 2.2).
 
 # %% [markdown] tags=["zh"]
-# logits 只有舍入误差上的差别，句子一字不差。从 token 编号到真实模型的 logits，中间的每一步运算现在都是你写的。（`generate` 更快，因为它不会每写一个 token 就把全文重算一遍，而是把键和值存下来。那是实验 10 的内容。）
+# logits 只有舍入误差上的差别，句子一字不差。从 token id 到真实模型的 logits，中间的每一步运算现在都是你写的。（`generate` 更快，因为它不会每写一个 token 就把全文重算一遍，而是把键和值存下来。那是实验 10 的内容。）
 #
 # ## 6. 专家们在做什么
 #
@@ -1334,7 +1376,8 @@ def sentence(number: int) -> list[str]:
 
 
 def batch_of(rng: random.Random, size: int) -> Tensor:
-    rows = [torch.tensor([ID[word] for word in sentence(rng.randrange(10 ** rng.randint(1, 5)))]) for _ in range(size)]
+    numbers = [rng.randrange(10 ** rng.randint(1, 5)) for _ in range(size)]
+    rows = [torch.tensor([ID[word] for word in sentence(number)]) for number in numbers]
     return nn.utils.rnn.pad_sequence(rows, batch_first=True)
 
 
@@ -1355,8 +1398,9 @@ class Watch:
         ---
         每一层：对所有专家的 softmax (B, T, n_experts)，以及选中的专家 (B, T, top_k)。
         """
-        inputs, self.seen = self.seen, []
-        return [(layer.router(x).softmax(-1), layer.route(x)[1]) for layer, x in zip(self.layers, inputs, strict=True)]
+        pairs = [*zip(self.layers, self.seen, strict=True)]
+        self.seen = []
+        return [(layer.router(x).softmax(-1), layer.route(x)[1]) for layer, x in pairs]
 
 
 def shares(choices: Tensor, n_experts: int) -> Tensor:
@@ -1367,7 +1411,9 @@ def shares(choices: Tensor, n_experts: int) -> Tensor:
     return torch.bincount(choices.flatten(), minlength=n_experts) / choices.numel()
 
 
-def train(model: nn.Module, watch: Watch, balance: float, steps: int = 200) -> tuple[list[Tensor], list[float]]:
+def train(
+    model: nn.Module, watch: Watch, balance: float, steps: int = 200
+) -> tuple[list[Tensor], list[float]]:  # fmt: skip
     """Trains on numbers in words. Returns for each step the first layer's shares, and the loss.
 
     `balance` times n_experts * sum(share * mean probability) is added to the loss: Fedus et al.
@@ -1383,10 +1429,11 @@ def train(model: nn.Module, watch: Watch, balance: float, steps: int = 200) -> t
     for _ in range(steps):
         batch = batch_of(rng, 48)
         logits = model(batch[:, :-1])
-        loss = F.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten(), ignore_index=ID["<pad>"])
+        wanted, padding = batch[:, 1:], ID["<pad>"]
+        loss = F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=padding)
         losses.append(float(loss.detach()))
-        real = batch[:, 1:] != ID["<pad>"]
-        routed = [(probabilities[real], choices[real]) for probabilities, choices in watch.probabilities_and_choices()]
+        real, pairs = wanted != padding, watch.probabilities_and_choices()
+        routed = [(probabilities[real], choices[real]) for probabilities, choices in pairs]
         for probabilities, choices in routed:
             part = shares(choices, MOE.n_experts) * probabilities.mean(0)
             loss = loss + balance * MOE.n_experts * part.sum()
@@ -1400,12 +1447,16 @@ def train(model: nn.Module, watch: Watch, balance: float, steps: int = 200) -> t
 @cache
 def trained(balance: float) -> tuple[nn.Module, Watch, list[Tensor], list[float]]:
     """A small mixture after training, what watches it, and what `train` returned.
+
+    The head is tied, so the embedding begins small, as in notebook 2.
     ---
     训练好的小模型、查看它的 Watch，以及 `train` 的返回值。
+
+    输出头与嵌入共享权重，所以像第 2 节那样，嵌入的初值取得较小。
     """
     torch.manual_seed(0)
     mixture = MistralMoE(MOE)
-    nn.init.normal_(mixture.token_embedding.weight, std=MOE.d_model**-0.5)  # the head is tied
+    nn.init.normal_(mixture.token_embedding.weight, std=MOE.d_model**-0.5)
     watch = Watch(mixture)
     return mixture, watch, *train(mixture, watch, balance)
 
@@ -1446,24 +1497,23 @@ for balance, history in zip(BALANCES, histories, strict=True):
     )
 
 # %% [markdown] tags=["en"]
-# Each coloured band is one expert; its height is the expert's share. Without the balance loss one expert (4, purple) gets nearly a quarter of the choices, and another (6, pink) 1 to 2 %: parameters that take memory and hardly work. With it, each of the eight gets about an eighth. (Padding counts neither here nor in the losses.) The
-# cross-entropy is nearly the same, with or without: in this small run the uneven shares did no harm that we can see, and nobody starved completely. In large models balance matters for speed as well, because the experts lie on different devices, and the busiest one keeps all the others waiting.
+# Each coloured band is one expert; its height is the expert's share. Without the balance loss one expert (4, purple) gets nearly a quarter of the choices, and another (6, pink) 1 to 2 %: these are parameters that take memory and are hardly used. With it, each of the eight gets about an eighth. (Padding counts neither here nor in the losses.) The
+# cross-entropy is nearly the same, with or without: in this small run the uneven shares did no harm that we can see, and no expert was left without tokens. In large models balance matters for speed as well: the experts lie on different devices, and the others wait for the busiest one.
 #
-# **And what do they specialise in?** Nothing in the training told them what a language is:
+# **And what do they specialise in?** Nothing in the training says which token belongs to which language:
 
 # %% [markdown] tags=["zh"]
-# 每条色带是一个专家，高度是它的份额。不加均衡损失时，一个专家（4 号，紫色）独占近四分之一的选择，另一个（6 号，粉色）只有 1% 到 2%：白占内存的参数。加上之后，八个专家各得八分之一左右。（填充既不计入这里的份额，也不计入损失。）
+# 每条色带是一个专家，高度是它的份额。不加均衡损失时，一个专家（4 号，紫色）独占近四分之一的选择，另一个（6 号，粉色）只有 1% 到 2%，它的参数几乎白占内存。加上之后，八个专家各得八分之一左右。（填充既不计入这里的份额，也不计入损失。）
 # 加与不加，交叉熵几乎一样：在这个小实验里，份额不均没有造成看得见的损害，也没有哪个专家完全闲着。在大模型里，均衡还关系到速度：专家分布在不同的设备上，最忙的那个会让其余的都等着。
 #
-# **那么，它们各自擅长什么？** 训练中没有任何东西告诉它们什么是语言：
+# **那么，它们各自擅长什么？** 训练中没有任何地方标明哪个 token 属于哪种语言：
 
 # %%
 kinds = [
     say("digits", "数字"), "=", say("English", "英文"), say("Chinese", "中文")
 ]  # fmt: skip
-KIND = {
-    word: kind for kind, words in zip(kinds[2:], (english, chinese), strict=True) for n in NAMED for word in words(n)
-}
+KIND = {word: kinds[2] for number in NAMED for word in english(number)}
+KIND |= {word: kinds[3] for number in NAMED for word in chinese(number)}
 KIND |= dict.fromkeys("0123456789", kinds[0]) | {"=": "="}
 batch = batch_of(random.Random(1), 300)[:, :-1]
 mixtures = [trained(balance)[:2] for balance in BALANCES]
@@ -1473,9 +1523,8 @@ for panel, balance, (mixture, watch) in zip(panels, BALANCES, mixtures, strict=T
         mixture(batch)
         _, choices = watch.probabilities_and_choices()[-1]
     kind_of = [[KIND.get(VOCABULARY[token]) for token in row] for row in batch.tolist()]
-    table = torch.stack(
-        [shares(choices[torch.tensor([[k == kind for k in row] for row in kind_of])], MOE.n_experts) for kind in kinds]
-    )
+    places = [torch.tensor([[k == kind for k in row] for row in kind_of]) for kind in kinds]
+    table = torch.stack([shares(choices[place], MOE.n_experts) for place in places])
     panel.imshow(table, cmap="Blues", vmin=0, vmax=0.5, aspect="auto")
     for row, column in torch.cartesian_prod(*map(torch.arange, table.shape)).tolist():
         share = float(table[row, column])
@@ -1500,38 +1549,39 @@ plt.show()
 # %% [markdown] tags=["en"]
 # A row shows where one kind of token goes. Each token has two choices, so 50 % means that every token of this kind goes there. In the last layer all digits go to expert 1, both times; English words prefer expert 5, and Chinese ones hardly ever choose it. There is a division of labour, but not a clean one, with or without the balance loss.
 #
-# How is it in large models? In Mixtral, Jiang et al. (2024, section 5) found that the experts divide the work by syntax (such as indentation in code), and saw no clear pattern by subject. OLMoE, with 64 smaller experts per layer and trained from scratch, has experts that specialise by domain, for example in code from GitHub or in papers from arXiv (Muennighoff et al.
+# How is it in large models? In Mixtral, Jiang et al. (2024, section 5) saw some division of labour by syntax (the tokens of an indentation in code go to the same expert), and no obvious pattern by subject. OLMoE, with 64 smaller experts per layer and trained from scratch, has experts that specialise by domain, for example in code from GitHub or in papers from arXiv (Muennighoff et al.
 # 2024, section 5). So the answer depends on the model.
 #
-# ## Today
+# ## Today (2026)
 #
-# As far as we can support it (papers and code up to 2025), these switches have moved since the four families:
-# - **Norms.** OLMo 2 (2024) norms the output of each part instead of its input. Gemma 2 (2024) and Gemma 3 norm both. OLMo 2, Gemma 3 and Qwen3 also norm queries and keys (*QK-norm*), to keep training stable.
-# - **Mixtures of experts** are what most of the largest open models are. DeepSeekMoE (Dai et al. 2024) made experts **fine-grained** (many small ones, several chosen) and added **shared** experts that every token uses. DeepSeek-V3 (2024, section 2.1.2) balances mainly by a bias: a number per expert is added to its score for the choice only, raised when the expert gets too little and lowered when it gets too much.
-# - **Attention.** Multi-head latent attention keeps a short vector instead of keys and values (DeepSeek-V2, 2024). Gemma 3 and gpt-oss (2025) let many layers see a window only. Qwen3-Next (2025) replaces attention by a linear variant in most layers.
-# - **Encoders** like BERT are still built, for search and classification: ModernBERT (Warner et al. 2024) takes RoPE, a gated feed-forward network and pre-norm from the Llamas.
+# These switches have moved since the four families. Notebooks 1 and 2 name what changed in attention, in the norms and in the residual stream; here is the rest. The names in brackets are folders under `transformers/models` of the library installed here (release 5.23).
+#
+# - **Mixtures of experts** are common among large open models (`deepseek_v4`, `qwen3_5_moe`, `gpt_oss`, `minimax_m2`, `mistral4`). Their configurations have 128 or 256 experts by default and choose 4 to 8 of them. These experts are **fine-grained**: many small ones instead of few large ones. DeepSeekMoE (Dai et al. 2024) combined them with **shared** experts, which every token uses; DeepSeek-V4 and Qwen3.5 have a shared expert, gpt-oss has none.
+# - **Balance without a loss.** DeepSeek-V3 (2024, section 2.1.2) balances mainly by a bias: one number per expert is added to its score, for the choice only. It is raised when the expert gets too few tokens, and lowered when it gets too many. DeepSeek-V4 and MiniMax-M2 add such a bias as well (`e_score_correction_bias` in `deepseek_v4` and `minimax_m2`).
+# - **Windows and linear attention.** Layers of different kinds stand in one model: Gemma 3 and gpt-oss let many layers see a window only, Qwen3.5 has linear attention in three layers of four (`gemma3`, `gpt_oss`, `qwen3_5`).
+# - **Encoders** like BERT are still built, for search and classification: ModernBERT (Warner et al. 2024; `modernbert`) has RoPE, a gated feed-forward network and pre-norm.
 #
 # ## Summary
 #
 # - BERT, GPT-2, Llama and Mixtral are one block with different switches: what attention may see, which norm there is and where it stands, how positions come in, how many key-value heads there are, and what the feed-forward network is.
 # - A set of weights belongs to exactly one setting of the switches. Shapes do not tell you which.
 # - SwiGLU multiplies two projections; the gate goes through SiLU.
-# - A mixture of eight experts has the parameters of eight networks and the cost of two. The softmax runs over the chosen scores. Loop over the experts, not over the tokens.
+# - A mixture that chooses two of eight experts has the parameters of eight networks and the computation of two. The softmax runs over the chosen scores. Loop over the experts, not over the tokens.
 # - Loading somebody else's weights is a strict test of a model: names, layouts (GPT-2's transposed matrices), tied parameters, `eps`.
-# - Left alone, a router shares the tokens unevenly. A balance loss evens the shares out; in our small run it hardly changed the cross-entropy.
+# - Left alone, our router shared the tokens unevenly. A balance loss evens the shares out; in our small run it hardly changed the cross-entropy.
 #
 # ## Three questions to think about
 #
 # 1. Mixtral 8×7B has 47 billion parameters, not 56, and computes with 13 billion for each token (Jiang et al. 2024). Which parameters do all experts share? In which respect is it as expensive as a model of 47 billion, and in which as cheap as one of 13?
 # 2. BERT reads both ways and cannot write a text; GPT-2 writes and cannot look ahead. Why does a causal model learn from **every** token of a sentence, and BERT from 15 % of them only? Which is better for searching documents?
-# 3. Llama 3 takes 500,000 for RoPE's base, Llama 2 took 10,000. What does a larger base do to the slowest pair of numbers? Change 2 of section 1 cost next to nothing. Would you expect that for a text of 8,000 tokens as well?
+# 3. Llama 3 takes 500,000 for RoPE's base, Llama 2 took 10,000. What does a larger base do to the slowest pair of numbers? Change 2 of section 1 cost very little. Would you expect that for a text of 8,000 tokens as well?
 #
 # ## Further reading
 #
 # - Devlin et al. 2018, *BERT*: section 3 and appendix A.
 # - Radford et al. 2019, *Language Models are Unsupervised Multitask Learners*: section 2.
 # - Shazeer et al. 2017, *Outrageously Large Neural Networks*: section 4, why experts need balance.
-# - Shazeer 2020, *GLU Variants Improve Transformer*: four pages, with a famous last sentence.
+# - Shazeer 2020, *GLU Variants Improve Transformer*: short, with a famous last sentence.
 # - Jiang et al. 2023, *Mistral 7B*: section 2. Jiang et al. 2024, *Mixtral of Experts*: sections 2 and 5.
 # - Fedus et al. 2021, *Switch Transformers*: section 2.2, keeping experts in balance.
 # - Muennighoff et al. 2024, *OLMoE*: section 5, what experts specialise in.
@@ -1540,25 +1590,26 @@ plt.show()
 # %% [markdown] tags=["zh"]
 # 每一行表示一类 token 去了哪里。每个 token 选两个专家，所以 50% 意味着这一类的每个 token 都去了那里。在最后一层，两次训练里所有数字都选了 1 号专家；英文词偏爱 5 号，而中文字几乎不选它。分工是有的，但并不干净，加不加均衡损失都一样。
 #
-# 大模型里又如何？Jiang 等（2024，第 5 节）在 Mixtral 里看到，专家按句法分工（例如代码的缩进），按主题则看不出明显的规律。而 OLMoE 每层有 64 个较小的专家，从零开始训练，其中有的专家专攻某个领域，例如 GitHub 的代码、arXiv 的论文
+# 大模型里又如何？Jiang 等（2024，第 5 节）在 Mixtral 里看到一些按句法的分工（例如代码缩进的 token 总去同一个专家），按主题则看不出明显的规律。而 OLMoE 每层有 64 个较小的专家，从零开始训练，其中有的专家专攻某个领域，例如 GitHub 的代码、arXiv 的论文
 # （Muennighoff 等 2024，第 5 节）。可见答案因模型而异。
 #
-# ## 今天
+# ## 今天（2026 年）
 #
-# 以下只写我们有依据的内容（论文和代码截至 2025 年）。这四个家族之后，有几个开关又换了位置：
-# - **归一化。** OLMo 2（2024）归一化的是每个子层的输出，而不是输入；Gemma 2（2024）和 Gemma 3 两头都做。OLMo 2、Gemma 3 和 Qwen3 还对查询和键做归一化（**QK-norm**），让训练更稳定。
-# - **混合专家**已是多数最大的开放模型的做法。DeepSeekMoE（Dai 等 2024）把专家做得更**细粒度**（数目多、个头小、一次选好几个），并加上每个 token 都用的**共享专家**。DeepSeek-V3（2024，2.1.2 节）主要靠偏置来均衡：给每个专家的得分加一个只用于挑选的数，分到的 token 太少就调高，太多就调低。
-# - **注意力。** 多头潜在注意力（multi-head latent attention）只存一个短向量，代替键和值（DeepSeek-V2，2024）。Gemma 3、gpt-oss（2025）的许多层只看一个窗口。Qwen3-Next（2025）的大部分层改用线性注意力。
-# - **编码器**仍然有人做，用于检索和分类：ModernBERT（Warner 等 2024）从 Llama 一族学来了 RoPE、带门控的前馈网络和 pre-norm。
+# 这四个家族之后，有几个开关又换了位置。注意力、归一化和残差流的变化见第 1、2 节，这里补上其余的。括号里是这里安装的库（5.23 版）`transformers/models` 之下的文件夹名。
+#
+# - **混合专家**在大型开放模型中很常见（`deepseek_v4`、`qwen3_5_moe`、`gpt_oss`、`minimax_m2`、`mistral4`）。它们的配置默认有 128 或 256 个专家，每次选 4 到 8 个。这样的专家是**细粒度**的：数目多、个头小。DeepSeekMoE（Dai 等 2024）还配上了每个 token 都用的**共享专家**；DeepSeek-V4 和 Qwen3.5 有一个共享专家，gpt-oss 没有。
+# - **不靠损失的均衡。** DeepSeek-V3（2024，2.1.2 节）主要靠偏置来均衡：给每个专家的得分加一个只用于挑选的数，分到的 token 太少就调高，太多就调低。DeepSeek-V4 和 MiniMax-M2 也加了这样的偏置（`deepseek_v4` 和 `minimax_m2` 里的 `e_score_correction_bias`）。
+# - **滑动窗口与线性注意力。** 一个模型里有几种不同的层：Gemma 3、gpt-oss 的许多层只看一个窗口，Qwen3.5 每四层有三层是线性注意力（`gemma3`、`gpt_oss`、`qwen3_5`）。
+# - **编码器**仍然有人做，用于检索和分类：ModernBERT（Warner 等 2024；`modernbert`）用上了 RoPE、带门控的前馈网络和 pre-norm。
 #
 # ## 小结
 #
 # - BERT、GPT-2、Llama、Mixtral 是同一种模块，开关不同：注意力能看到什么，归一化在哪里、是哪一种，位置怎样进来，有几个键/值头，前馈网络是什么样。
 # - 一组权重只属于一种开关组合。是哪一种，形状不会告诉你。
 # - SwiGLU 把两个投影相乘，经过 SiLU 的是 gate。
-# - 八个专家的混合层有八个网络的参数、两个网络的开销。softmax 只在选中的分数上做；要对专家循环，不要对 token 循环。
+# - 八个专家选两个的混合层，有八个网络的参数、两个网络的计算量。softmax 只在选中的分数上做；要对专家循环，不要对 token 循环。
 # - 装载别人的权重，是对模型的一项严格检验：名字、排列（GPT-2 转置的矩阵）、共享的参数、`eps`。
-# - 放任不管，路由器分配 token 就不均匀。均衡损失能把份额拉平；在我们的小实验里，它几乎没有改变交叉熵。
+# - 放任不管，我们的路由器就把 token 分得不均匀。均衡损失能把份额拉平；在我们的小实验里，它几乎没有改变交叉熵。
 #
 # ## 三个思考题
 #
@@ -1571,7 +1622,7 @@ plt.show()
 # - Devlin 等 2018，《BERT》：第 3 节和附录 A。
 # - Radford 等 2019，《Language Models are Unsupervised Multitask Learners》：第 2 节。
 # - Shazeer 等 2017，《Outrageously Large Neural Networks》：第 4 节，专家为什么需要均衡。
-# - Shazeer 2020，《GLU Variants Improve Transformer》：只有四页，最后一句话很有名。
+# - Shazeer 2020，《GLU Variants Improve Transformer》：篇幅很短，最后一句话很有名。
 # - Jiang 等 2023，《Mistral 7B》：第 2 节。Jiang 等 2024，《Mixtral of Experts》：第 2、5 节。
 # - Fedus 等 2021，《Switch Transformers》：2.2 节，怎样保持专家均衡。
 # - Muennighoff 等 2024，《OLMoE》：第 5 节，专家擅长什么。

@@ -148,7 +148,7 @@ print(
 # SmolLM2 has 30 layers with 9 attention **heads** each. A head is one of the attentions that run side by side in a layer; section 3 builds them. Is there a head that does just this:
 # at a token of the second list, its attention goes to the token **after** the same token in the first list? We measure this for each of the 270 heads.
 #
-# (We loaded the model with `attn_implementation="eager"`. That is the plain formula, which can return the attention weights. The default is a *fused kernel*, one program for the whole
+# (We loaded the model with `attn_implementation="eager"`. That is the plain formula, which can return the attention weights. By default the library calls a *fused kernel*, one program for the whole
 # formula, which never stores them.)
 
 # %% [markdown] tags=["zh"]
@@ -206,9 +206,9 @@ print(
 # searched for: each token of the second list looks at the token after its first occurrence. Such a head is called an **induction head** (Olsson et al. 2022). It is no special device. It is a
 # head of ordinary attention, and training alone has given it these weights. It is one half of the mechanism: a head in an earlier layer does the other half (question 2 at the end). Olsson et al.
 # put forward the **hypothesis** that such heads are behind most *in-context learning*, that is, behind what a model picks up from its prompt without a change of weights. Their evidence is causal for small
-# models, and correlational for large ones.
+# models that consist of attention only, and correlational for larger ones.
 #
-# The dark column at the left edge is the first token. The weights of a row must sum to 1, so what finds no match has to go somewhere, and much of it goes there: an **attention sink** (Xiao et al. 2023,
+# The dark column at the left edge is the first token. The weights of a row must sum to 1, so a token that finds no match must still put its weight somewhere. Much of it goes there. This is called an **attention sink** (Xiao et al. 2023,
 # section 3.1). Notebook 4 measures sinks.
 #
 # ## 2. Scaled dot-product attention
@@ -238,7 +238,7 @@ print(
 # 左图：270 个头里的绝大多数不做这件事，只有少数几个在做；橙色方框标出了最强的那个。右图：每一行是一个 token，颜色表示这个头在看哪里。左下方的那条斜线就是我们要找的东西：
 # 第二遍的每个 token，都看向它第一次出现处的后一个 token。这样的头叫**归纳头**（induction head，Olsson 等 2022）。它不是什么特殊装置，就是一个普通的注意力头，
 # 仅仅靠训练，权重就变成了这个样子。它只完成了一半工作，另一半由更早一层的某个头完成（见末尾的思考题 2）。Olsson 等人提出一个**假说**：大部分**上下文学习**
-# （in-context learning，即不改权重、只凭提示里的内容学会做事）都来自这种头。对小模型，他们给出了因果证据；对大模型，证据只是相关性。
+# （in-context learning，即不改权重、只凭提示里的内容学会做事）都来自这种头。对只有注意力层的小模型，他们给出了因果证据；对更大的模型，证据只是相关性。
 #
 # 最左边颜色最深的那一列是第一个 token。每一行的权重之和必须是 1，找不到匹配时，权重总得有个去处，其中很大一部分就落在那里：
 # 这叫**注意力汇聚点**（attention sink，Xiao 等 2023，3.1 节）。第 4 节会对它做测量。
@@ -308,7 +308,7 @@ plt.show()
 # - **causal**, $(T, S)$: a token must not see those after it. Otherwise, in training to predict the next token, a model could simply copy it. When there are more keys than
 #   queries ($S > T$), the queries are the **last** $T$ of the $S$ tokens: that is how text is generated, with the older keys kept in a cache. So the last query
 #   sees all keys, and the mask is aligned at the bottom right.
-# - **padding**, $(B, 1, 1, S)$: nobody looks at the tokens that only make all rows of a batch equally long. It masks *keys*, hence the last axis.
+# - **padding**, $(B, 1, 1, S)$: shorter texts of a batch are filled up with padding tokens, so that all rows are equally long. No query may look at them. This mask hides *keys*, so it acts on the last axis.
 
 # %% [markdown] tags=["zh"]
 # 左图：不除（橙色）时，头越大，最大的权重越接近 1，softmax 就只挑一个键。右图：$w(1-w)$ 是权重对自身分数的导数，表示 softmax 能让多少梯度通过；
@@ -322,7 +322,7 @@ plt.show()
 #
 # - **因果掩码**（causal），$(T, S)$：一个 token 不能看到它后面的 token。否则在“预测下一个 token”的训练里，模型照抄就行了。当键比查询多（$S > T$）时，
 #   这些查询是 $S$ 个 token 中的**最后** $T$ 个：生成文本时就是如此，更早的键存在缓存里。所以最后一个查询能看到所有键，掩码以右下角对齐。
-# - **填充掩码**（padding），$(B, 1, 1, S)$：谁都不去看那些只为凑齐一批长度的 token。它屏蔽的是**键**，所以在最后一维上。
+# - **填充掩码**（padding），$(B, 1, 1, S)$：一批文本里较短的，会加上填充 token，让各行一样长；任何查询都不能看它们。这个掩码屏蔽的是**键**，所以作用在最后一维上。
 
 # %%
 figure, panels = plt.subplots(1, 3, figsize=(11, 3.2))
@@ -355,7 +355,7 @@ plt.show()
 #
 # - A query that may see *nothing* (a row of padding, say). Softmax over nothing but $-\infty$ is 0/0 = NaN,
 #   and one NaN spreads through a whole model. Here such a row of weights is all zeros, and so is its output, as in
-#   `F.scaled_dot_product_attention`. (`nn.MultiheadAttention` does give NaN.) Gradients must not be NaN either.
+#   `F.scaled_dot_product_attention`. (`nn.MultiheadAttention` gives NaN by default, that is, with `need_weights=True`.) Gradients must not be NaN either.
 # - Large scores. $e^{100}$ overflows in float32; `Tensor.softmax` subtracts the largest score of a row first, which changes no weight.
 #
 # In this and all later problems, a function leaves its arguments as they are: change no tensor in place.
@@ -368,7 +368,7 @@ plt.show()
 # 有两个边界情况值得想一想。
 #
 # - 某个查询**什么也不能看**（例如整行都是填充）。对一排 $-\infty$ 做 softmax 得到 0/0 = NaN，
-#   而一个 NaN 会传遍整个模型。这里约定：这样一行的权重全为零，输出也为零，与 `F.scaled_dot_product_attention` 一致（`nn.MultiheadAttention` 则会给出 NaN）。梯度同样不能是 NaN。
+#   而一个 NaN 会传遍整个模型。这里约定：这样一行的权重全为零，输出也为零，与 `F.scaled_dot_product_attention` 一致（`nn.MultiheadAttention` 在默认的 `need_weights=True` 下则会给出 NaN）。梯度同样不能是 NaN。
 # - 分数很大。$e^{100}$ 在 float32 里会溢出；`Tensor.softmax` 会先减去一行里最大的分数，这不改变任何权重。
 #
 # 这道题和以后所有的题里，函数都不能改动传入的参数：不要原地修改张量。
@@ -413,7 +413,12 @@ def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None) -> Tenso
     ### END SOLUTION
 
 
-def scaled_dot_product_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
+def scaled_dot_product_attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    mask: Tensor | None = None,
+) -> Tensor:
     """The values, averaged with attention_weights(q, k, mask).
 
     Args:
@@ -421,7 +426,7 @@ def scaled_dot_product_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor |
         v: (B, H, S, D_v); D_v need not be D.
 
     Returns:
-        (B, H, T, D_v); zeros for a query that may see nothing.
+        (B, H, T, D_v), differentiable in q, k and v; zeros for a query that may see nothing.
     ---
     以 attention_weights(q, k, mask) 为权重，对值取平均。
 
@@ -430,7 +435,7 @@ def scaled_dot_product_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor |
         v: (B, H, S, D_v)；D_v 不一定等于 D。
 
     返回：
-        (B, H, T, D_v)；什么也不能看的查询得到零。
+        (B, H, T, D_v)，对 q、k、v 都可求导；什么也不能看的查询得到零。
     """
     ### BEGIN SOLUTION
     return attention_weights(q, k, mask) @ v
@@ -495,7 +500,7 @@ labkit.check("sdpa")
 q, k, v = (torch.randn(2, 9, 1024, 64) for _ in range(3))
 mask = causal_mask(1024, 1024)
 for name, attend in [
-    (say("yours", "你的"), lambda: scaled_dot_product_attention(q, k, v, mask)),
+    (say("yours  ", "你的   "), lambda: scaled_dot_product_attention(q, k, v, mask)),
     ("PyTorch", lambda: F.scaled_dot_product_attention(q, k, v, is_causal=True)),
 ]:
     attend()
@@ -503,14 +508,14 @@ for name, attend in [
     result = attend()
     milliseconds = 1000 * (time.perf_counter() - start)
     shown = ", ".join(f"{value:.4f}" for value in result[0, 0, 5, :3].tolist())
-    print(f"{name:8} {milliseconds:6.0f} ms    output[0, 0, 5, :3] = {shown}")
+    print(f"{name} {milliseconds:6.0f} ms    output[0, 0, 5, :3] = {shown}")
 theirs = F.scaled_dot_product_attention(q, k, v, is_causal=True)
 difference = (scaled_dot_product_attention(q, k, v, mask) - theirs).abs().max()
 megabytes = 2 * 9 * 1024 * 1024 * 4 / 1e6
 print(
     say(
-        f"largest difference {difference:.1e}; your weights take {megabytes:.0f} MB",
-        f"最大差异 {difference:.1e}；你的权重占 {megabytes:.0f} MB",
+        f"largest difference {difference:.1e}; your attention weights take {megabytes:.0f} MB",
+        f"最大差异 {difference:.1e}；你的注意力权重占 {megabytes:.0f} MB",
     )
 )
 
@@ -549,7 +554,7 @@ print(
 #
 # $c = x$ 时叫**自注意力**（self-attention）；$c$ 是另一个序列（待翻译的句子、一张图）时叫**交叉注意力**（cross-attention）。
 #
-# **本节的坑。** `view(B, H, T, D)` 能运行，形状也对，结果却是错的：内存里是一个 token 接一个 token 排的，所以 token 那一维必须在头那一维之前。
+# **这一小节的坑。** `view(B, H, T, D)` 能运行，形状也对，结果却是错的：内存里是一个 token 接一个 token 排的，所以 token 那一维必须在头那一维之前。
 # 要先 `view(B, T, H, D)`，再 `transpose(1, 2)`。
 #
 # ### 第 2 题（13 分）：`MultiHeadAttention`
@@ -597,7 +602,12 @@ class MultiHeadAttention(nn.Module):
         self.o_proj = nn.Linear(d_model, d_model, bias=bias)
         ### END SOLUTION
 
-    def forward(self, x: Tensor, context: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        context: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> Tensor:
         """The queries come from x, keys and values from the context.
 
         Args:
@@ -607,7 +617,7 @@ class MultiHeadAttention(nn.Module):
                 key. None: everywhere.
 
         Returns:
-            (B, T, d_model).
+            (B, T, d_model), differentiable in x, the context and all parameters.
         ---
         查询来自 x，键和值来自 context。
 
@@ -617,7 +627,7 @@ class MultiHeadAttention(nn.Module):
             mask: 布尔，可广播到 (B, n_heads, T, S)；True 表示查询可以看这个键。None：哪里都可以看。
 
         返回：
-            (B, T, d_model)。
+            (B, T, d_model)，对 x、context 和所有参数都可求导。
         """
         ### BEGIN SOLUTION
         context = x if context is None else context
@@ -661,7 +671,7 @@ with torch.no_grad():
         print(say(f"{name}: largest difference {difference:.1e}", f"{name}：最大差异 {difference:.1e}"))
 
 # %% [markdown] tags=["en"]
-# **Something is missing.** Shuffle the tokens. Is it the same to shuffle first and attend then, or to attend first and shuffle the outputs?
+# **Something is missing.** Shuffle the tokens and then compute attention. Or compute attention first, and shuffle its outputs. Is the result the same?
 
 # %% [markdown] tags=["zh"]
 # **少了点什么。** 把 token 打乱。先打乱再做注意力，和先做注意力再打乱输出，结果一样吗？
@@ -695,7 +705,7 @@ print(
 # the model learns about "three words back" holds everywhere in the text. The first pairs turn fast and tell neighbours apart; the last pairs hardly turn, so that they change little over long distances.
 #
 # **The pitfall of this section.** Which entries make a pair? The paper takes neighbours, $(x_0, x_1), (x_2, x_3), \dots$, and so do the checkpoints that Meta itself publishes for Llama. Hugging Face takes **halves**: $x_i$ with $x_{i+D/2}$, as above; when it
-# converts Meta's checkpoints, it reorders the rows of `q_proj` and `k_proj` to fit. Either is fine for a model of your own. With another's weights, the wrong one raises no error, and the model is worse: notebook 3 measures by how much.
+# converts Meta's checkpoints, it reorders the rows of `q_proj` and `k_proj` to fit. Either is fine for a model of your own. With weights that others have trained, the wrong pairing raises no error, but the model gets worse: notebook 3 measures by how much.
 
 # %% [markdown] tags=["zh"]
 # 结果一样：还是那些向量，只是换了次序。在没有掩码的自注意力眼里，句子是词的**多重集**：它知道有哪些词、各出现几次，但不知道次序。“狗咬人”和“人咬狗”没有区别。顺序必须另外放进去。
@@ -712,7 +722,7 @@ print(
 # 两个向量都转过之后，点积只取决于角度之**差**。所以对给定的 $q$ 和 $k$，位置 $m$ 的查询与位置 $n$ 的键，它们的分数只通过 $m - n$ 依赖于位置。
 # 模型学到的“往前数第三个词”，在文本的任何地方都成立。靠前的那些对转得快，用来分辨近邻；靠后的几乎不转，隔得很远也变化不大。
 #
-# **本节的坑。** 哪两个分量算一对？论文里取相邻的：$(x_0, x_1), (x_2, x_3), \dots$，Meta 自己发布的 Llama 权重也是如此。Hugging Face 取的是**前后两半**：
+# **这一小节的坑。** 哪两个分量算一对？论文里取相邻的：$(x_0, x_1), (x_2, x_3), \dots$，Meta 自己发布的 Llama 权重也是如此。Hugging Face 取的是**前后两半**：
 # $x_i$ 配 $x_{i+D/2}$，如上式；转换 Meta 的权重时，它会相应地调换 `q_proj` 和 `k_proj` 各行的次序。自己从头训练，哪种都行；但若用别人的权重，配错了不会报错，模型却会变差：
 # 第 3 节会测量差多少。
 
@@ -863,31 +873,42 @@ class GroupedQueryAttention(nn.Module):
     """Self-attention with rotary positions, whose n_heads query heads share n_kv_heads heads of
     keys and values.
 
-    With D = d_model / n_heads; no projection has a bias.
+    No projection has a bias. With D = d_model / n_heads, query head h has columns h * D to
+    (h + 1) * D - 1 of the output of q_proj, and its result stands in the same columns of the
+    input of o_proj. Key and value head g has columns g * D to (g + 1) * D - 1 of the outputs of
+    k_proj and v_proj.
     Query head h uses the key and value head h // (n_heads / n_kv_heads).
 
     Attributes:
         q_proj, o_proj: nn.Linear(d_model, d_model).
         k_proj, v_proj: nn.Linear(d_model, n_kv_heads * D). Their four weights are all that the
             state dict has.
-        n_heads, n_kv_heads: int.    rope_base: float.
+        n_heads, n_kv_heads: int.    rope_base: float, the base of apply_rope.
 
     Source: Ainslie et al. 2023, GQA, section 2.2; Touvron et al. 2023, Llama 2, section 2.2.
     ---
     带旋转位置的自注意力，n_heads 个查询头共用 n_kv_heads 个键和值的头。
 
-    记 D = d_model / n_heads；所有投影都没有偏置。
+    所有投影都没有偏置。记 D = d_model / n_heads。第 h 个查询头使用 q_proj 输出的
+    第 h * D 到 (h + 1) * D - 1 列，它的结果放在 o_proj 输入的同样几列；第 g 个键和值的头
+    使用 k_proj、v_proj 输出的第 g * D 到 (g + 1) * D - 1 列。
     第 h 个查询头使用第 h // (n_heads / n_kv_heads) 个键和值的头。
 
     属性：
         q_proj, o_proj: nn.Linear(d_model, d_model)。
         k_proj, v_proj: nn.Linear(d_model, n_kv_heads * D)。state dict 里只有这四个权重。
-        n_heads, n_kv_heads: int。    rope_base: float。
+        n_heads, n_kv_heads: int。    rope_base: float，即 apply_rope 的 base。
 
     出处：Ainslie 等 2023，GQA，2.2 节；Touvron 等 2023，Llama 2，2.2 节。
     """
 
-    def __init__(self, d_model: int, n_heads: int, n_kv_heads: int, rope_base: float = 10_000.0) -> None:
+    def __init__(
+        self,
+        d_model: int,
+        n_heads: int,
+        n_kv_heads: int,
+        rope_base: float = 10_000.0,
+    ) -> None:
         """Raises ValueError when n_heads does not divide d_model, or n_kv_heads does not divide
         n_heads.
         ---
@@ -905,7 +926,12 @@ class GroupedQueryAttention(nn.Module):
         self.o_proj = nn.Linear(d_model, d_model, bias=False)
         ### END SOLUTION
 
-    def forward(self, x: Tensor, mask: Tensor | None = None, positions: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | None = None,
+        positions: Tensor | None = None,
+    ) -> Tensor:
         """Queries and keys are turned by positions (after the split into heads); values are not.
 
         Args:
@@ -915,7 +941,7 @@ class GroupedQueryAttention(nn.Module):
             positions: (T,) or (B, T) int64; None: 0, 1, ..., T - 1.
 
         Returns:
-            (B, T, d_model).
+            (B, T, d_model), differentiable in x and in all parameters.
         ---
         查询和键按各自的位置旋转（在拆成多个头之后），值不旋转。
 
@@ -925,7 +951,7 @@ class GroupedQueryAttention(nn.Module):
             positions: (T,) 或 (B, T) int64；None：0, 1, ..., T - 1。
 
         返回：
-            (B, T, d_model)。
+            (B, T, d_model)，对 x 和所有参数都可求导。
         """
         ### BEGIN SOLUTION
         if positions is None:
@@ -1063,10 +1089,10 @@ plt.show()
 # (by Wang Zhihuan), in a language that this model hardly speaks, the same head draws the same stripe. For this it needs no meaning: it
 # finds what stood there before, and what came after it.
 #
-# **What sharing saves.** The cache of one token, and of a conversation of 8,192 tokens, in bfloat16 (2 bytes per number). In `shapes` stand the layers, the query heads, the key heads and the size of a head, from the models' configurations:
+# **What sharing saves.** The cache of one token, and of a conversation of 8,192 tokens, in bfloat16 (2 bytes per number). `shapes` lists the layers, the query heads, the key heads and the size of a head, from the models' configurations:
 
 # %% [markdown] tags=["zh"]
-# 凡是重复出现的地方，这个头都盯着它第一次出现的位置，而且领先一个 token：第二个 “Zav”（两个 token）看向第一个 “Zav” 余下的部分，以及它后面的 “met”。
+# 凡是重复出现的地方，这个头都盯着它第一次出现的位置，而且领先一个 token：第二个“Zav”（两个 token）看向第一个“Zav”余下的部分，以及它后面的“met”。
 # 换成一首中文诗（王之涣《登鹳雀楼》），虽然这个模型几乎不会说中文，同一个头画出的还是同样的斜线。做这件事用不着懂词义，只要找到：之前哪里出现过，后面跟的是什么。
 #
 # **共享省下了什么。** 一个 token 的缓存，以及一段 8,192 个 token 的对话的缓存，按 bfloat16（每个数 2 字节）计算。`shapes` 里依次是层数、查询头数、键头数、每个头的大小，都取自各模型的配置：
@@ -1116,8 +1142,8 @@ plt.show()
 #
 # What you have built is still at the core of most language models. This is what newer ones change. The names in brackets are folders under `transformers/models` of the library installed here (release 5.23), where you can read each change as code:
 #
-# - **Smaller caches.** Multi-head latent attention keeps one short vector per token instead of keys and values (DeepSeek-V2 2024, section 2.1; `deepseek_v3`). DeepSeek-V4 also caches several tokens as one compressed entry and picks a few of them for each query (`deepseek_v4`).
-# - **Windows.** Of every six layers of Gemma 3, five look only at the last 1,024 tokens or fewer (Gemma 3 report 2025, section 2); OLMo 3 has three such layers in four, gpt-oss every second one (`gemma3`, `olmo3`, `gpt_oss`).
+# - **Smaller caches.** Multi-head latent attention does not cache keys and values. It keeps one short vector per token, and a small key for RoPE (DeepSeek-V2 2024, section 2.1; `deepseek_v3`). DeepSeek-V4 also caches several tokens as one compressed entry; in some of its layers, each query then reads only a few of these entries (`deepseek_v4`).
+# - **Windows.** Of every six layers of Gemma 3, five look only at the last 1,024 tokens or fewer (Gemma 3 report 2025, section 2); OLMo 3 has a window in three layers of four, gpt-oss in every second one (`gemma3`, `olmo3`, `gpt_oss`).
 # - **Linear attention.** Qwen3.5 replaces three of four attention layers by a gated delta rule, a memory of fixed size (`qwen3_5`).
 # - **A place for the sink.** gpt-oss gives each head a learned score that takes part in the softmax and is then dropped; Qwen3.5 multiplies the output of attention by a learned gate (`gpt_oss`, `qwen3_5`).
 # - **QK-norm.** OLMo 2, Qwen3 and Gemma 3 normalise queries and keys before they are compared, so that scores cannot grow without bound (`olmo2`, `qwen3`, `gemma3`).
@@ -1156,8 +1182,8 @@ plt.show()
 #
 # 你写出来的东西，至今仍是大多数语言模型的核心。下面是较新的模型所做的改动。括号里是这里安装的库（5.23 版）`transformers/models` 之下的文件夹名，每项改动都能在那里读到代码：
 #
-# - **更小的缓存。** 多头潜在注意力（multi-head latent attention）不存键和值，每个 token 只存一个较短的向量（DeepSeek-V2 2024，2.1 节；`deepseek_v3`）。DeepSeek-V4 还把若干个 token 压缩成一项来缓存，并为每个查询只挑出其中几项（`deepseek_v4`）。
-# - **滑动窗口。** Gemma 3 每六层里有五层只看最近 1,024 个或更少的 token（Gemma 3 技术报告 2025，第 2 节）；OLMo 3 每四层有三层如此，gpt-oss 每两层有一层（`gemma3`、`olmo3`、`gpt_oss`）。
+# - **更小的缓存。** 多头潜在注意力（multi-head latent attention）不存键和值，每个 token 只存一个较短的向量，外加一个给 RoPE 用的小的键（DeepSeek-V2 2024，2.1 节；`deepseek_v3`）。DeepSeek-V4 还把若干个 token 压缩成一项来缓存；在它的一部分层里，每个查询只读其中几项（`deepseek_v4`）。
+# - **滑动窗口。** Gemma 3 每六层里有五层只看最近 1,024 个或更少的 token（Gemma 3 技术报告 2025，第 2 节）；OLMo 3 每四层有三层带窗口，gpt-oss 每两层有一层（`gemma3`、`olmo3`、`gpt_oss`）。
 # - **线性注意力。** Qwen3.5 每四个注意力层就有三个换成门控 delta 规则（gated delta rule），即一块大小固定的记忆（`qwen3_5`）。
 # - **给汇聚点一个位置。** gpt-oss 给每个头一个学出来的分数，让它参加 softmax，然后丢掉；Qwen3.5 把注意力的输出乘上一个学出来的门（`gpt_oss`、`qwen3_5`）。
 # - **QK-norm。** OLMo 2、Qwen3、Gemma 3 在比较之前先对查询和键做归一化，分数就不会无限增大（`olmo2`、`qwen3`、`gemma3`）。

@@ -24,7 +24,7 @@
 #
 # **Time** about two hours. Running everything takes about a minute on two CPU cores.
 #
-# **You need** 3 GB of free memory, no GPU. The notebook stands alone. If your `architectures` notebook lies in the same folder, section 7 explores your Llama as well.
+# **You need** 3 GB of free memory, no GPU. (On a CUDA card with 24 GB, `profile = "gpu"` below runs the notebook on Mistral-7B-v0.3; the numbers in the text are those of SmolLM2.) The notebook stands alone. If your `architectures` notebook lies in the same folder, section 7 explores your Llama as well.
 
 # %% [markdown] tags=["zh"]
 # # 实验 02，第 4 节：模型探查器
@@ -40,7 +40,7 @@
 #
 # **时间** 约两小时。全部单元格在两个 CPU 核上跑一遍约需一分钟。
 #
-# **预备** 3 GB 空闲内存，不需要 GPU。本节可以单独运行；如果同一文件夹里有你的 `architectures` 笔记本，第 7 小节会用探查器来看你写的 Llama。
+# **预备** 3 GB 空闲内存，不需要 GPU。（如果有一张 24 GB 显存的 CUDA 显卡，把下面改成 `profile = "gpu"`，就在 Mistral-7B-v0.3 上运行；正文里的数字都是 SmolLM2 的。）本节可以单独运行；如果同一文件夹里有你的 `architectures` 笔记本，第 7 小节会用探查器来看你写的 Llama。
 
 # %% tags=["export"]
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ from transformers.pytorch_utils import Conv1D
 import labkit
 
 # %%
-profile = "cpu"  # "gpu": Mistral-7B-v0.3, CUDA, 24 GB
+profile = "cpu"
 
 # %%
 import bisect
@@ -86,26 +86,27 @@ transformers.logging.disable_progress_bar()
 plots.style()
 
 tokenizer = load_tokenizer() if profile == "cpu" else AutoTokenizer.from_pretrained(MODEL)
-model = AutoModelForCausalLM.from_pretrained(MODEL, dtype=DTYPE, attn_implementation="eager").to(DEVICE).eval()
+model = AutoModelForCausalLM.from_pretrained(MODEL, dtype=DTYPE, attn_implementation="eager")
+model = model.to(DEVICE).eval()
 config = model.config
 
 # %% [markdown] tags=["en"]
 # ## 1. A surprise
 #
-# SmolLM2 reads one English and one Chinese sentence. Between two layers, every token is a vector of 576 numbers in the **residual stream**. We look for the largest number
-# there, and then set this **one** number to zero, one of twelve thousand. What would you expect? Networks usually tolerate small damage: all weights can be rounded to 4 bits with little loss (Dettmers and Zettlemoyer 2023).
+# SmolLM2 reads one English and one Chinese sentence. Between two layers, every token is a vector of 576 numbers in the **residual stream**: the sum of what the layers have written so far. How long is the vector of each token, layer by layer?
 
 # %% [markdown] tags=["zh"]
 # ## 1. 一件出人意料的事
 #
-# SmolLM2 读一句英文、一句中文。在两层之间，每个 token 都是**残差流**里的一个 576 维向量。我们找出其中最大的那个数，然后把这**一个**数清零，
-# 它只是一万两千个数中的一个。你猜会怎样？小小的损伤，神经网络通常扛得住：**全部**权重都舍入到 4 比特，损失也不大（Dettmers 与 Zettlemoyer 2023）。
+# SmolLM2 读一句英文、一句中文。在两层之间，每个 token 都是**残差流**里的一个 576 维向量，也就是到这里为止各层写入内容之和。每个 token 的向量在各层有多长？
 
 # %%
 TEXTS = {
     "en": "The old clockmaker gave the keys to Anna because she had promised to open the shop every morning.",
     "zh": "因为安娜答应每天早上开店，老钟表匠就把钥匙交给了她。",
 }
+LANGUAGES = {"en": say("English", "英文"), "zh": say("Chinese", "中文")}
+MIDDLE = slice(3, 10)
 
 
 def encode(text: str) -> Tensor:
@@ -123,7 +124,71 @@ def residual_stream(text: str) -> Tensor:
     ---
     (n_layers, T, d_model)：进入每一层的向量。
     """
-    return torch.stack(model(encode(text), output_hidden_states=True).hidden_states[:-1])[:, 0].float().cpu()
+    hidden_states = model(encode(text), output_hidden_states=True).hidden_states
+    return torch.stack(hidden_states[:-1])[:, 0].float().cpu()
+
+
+streams = {lang: residual_stream(text) for lang, text in TEXTS.items()}
+second = {}
+figure, panels = plt.subplots(1, 2, figsize=(10, 3.6), sharey=True)
+for panel, (lang, stream) in zip(panels, streams.items(), strict=True):
+    lengths = stream.norm(dim=-1)
+    other = second[lang] = 1 + int(lengths[MIDDLE, 1:].mean(0).argmax())
+    rest = [index for index in range(1, lengths.shape[1]) if index != other]
+    for index in rest:
+        label = say("the others", "其余 token") if index == rest[0] else None
+        panel.plot(lengths[:, index], color=BLUE, lw=0.6, alpha=0.5, label=label)
+    label = say(f"token {other}", f"{other} 号 token")
+    panel.plot(lengths[:, other], "s-", color=GREEN, ms=3, label=label)
+    label = say("token 0, the first", "0 号 token（开头）")
+    panel.plot(lengths[:, 0], "o-", color=ORANGE, ms=3, label=label)
+    panel.set(yscale="log", xlabel=say("layer that it enters", "进入第几层"), title=LANGUAGES[lang])
+    panel.legend(frameon=False, fontsize=8, loc="upper left")
+    ratio = lengths[:, 0] / lengths[:, rest].median(1).values
+    first_column, other_column = (int(stream[MIDDLE, i].abs().mean(0).argmax()) for i in (0, other))
+    print(
+        say(
+            f"{LANGUAGES[lang]}: length of the first vector divided by the median of the others: "
+            f"{ratio[12]:.0f} at layer 12, {ratio[28]:.0f} at layer 28\n"
+            f"    layers 3 to 9: token 0 is largest in column {first_column}, "
+            f"token {other} in column {other_column}",
+            f"{LANGUAGES[lang]}：第一个向量的长度与其余向量长度的中位数之比："
+            f"第 12 层 {ratio[12]:.0f}，第 28 层 {ratio[28]:.0f}\n"
+            f"    第 3 到 9 层，数值最大的列：0 号 token 是 {first_column}，{other} 号 token 是 {other_column}",
+        )
+    )
+panels[0].set(ylabel=say("length of the vector", "向量的长度"), ylim=(1, 1e6))
+plt.show()
+
+# %% [markdown] tags=["en"]
+# From layer 12 to layer 28, the first token's vector is about 40 to 175 times as long as a typical other one (the printed ratios). In layers 3 to 9 it already stands out, and so does a second one, in the same column: the second `the` of the English sentence, and the first piece of `因` in the Chinese one (a Chinese character may be
+# several tokens).
+#
+# Now we look for the largest number in the vectors of the English sentence, and set this **one** number to zero. It is one of twelve thousand at its layer (21 tokens of 576 numbers). Layer `layer` of the code below writes it, and the next layer reads it. What would you expect? Networks usually tolerate small damage: all weights can be rounded to 4 bits with little loss (Dettmers and Zettlemoyer 2023).
+
+# %% [markdown] tags=["zh"]
+# 从第 12 层到第 28 层，第一个 token 的向量长度大约是其余 token 的 40 到 175 倍（见上面打印的倍数）。在第 3 到 9 层，它已经很突出；突出的还有另一个，而且在同一列上：英文句子里的第二个 `the`，中文句子里“因”字的第一个 token（一个汉字可能是好几个 token）。
+#
+# 现在找出英文句子的向量里最大的那个数，然后把这**一个**数清零。在它所在的那一层，它只是一万两千个数（21 个 token，每个 576 个数）中的一个。下面代码里的第 `layer` 层写入它，后一层读到它。你猜会怎样？小小的损伤，神经网络通常扛得住：**全部**权重都舍入到 4 比特，损失也不大（Dettmers 与 Zettlemoyer 2023）。
+
+# %%
+english = streams["en"]
+place = torch.unravel_index(english.abs().argmax(), english.shape)
+depth, token, column = (int(index) for index in place)
+sizes = english[:, token, column].abs()
+layer = int((sizes > 0.5 * sizes[depth]).nonzero()[0]) - 1
+value, rest = english[layer + 1, token, column], english[layer + 1, token + 1 :]
+share = value.abs() / english[layer + 1, token].norm()
+largest, median = rest.abs().max(), rest.abs().median()
+print(
+    say(
+        f"after layer {layer}: token {token}, column {column} holds {value:,.0f}, "
+        f"{share:.0%} of its vector's length\n"
+        f"the largest number of all other tokens is {largest:.0f}, the median {median:.1f}\n",
+        f"第 {layer} 层之后：{token} 号 token 的第 {column} 列是 {value:,.0f}，占该向量长度的 {share:.0%}\n"
+        f"其他 token 的最大数是 {largest:.0f}，中位数 {median:.1f}\n",
+    )
+)
 
 
 @torch.no_grad()
@@ -140,37 +205,20 @@ def goes_on(text: str) -> str:
     ---
     模型接着写出的内容（贪心解码）。
     """
-    ids = encode(text)
-    written = model.generate(ids, max_new_tokens=8, do_sample=False, pad_token_id=tokenizer.eos_token_id)
+    ids, end = encode(text), tokenizer.eos_token_id
+    written = model.generate(ids, max_new_tokens=8, do_sample=False, pad_token_id=end)
     return tokenizer.decode(written[0, ids.shape[1] :])
-
-
-streams = {lang: residual_stream(text) for lang, text in TEXTS.items()}
-depth, token, column = (int(i) for i in torch.unravel_index(streams["en"].abs().argmax(), streams["en"].shape))
-sizes = streams["en"][:, token, column].abs()
-layer = int((sizes > 0.5 * sizes[depth]).nonzero()[0]) - 1  # it writes, the next one reads
-value, rest = streams["en"][layer + 1, token, column], streams["en"][layer + 1, token + 1 :]
-share = value.abs() / streams["en"][layer + 1, token].norm()
-largest, median = rest.abs().max(), rest.abs().median()
-print(
-    say(
-        f"after layer {layer}: token {token}, column {column} holds {value:,.0f}, "
-        f"{share:.0%} of its vector's length\n"
-        f"the largest number of all other tokens is {largest:.0f}, the median {median:.1f}\n",
-        f"第 {layer} 层之后：{token} 号 token 的第 {column} 列是 {value:,.0f}，占该向量长度的 {share:.0%}\n"
-        f"其他 token 的最大数是 {largest:.0f}，中位数 {median:.1f}\n",
-    )
-)
 
 
 def erase(number: tuple[int, int]) -> torch.utils.hooks.RemovableHandle:
     """From now on, one number (token, column) of the layer's output is zero.
 
-    While generate() goes on writing, the layer reads one new token at a time; that is left alone.
+    This holds where the layer reads a whole text. While generate() goes on writing, the layer
+    reads one new token at a time, and nothing is erased.
     ---
     从现在起，这一层输出中的一个数 (token, column) 为零。
 
-    generate() 继续写的时候，这一层每次只读一个新 token，那时不改动。
+    只在这一层读入整段文本时起作用：generate() 继续写的时候，每次只读一个新 token，那时不改动。
     """
 
     def hook(module: nn.Module, args: tuple, output: Tensor) -> None:
@@ -181,7 +229,7 @@ def erase(number: tuple[int, int]) -> torch.utils.hooks.RemovableHandle:
 
 
 for what, number in [
-    (say("as it is   ", "原样"), None),
+    (say("as it is   ", "原样      "), None),
     (say("that one   ", "抹掉那个数"), (token, column)),
     (say("another one", "抹掉另一个"), (token + 3, column)),
 ]:
@@ -198,36 +246,9 @@ for what, number in [
         handle.remove()
 
 # %% [markdown] tags=["en"]
-# Without this one number the model does worse than guessing among all 49,152 tokens ($\ln 49152 = 10.8$ nats, that is, natural-logarithm units), in both languages. Set the same column of another token to zero, and nothing happens.
+# Without this one number the model does worse than guessing among all 49,152 tokens ($\ln 49152 = 10.8$ nats; the nat is the unit of natural logarithms), in both languages. Set the same column of another token to zero, and next to nothing changes.
 #
-# Here is the length of each token's vector at each layer. Two tokens stand out: the first one, and one more in layers 3 to 9.
-
-# %% [markdown] tags=["zh"]
-# 少了这一个数，模型比在 49,152 个 token 里瞎猜（$\ln 49152 = 10.8$ nat，nat 是取自然对数时的单位）还差，两种语言都一样。而把另一个 token 的同一列清零，什么也不会发生。
-#
-# 下图是每个 token 的向量在各层的长度。有两个 token 与众不同：第一个，以及第 3 到 9 层里的另一个。
-
-# %%
-LANGUAGES = {"en": say("English", "英文"), "zh": say("Chinese", "中文")}
-MIDDLE = slice(3, 10)  # layers 3 to 9
-second = {lang: 1 + int(stream[MIDDLE, 1:].norm(dim=-1).mean(0).argmax()) for lang, stream in streams.items()}
-figure, panels = plt.subplots(1, 2, figsize=(10, 3.6), sharey=True)
-for panel, (lang, stream) in zip(panels, streams.items(), strict=True):
-    lengths, other = stream.norm(dim=-1), second[lang]
-    rest = [index for index in range(1, lengths.shape[1]) if index != other]
-    for index in rest:
-        label = say("the others", "其余 token") if index == rest[0] else None
-        panel.plot(lengths[:, index], color=BLUE, lw=0.6, alpha=0.5, label=label)
-    panel.plot(lengths[:, other], "s-", color=GREEN, ms=3, label=say(f"token {other}", f"{other} 号 token"))
-    panel.plot(lengths[:, 0], "o-", color=ORANGE, ms=3, label=say("token 0, the first", "0 号 token（开头）"))
-    panel.set(yscale="log", xlabel=say("layer that it enters", "进入第几层"), title=LANGUAGES[lang])
-    panel.legend(frameon=False, fontsize=8, loc="upper left")
-panels[0].set(ylabel=say("length of the vector", "向量的长度"), ylim=(1, 1e6))
-plt.show()
-
-# %% [markdown] tags=["en"]
-# From layer 12 on, the first token's vector is a hundred times as long as the others, and 99 % of this length is in one column. In layers 3 to 9 the first token already stands out, and so does a second one, in the same column: the second `the` of the English sentence, and the first piece of `因` in the Chinese one (a Chinese character may be
-# several tokens). Sun et al. (2024) call such numbers **massive activations**. They found them in Llama, Mistral and many others, at the first token, and in some models also at the first full stop or at words like *and* and *of* (section 2). Three questions: **which module** wrote the number?
+# Sun et al. (2024) call such numbers **massive activations**. They found them in Llama, Mistral and many others, at the first token, and in some models also at the first full stop or at words like *and* and *of* (section 2). Three questions: **which module** wrote the number?
 # **Why** does the model need it? And what else do we not see when we only read `model(ids)`? We need a tool that sees every module, and we need it for any model.
 #
 # ## 2. What a model is made of
@@ -239,13 +260,14 @@ plt.show()
 # - **Tied weights.** In SmolLM2 (and GPT-2) `lm_head.weight` **is** `embed_tokens.weight`: one tensor at two places. It takes memory once, it is trained once, it counts once.
 # - **What is a parameter?** Biases are. Frozen ones (`requires_grad=False`) are as well. Buffers are not: they are tensors that a module stores but no optimizer updates, such as RoPE's frequencies or BatchNorm's running means.
 #
-# ### Problem 8 (9 points), part 1: `own_parameters` and `subtotals`
+# ### Problem 10 (9 points), part 1: `own_parameters` and `subtotals`
 #
 # There are three parts and one check cell, below part 3. Run it (or `labkit.check("explore")` in a cell of your own) whenever you like; it tells you what is not written yet.
 
 # %% [markdown] tags=["zh"]
-# 从第 12 层起，第一个 token 的向量比别的长一百倍，其中 99% 的长度集中在一列上。在第 3 到 9 层，第一个 token 已经很突出；突出的还有另一个，而且在同一列上：英文句子里的第二个 `the`，中文句子里“因”字的第一个 token（一个汉字可能是好几个 token）。
-# Sun 等（2024）把这样的数叫做**巨量激活**（massive activation），在 Llama、Mistral 等许多模型里都找到了：位置在第一个 token，有的模型还在第一个句号、或 and、of 一类的词上（第 2 节）。
+# 少了这一个数，模型比在 49,152 个 token 里瞎猜（$\ln 49152 = 10.8$ nat，nat 是取自然对数时的单位）还差，两种语言都一样。而把另一个 token 的同一列清零，几乎没有变化。
+#
+# Sun 等（2024）把这样的数叫做**巨量激活**（massive activation），在 Llama、Mistral 等许多模型里都找到了：位置在第一个 token，有的模型还在第一个句号或者 and、of 一类的词上（第 2 节）。
 # 于是有三个问题：这个数是**哪个模块**写进去的？模型**为什么**需要它？只看 `model(ids)` 的输出，我们还漏掉了什么？
 # 我们需要一件能看到每个模块的工具，而且对任何模型都能用。
 #
@@ -258,7 +280,7 @@ plt.show()
 # - **共享权重。** 在 SmolLM2（以及 GPT-2）里，`lm_head.weight` **就是** `embed_tokens.weight`：同一个张量出现在两处。内存只占一份，训练只训一份，所以只数一次。
 # - **什么算参数？** 偏置算，冻结的（`requires_grad=False`）也算。缓冲区（buffer）不算：那是模块里保存、但优化器不更新的张量，例如 RoPE 的频率、BatchNorm 的滑动均值。
 #
-# ### 第 8 题（9 分），第 1 部分：`own_parameters` 和 `subtotals`
+# ### 第 10 题（9 分），第 1 部分：`own_parameters` 和 `subtotals`
 #
 # 本题分三部分，检查单元格只有一个，在第 3 部分之后。随时都可以运行它（或在自己的单元格里运行 `labkit.check("explore")`）；还没写的部分它会注明。
 
@@ -275,7 +297,7 @@ def own_parameters(model: nn.Module) -> dict[str, int]:
     ---
     每个模块自己有多少参数。
 
-    Returns:
+    返回：
         对 model.named_modules() 的每个路径，按其次序（"" 是整个模型）：直接属于这个模块的参数共有多少个数，
         不含子模块的。几个模块共享的张量只算在第一个名下。偏置和冻结的参数都算，缓冲区不算。
         所以各值之和等于模型的参数总数。
@@ -310,10 +332,10 @@ def subtotals(own: dict[str, float]) -> dict[str, float]:
 
     "h.10" 在 "h" 和 ""（整个模型）下面，但不在 "h.1" 下面；"head" 不在 "h" 下面。
 
-    Args:
+    参数：
         own：每个路径一个数，如 own_parameters 的结果。有 "h.1"，就必有 "h" 和 ""。
 
-    Returns:
+    返回：
         各个和，路径及其次序不变。
 
     例：
@@ -349,11 +371,11 @@ for path in [
     "model.layers.0.mlp",
     "lm_head",
 ]:
+    share = below[path] / below[""]
     print(
         say(
-            f"{path or '(the model)':26}{own[path]:>14,} own{below[path]:>14,} in all{below[path] / below['']:>8.1%}",
-            f"{path or '（模型）':{26 if path else 22}}{own[path]:>14,} 自己{below[path]:>14,} 合计"
-            f"{below[path] / below['']:>8.1%}",
+            f"{path or '(the model)':26}{own[path]:>14,} own{below[path]:>14,} in all{share:>8.1%}",
+            f"{path or '整体':{26 if path else 24}}{own[path]:>14,} 自己{below[path]:>14,} 合计{share:>8.1%}",
         )
     )
 assert sum(own.values()) == below[""] == model.num_parameters()
@@ -366,7 +388,10 @@ assert sum(own.values()) == below[""] == model.num_parameters()
 
 
 # %%
-def on_meta(kind: type[PreTrainedModel], settings: transformers.PreTrainedConfig) -> PreTrainedModel:
+def on_meta(
+    kind: type[PreTrainedModel],
+    settings: transformers.PreTrainedConfig,
+) -> PreTrainedModel:
     """A model without numbers: shapes only.
     ---
     没有数值、只有形状的模型。
@@ -376,38 +401,45 @@ def on_meta(kind: type[PreTrainedModel], settings: transformers.PreTrainedConfig
         return kind(settings).eval()
 
 
-def llama(vocab_size: int, d_model: int, d_ff: int, n_layers: int, n_heads: int, tied: bool) -> PreTrainedModel:
+def llama(d_model: int, d_ff: int, n_layers: int, n_heads: int, tied: bool) -> PreTrainedModel:
     settings = LlamaConfig(
-        vocab_size=vocab_size, hidden_size=d_model, intermediate_size=d_ff, num_hidden_layers=n_layers,
-        num_attention_heads=n_heads, num_key_value_heads=8, tie_word_embeddings=tied,
-    )  # fmt: skip
+        vocab_size=128_256,
+        hidden_size=d_model,
+        intermediate_size=d_ff,
+        num_hidden_layers=n_layers,
+        num_attention_heads=n_heads,
+        num_key_value_heads=8,
+        tie_word_embeddings=tied,
+    )
     return on_meta(LlamaForCausalLM, settings)
 
 
 MODELS = {
     "GPT-2 small": on_meta(GPT2LMHeadModel, GPT2Config()),
     "SmolLM2-135M": on_meta(LlamaForCausalLM, LlamaConfig.from_pretrained(smollm2_folder())),
-    "Llama 3.2 1B": llama(128_256, 2048, 8192, 16, 32, tied=True),
-    "Llama 3.1 8B": llama(128_256, 4096, 14_336, 32, 32, tied=False),
-    "Llama 3.1 70B": llama(128_256, 8192, 28_672, 80, 64, tied=False),
+    "Llama 3.2 1B": llama(2048, 8192, 16, 32, tied=True),
+    "Llama 3.1 8B": llama(4096, 14_336, 32, 32, tied=False),
+    "Llama 3.1 70B": llama(8192, 28_672, 80, 64, tied=False),
 }
-PARTS = {  # a path belongs to the first pattern that matches
+PARTS = {
     say("embedding", "嵌入"): (r"embed|wte|wpe", ORANGE),
     say("attention", "注意力"): (r"attn|attention(?!_\w*norm)", BLUE),
     "FFN": (r"mlp|feed_forward(?!_norm)", GREEN),
-    say("head of its own", "自己的输出头"): (r"head", "#ffbb78"),
+    say("head of its own", "独立的输出头"): (r"head", "#ffbb78"),
     say("norms", "归一化"): (r"", GREY),
 }
 
 
 def by_part(numbers: dict[str, float]) -> dict[str, float]:
-    """Numbers by path, summed over the parts of a language model.
+    """Numbers by path, summed over the parts of a language model. A path belongs to the first of
+    PARTS whose pattern it contains.
     ---
-    把按路径给出的数，按语言模型的几大部分求和。
+    把按路径给出的数，按语言模型的几大部分求和。一个路径属于 PARTS 中模式最先匹配的那一部分。
     """
     sums = dict.fromkeys(PARTS, 0.0)
     for path, number in numbers.items():
-        sums[next(part for part, (pattern, _) in PARTS.items() if re.search(pattern, path))] += number
+        matching = (part for part, (pattern, _) in PARTS.items() if re.search(pattern, path))
+        sums[next(matching)] += number
     return sums
 
 
@@ -420,9 +452,8 @@ for row, other in enumerate(MODELS.values()):
         if share > 0.02:
             axes.text(left + share / 2, row, f"{share:.0%}", ha="center", va="center", fontsize=9)
         left += share
-axes.set_yticks(
-    range(len(MODELS)), [f"{name}  ({other.num_parameters() / 1e6:,.0f} M)" for name, other in MODELS.items()]
-)
+millions = {name: other.num_parameters() / 1e6 for name, other in MODELS.items()}
+axes.set_yticks(range(len(MODELS)), [f"{name}  ({n:,.0f} M)" for name, n in millions.items()])
 axes.invert_yaxis()
 axes.set(xlim=(0, 1), xlabel=say("share of the parameters", "占参数的比例"))
 axes.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
@@ -431,7 +462,7 @@ plt.show()
 
 # %% [markdown] tags=["en"]
 # "Attention is all you need", says the title of the paper, but attention has only 14 to 23 % of the parameters here. Most are in the FFN (the feed-forward network); the norms are too few to be seen. In the three small models the embedding weighs as much as all of attention, or more. That is why they tie it to the head, and why a
-# large vocabulary is expensive for them. It can still be worth its price: Gemma 3 270M spends 170 of its 270 million parameters on the embedding of a vocabulary of 256 thousand tokens, to cover rare words and many languages (Google 2025, the announcement of Gemma 3 270M). At 8B
+# large vocabulary is expensive for them. It can still be worth its price: Gemma 3 270M spends 170 of its 270 million parameters on the embedding of a vocabulary of 256k tokens, so that it handles rare tokens and can be fine-tuned for particular domains and languages (Google 2025, the announcement of Gemma 3 270M). At 8B
 # embedding and head together are still 13 %; at 70B they hardly count.
 #
 # ## 3. What goes through it
@@ -451,17 +482,17 @@ plt.show()
 # - The model runs **in eval mode and without gradients**: dropout would be on otherwise, and BatchNorm would learn from your probe. Afterwards **each module** is in the mode that it was in. (A frozen BatchNorm
 #   may be in eval mode inside a model in train mode: `model.train()` would put it into train mode as well.)
 #
-# **FLOPs.** The multiplication of a vector by a matrix $(out, in)$ takes $out \cdot in$ multiplications and as many additions: $2 \cdot in \cdot out$. This is our convention, and PyTorch's: only matrix products count, and multiply and add are **two**. Biases, norms, activations and
-# softmax are small beside them. An embedding looks a row up: 0. We count per **token**: all that a batch of $B \cdot T$ tokens costs, divided by $B \cdot T$.
+# **FLOPs.** The multiplication of a vector by a matrix $(out, in)$ takes $out \cdot in$ multiplications and as many additions: $2 \cdot in \cdot out$. This is our convention: only matrix products count, and multiply and add are **two**. PyTorch's counter has the same convention (it also knows convolutions, which our models do not have). Biases, norms, activations and
+# softmax are small beside them. An embedding only looks up a row, so it costs 0. We count per **token**: all that a batch of $B \cdot T$ tokens costs, divided by $B \cdot T$.
 #
 # A module may run several times in one pass, with other shapes each time, or never: `nn.ModuleList` has no forward at all. So a report has a **list** of shapes for each module.
 #
-# ### Problem 8, part 2: `layer_flops` and `explore`
+# ### Problem 10, part 2: `layer_flops` and `explore`
 
 # %% [markdown] tags=["zh"]
 # 论文题目说“注意力就是你所需要的一切”，可在这些模型里，它只占参数的 14% 到 23%。大头在 FFN（前馈网络）；归一化少到看不见。在三个小模型里，嵌入的分量不输于全部注意力，甚至更重：
-# 所以它们让输出头与嵌入共享一个矩阵；也正因如此，对小模型来说大词表很贵。不过贵也可能值得：Gemma 3 270M 的 2.7 亿参数里有 1.7 亿是嵌入，词表有 25.6 万个 token，为的是照顾罕见词和多种语言（Google 2025，Gemma 3 270M 发布文）。
-# 到了 8B，嵌入和输出头合起来还占 13%；到 70B 就不值一提了。
+# 所以它们让输出头与嵌入共享一个矩阵；也正因如此，对小模型来说大词表很贵。不过贵也可能值得：Gemma 3 270M 的 2.7 亿参数里有 1.7 亿是嵌入，词表有 256k 个 token，为的是能处理罕见的 token，便于针对特定领域和语言做微调（Google 2025，Gemma 3 270M 发布文）。
+# 到了 8B，嵌入和输出头合起来还占 13%；到 70B 就很少了。
 #
 # ## 3. 里面流过了什么
 #
@@ -481,13 +512,13 @@ plt.show()
 # - 模型在 **eval 模式、不记录梯度**的状态下运行，不然 dropout 会生效，BatchNorm 的滑动统计量会混入你的探测数据。跑完之后，**每个模块**都要回到自己原来的模式。
 #   （train 模式的模型里可能有一个冻结的、处于 eval 模式的 BatchNorm，一句 `model.train()` 会把它也切到 train 模式。）
 #
-# **FLOPs。** 一个向量乘以一个 $(out, in)$ 的矩阵，需要 $out \cdot in$ 次乘法和同样多的加法，合计 $2 \cdot in \cdot out$。这是我们的约定，也是 PyTorch 的：
-# 只数矩阵乘法，一乘一加算**两**次；偏置、归一化、激活函数、softmax 与之相比很小。嵌入只是查表取一行：0。我们按**每个 token** 计：
+# **FLOPs。** 一个向量乘以一个 $(out, in)$ 的矩阵，需要 $out \cdot in$ 次乘法和同样多的加法，合计 $2 \cdot in \cdot out$。这是我们的约定：只数矩阵乘法，一乘一加算**两**次。
+# PyTorch 的计数器也是这样算的（它还会数卷积，我们的模型里没有）。偏置、归一化、激活函数、softmax 与之相比很小。嵌入只是查表取一行，算 0。我们按**每个 token** 计：
 # 一批共 $B \cdot T$ 个 token 的总开销，除以 $B \cdot T$。
 #
 # 一次前向中，一个模块可能运行好几次，每次形状不同；也可能一次都不运行：`nn.ModuleList` 根本没有 forward。所以报告里给每个模块记的是形状的**列表**。
 #
-# ### 第 8 题，第 2 部分：`layer_flops` 和 `explore`
+# ### 第 10 题，第 2 部分：`layer_flops` 和 `explore`
 
 
 # %% tags=["export"]
@@ -551,11 +582,11 @@ def layer_flops(module: nn.Module, output: Tensor) -> int:
     ---
     模块自己运行一次的 FLOPs，不含子模块。
 
-    Args:
+    参数：
         module：任意模块。Conv1D 是 GPT-2 的线性层，它的 weight 是 (in, out)。
         output：(..., out)，模块的输出：最后一维之前可以有任意多维，也可以没有。
 
-    Returns:
+    返回：
         对 nn.Linear 和 Conv1D，输出中的每个向量算 2 * in * out，权重共享时也一样；加偏置不计。
         其他模块一律为 0。
     """
@@ -580,7 +611,7 @@ def explore(model: nn.Module, inputs: Tensor, **options: Any) -> Report:
     ---
     在 eval 模式下、不记录梯度地运行一次 model(inputs, **options)，报告每个模块的情况。
 
-    Args:
+    参数：
         model：运行之后保持原样：不留任何钩子，每个模块都回到自己原来的模式。
             如果前向传播抛出异常，explore 也抛出同一个异常，而模型仍要恢复原样。
         inputs：(B, T, ...)，token 编号或向量。“每个 token”一律除以 B * T，
@@ -619,17 +650,19 @@ def explore(model: nn.Module, inputs: Tensor, **options: Any) -> Report:
 
 
 # %% [markdown] tags=["en"]
-# **Look at it.** The tree of the model that reads the English sentence. Neighbours that are alike share one line.
+# **Look at it.** The tree of the model that reads the English sentence. Neighbours that are alike share one line, and their numbers are added. Parameters and MFLOPs include everything below a module; the output is the module's own.
 
 # %% [markdown] tags=["zh"]
-# **看一眼。** 下面是模型读那句英文时的模块树。相同的相邻模块合并成一行。
+# **看一眼。** 下面是模型读那句英文时的模块树。相同的相邻模块合并成一行，各数相加。参数和 MFLOPs 含下面的所有模块，输出只算模块自己的。
 
 
 # %%
 def show_tree(report: Report, flops: dict[str, float]) -> None:
-    """Prints the tree: parameters (tied ones once), MFLOPs and output per token, the last shape.
+    """Prints the tree: parameters (tied ones once) and MFLOPs per token, both with everything
+    below; the module's own output per token; the shape of its last output.
     ---
-    打印模块树：参数（共享的只数一次）、每个 token 的 MFLOPs 和输出 KiB、最后一次输出的形状。
+    打印模块树：参数（共享的只数一次）和每个 token 的 MFLOPs，都含下面的所有模块；
+    模块自己的、每个 token 的输出 KiB；最后一次输出的形状。
     """
     parameters, flops = subtotals(report.parameters), subtotals(flops)
 
@@ -638,7 +671,8 @@ def show_tree(report: Report, flops: dict[str, float]) -> None:
         size = sum(report.output_bytes[path] for path in paths) / 1024
         shapes = report.shapes[paths[0]]
         shape = " × ".join(map(str, shapes[-1])) if shapes else say("never runs", "从不运行")
-        print(f"{label:50}{n:>12,}{n / parameters['']:>8.1%}{cost / 1e6:>9.1f}{size:>9.1f}   {shape}")
+        share = n / parameters[""]
+        print(f"{label:50}{n:>12,}{share:>8.1%}{cost / 1e6:>9.1f}{size:>9.1f}   {shape}")
 
     def branches(path: str) -> list[list[str]]:
         """The names of the children, neighbours alike together.
@@ -646,7 +680,8 @@ def show_tree(report: Report, flops: dict[str, float]) -> None:
         各个子模块的名字，相同的相邻模块放在一起。
         """
         prefix = f"{path}." if path else ""
-        below = [other.removeprefix(prefix) for other in report.kinds if other.startswith(prefix) and other]
+        inside = (other for other in report.kinds if other and other.startswith(prefix))
+        below = [other.removeprefix(prefix) for other in inside]
         groups: list[tuple[tuple, list[str]]] = []
         for name in (name for name in below if "." not in name):
             child = prefix + name
@@ -680,7 +715,7 @@ report = explore(model, encode(TEXTS["en"]))
 show_tree(report, report.flops)
 
 # %% [markdown] tags=["en"]
-# Read a few lines of it. The head holds no parameters of its own and yet costs more FLOPs than the attention projections of all 30 layers: **tied weights are free in memory, not in time**. And in each layer the modules of `mlp` write three vectors of 1,536 numbers where the stream is 576 wide. Training must
+# Read a few lines of it. The head holds no parameters of its own and yet costs more FLOPs than the attention projections of all 30 layers: **tied weights are free in memory, not in time**. And in each layer the modules of `mlp` write three vectors of 1,536 numbers for each token, while the stream is only 576 wide. Training must
 # keep such vectors for the backward pass; they are a large part of its memory.
 #
 # **Who wrote the number** of section 1? The same method, another hook: what does each module write into that column, for that token?
@@ -711,7 +746,8 @@ with torch.no_grad():
     model(encode(TEXTS["en"]))
 for hook in hooks:
     hook.remove()
-large = {path: number for path, number in written.items() if abs(number) > 0.1 * max(written.values())}
+threshold = 0.1 * max(written.values())
+large = {path: number for path, number in written.items() if abs(number) > threshold}
 for path, number in large.items():
     print(say(f"{path:26} adds {number:>+10,.0f}", f"{path:26} 加上 {number:>+10,.0f}"))
 n_others, others = len(written) - len(large), sum(written.values()) - sum(large.values())
@@ -741,7 +777,7 @@ print(
 # **The config.** Hugging Face's names are `num_hidden_layers`, `num_attention_heads`, `num_key_value_heads`, `hidden_size`, `head_dim`. `num_key_value_heads` and `head_dim` may be missing (GPT-2) or None (Mixtral) where they have their default: each query head has its own keys, and $D$ is the width
 # divided by the number of heads. But where `head_dim` is given, it counts: in Qwen3 0.6B and Mistral Nemo, heads times size is **not** the width.
 #
-# ### Problem 8, part 3: `attention_shape`, `attention_flops` and `kv_cache_bytes`
+# ### Problem 10, part 3: `attention_shape`, `attention_flops` and `kv_cache_bytes`
 
 # %% [markdown] tags=["zh"]
 # 是第 11 层的 FFN 一下子写进去的；马上要算 logits 之前，又被最后两层的 FFN 减掉大半。中间十六层都带着它走，几乎谁也不动它。图什么？见第 6 小节。
@@ -753,7 +789,7 @@ print(
 #
 # $$\mathrm{FLOPs}_\text{attention}(n) = 4 \cdot L \cdot H \cdot D \cdot n .$$
 #
-# **每个 token 的内存。** 生成文本时，每个 token 在每一层、每个键/值头（共 $G$ 个）上的键**和**值都要存下来（第 1 节笔记本第 5 小节），这就是 **KV 缓存**：
+# **每个 token 的内存。** 生成文本时，每个 token 在每一层、每个键/值头（共 $G$ 个）上的键**和**值都要存下来（第 1 节第 5 小节），这就是 **KV 缓存**：
 #
 # $$\mathrm{bytes}_\text{KV} = 2 \cdot L \cdot G \cdot D \cdot \text{每个数的字节数}.$$
 #
@@ -763,7 +799,7 @@ print(
 # `num_key_value_heads`、`head_dim` 取默认值时，配置里可能没有这一项（如 GPT-2），也可能写着 None（如 Mixtral）：默认是每个查询头有自己的键，$D$ 等于宽度除以头数。
 # 但只要给出了 `head_dim`，就以它为准：在 Qwen3 0.6B 和 Mistral Nemo 里，头数乘以头的大小**并不**等于宽度。
 #
-# ### 第 8 题，第 3 部分：`attention_shape`、`attention_flops` 和 `kv_cache_bytes`
+# ### 第 10 题，第 3 部分：`attention_shape`、`attention_flops` 和 `kv_cache_bytes`
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "explore-attention-solution", "cell_type": "code"}
@@ -804,7 +840,8 @@ def attention_flops(config: Any, n_keys: int) -> int:
 
 
 def kv_cache_bytes(config: Any, dtype: torch.dtype) -> int:
-    """Bytes that the keys and values of one token take in the cache, in all layers, stored as `dtype`.
+    """Bytes that the keys and values of one token take in the cache, in all layers, stored as
+    `dtype`.
     ---
     一个 token 的键和值在所有层的缓存里共占多少字节，以 `dtype` 存放。
     """
@@ -830,7 +867,8 @@ def counted_by_pytorch(other: PreTrainedModel, n_tokens: int) -> float:
     ---
     一段文本中每个 token 的 FLOPs，由 PyTorch 逐个算子计数。
     """
-    ids, mask = torch.zeros(1, n_tokens, dtype=torch.long, device="meta"), torch.ones(1, n_tokens, device="meta")
+    ids = torch.zeros(1, n_tokens, dtype=torch.long, device="meta")
+    mask = torch.ones(1, n_tokens, device="meta")
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         other(ids, attention_mask=mask, use_cache=False)
     return counter.get_total_flops() / n_tokens
@@ -856,7 +894,8 @@ for name, colour in [("SmolLM2-135M", BLUE), ("Llama 3.1 8B", ORANGE)]:
         say(
             f"{name}: {fixed / 1e9:.2f} GFLOPs per token without attention; "
             f"attention takes as much from {even:,.0f} tokens on\n"
-            f"    cache {cache / 1024:.1f} KiB per token, as large as the weights at {full:,.0f} tokens",
+            f"    cache {cache / 1024:.1f} KiB per token, "
+            f"as large as the weights at {full:,.0f} tokens",
             f"{name}：不算注意力，每个 token {fixed / 1e9:.2f} GFLOPs；到 {even:,.0f} 个 token 时，注意力花得一样多\n"
             f"    缓存每个 token {cache / 1024:.1f} KiB，到 {full:,.0f} 个 token 时与权重一样大",
         )
@@ -872,20 +911,25 @@ right.set(
     xscale="log",
     yscale="log",
     xlabel=say("tokens in the cache", "缓存中的 token 数"),
-    ylabel="GiB, bfloat16",
+    ylabel=say("GiB (bfloat16)", "GiB（bfloat16）"),
     title=say("KV cache (dotted: the weights)", "KV 缓存（点线：权重）"),
 )
-left.legend(frameon=False)
+for panel in (left, right):
+    panel.legend(frameon=False)
 plt.tight_layout()
 plt.show()
 
 # %% [markdown] tags=["en"]
 # Two rules of thumb come out of this. **$2N$**: a forward pass costs two FLOPs per parameter and token, as long as the text is short. A backward pass costs another $4N$, so training takes $6N$ per token and $6ND$ for $D$ tokens (Kaplan et al. 2020, section 2.1; their $D$ is the size of the data, not of a
-# head, and their $N$ leaves the embeddings out). And **until a text is long, its length adds little to a token's cost**: attention catches up with all the rest at about four thousand tokens in SmolLM2-135M, and at nearly thirty thousand in Llama 3.1 8B. With all parameters counted as $N$, how exact is $2N$?
+# head, and their $N$ leaves the embeddings out). And **until a text is long, its length adds little to a token's cost**: attention catches up with all the rest at about four thousand tokens in SmolLM2-135M, and at nearly thirty thousand in Llama 3.1 8B. Right: the cache grows with every token. For one text it is as large as the weights at about twelve thousand tokens (SmolLM2-135M) and about 123 thousand (Llama 3.1 8B).
+#
+# How exact is $2N$, if $N$ counts all parameters?
 
 # %% [markdown] tags=["zh"]
 # 由此得出两条经验法则。**$2N$**：只要文本不长，前向传播每个 token、每个参数花 2 个 FLOPs；反向再花 $4N$，所以训练每个 token 要 $6N$，$D$ 个 token 就是 $6ND$（Kaplan 等 2020，2.1 节；那里的 $D$ 是数据量，不是头的大小，$N$ 也不含嵌入）。
-# 另外，**文本不太长时，加长几乎不增加每个 token 的开销**：对 SmolLM2-135M，要到约四千个 token，注意力才赶上其余的全部；对 Llama 3.1 8B 则是将近三万个。如果 $N$ 包括全部参数，$2N$ 有多准？
+# 另外，**文本不太长时，加长几乎不增加每个 token 的开销**：对 SmolLM2-135M，要到约四千个 token，注意力才赶上其余的全部；对 Llama 3.1 8B 则是将近三万个。右图：每多一个 token，缓存就大一点。只算一段文本，到约一万二千个 token（SmolLM2-135M）、约十二万三千个 token（Llama 3.1 8B）时，缓存就与权重一样大。
+#
+# 如果 $N$ 包括全部参数，$2N$ 有多准？
 
 # %%
 for name, other in MODELS.items():
@@ -895,14 +939,14 @@ for name, other in MODELS.items():
     print(say(f"{name:15} FLOPs per token / 2N = {ratio:.3f}", f"{name:15} 每个 token 的 FLOPs / 2N = {ratio:.3f}"))
 
 # %% [markdown] tags=["en"]
-# It is below 1 where parameters are only looked up: GPT-2's table of positions, and the embedding of a model with a head of its own. A tied matrix is also multiplied, so it costs its $2N$.
+# It is below 1 where parameters are only looked up: GPT-2's table of positions, and the embedding of a model with a head of its own. A tied matrix is looked up and multiplied as well, so it costs two FLOPs per parameter like the others.
 #
 # ## 5. The same with the standard tools
 #
-# You would not write this for each project. Here is what there is, and whether it agrees with you:
+# You would not write this for each project. Here are the usual tools. Do they agree with you?
 
 # %% [markdown] tags=["zh"]
-# 小于 1 的地方，是因为有些参数只是查表用的：GPT-2 的位置表，以及输出头不共享的模型里的嵌入。共享的矩阵既查表又做乘法，所以正好符合 $2N$。
+# 小于 1 的地方，是因为有些参数只是查表用的：GPT-2 的位置表，以及输出头不共享的模型里的嵌入。共享的矩阵既查表又做乘法，所以和别的参数一样，每个花 2 个 FLOPs。
 #
 # ## 5. 用现成的工具再看一遍
 #
@@ -916,11 +960,12 @@ n_parameters = sum(report.parameters.values())
 n_bytes = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
 sizes = compute_module_sizes(model)
 cache = model(ids, use_cache=True).past_key_values
-in_cache = sum(x.numel() * x.element_size() for one in cache.layers for x in (one.keys, one.values)) / n_tokens
+stored = [x for one in cache.layers for x in (one.keys, one.values)]
+in_cache = sum(x.numel() * x.element_size() for x in stored) / n_tokens
 
 
 def counted(implementation: str) -> float:
-    """FLOPs per token by FlopCounterMode, with one of Hugging Face's implementations of attention.
+    """FLOPs per token by FlopCounterMode, with one of Hugging Face's ways to compute attention.
     ---
     FlopCounterMode 数出的每个 token 的 FLOPs，使用 Hugging Face 的某一种注意力实现。
     """
@@ -1014,15 +1059,18 @@ def measures(weights: Tensor) -> dict[str, Tensor]:
 
 
 def pieces_of(text: str) -> tuple[list[str], Tensor]:
-    """Words or characters for the picture: P labels, and a matrix (T, P): which token belongs where.
+    """Words or characters for the picture: P labels, and a (T, P) matrix of 0 and 1 that says
+    which token belongs to which label.
     ---
-    画图用的词或字：P 个标签，以及矩阵 (T, P)：每个 token 属于哪一个。
+    画图用的词或字：P 个标签，以及由 0 和 1 组成的矩阵 (T, P)，表示每个 token 属于哪个标签。
     """
-    offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    offsets = encoded["offset_mapping"]
     inside_word = re.compile(r"(?<=[a-zA-Z])[a-zA-Z]")
     starts = sorted({start for start, _ in offsets if not inside_word.match(text, start)})
     group = torch.tensor([0] + [bisect.bisect(starts, start) for start, _ in offsets])
-    labels = ["·"] + [text[a:b].strip() for a, b in zip(starts, [*starts[1:], len(text)], strict=True)]
+    ends = [*starts[1:], len(text)]
+    labels = ["·"] + [text[a:b].strip() for a, b in zip(starts, ends, strict=True)]
     return labels, nn.functional.one_hot(group).float()
 
 
@@ -1030,7 +1078,7 @@ weights = {lang: attention_of(text) for lang, text in TEXTS.items()}
 found = {lang: measures(w) for lang, w in weights.items()}
 together = {name: found["en"][name] + found["zh"][name] for name in found["en"]}
 n_heads = config.num_attention_heads
-afar = sum(w.tril(-2)[:, :, 2:, 1:].sum(-1).mean(-1) for w in weights.values())  # none of the last two
+afar = sum(w.tril(-2)[:, :, 2:, 1:].sum(-1).mean(-1) for w in weights.values())
 chosen = {
     say("previous token", "前一个 token"): divmod(int(together["previous"].argmax()), n_heads),
     say("first token", "第一个 token"): divmod(int(together["first"].argmax()), n_heads),
@@ -1041,11 +1089,13 @@ figure, panels = plt.subplots(2, 4, figsize=(13, 7.6), layout="constrained")
 for row, (lang, text) in zip(panels, TEXTS.items(), strict=True):
     labels, gather = pieces_of(text)
     for panel, (name, (depth, head)) in zip(row, chosen.items(), strict=True):
-        grouped = (gather / gather.sum(0)).T @ weights[lang][depth, head] @ gather  # mean over queries, sum over keys
+        grouped = (gather / gather.sum(0)).T @ weights[lang][depth, head] @ gather
         image = panel.imshow(grouped, cmap="Blues", vmin=0, vmax=1)
-        panel.set_xticks(range(len(labels)), labels, rotation=90 if lang == "en" else 0, fontsize=6.5)
-        panel.set_yticks(range(len(labels)), labels, fontsize=6.5)
-        panel.set_title(say(f"{name}\nlayer {depth}, head {head}", f"{name}\n第 {depth} 层，头 {head}"), fontsize=10)
+        rotation = 90 if lang == "en" else 0
+        panel.set_xticks(range(len(labels)), labels, rotation=rotation, fontsize=6.5)
+        panel.set_yticks(range(len(labels)), labels if panel is row[0] else [], fontsize=6.5)
+        where = say(f"layer {depth}, head {head}", f"第 {depth} 层第 {head} 个头")
+        panel.set_title(f"{name}\n{where}", fontsize=10)
         panel.set_xlabel(say("key: what is looked at", "键：被看的"), fontsize=8)
     row[0].set_ylabel(say("query: what looks", "查询：看的"), fontsize=8)
 figure.colorbar(image, ax=panels, shrink=0.5, label=say("attention weight", "注意力权重"))
@@ -1067,16 +1117,16 @@ for lang, m in found.items():
     )
 
 # %% [markdown] tags=["en"]
-# A row shows where one token looks. The same four heads show the same four patterns in two languages: the token before, the first token, a broad average, and one place further back. (`·` is the first token. A Chinese character is mostly two or three tokens; they are put together here, so the previous token may be in the same square.) The head on the right looks back to where the clause began: much of its weight goes to `because`, and
-# to the comma. And half of all attention or more goes to the first token, which says nothing about the text.
+# A row shows where one token looks. The same four heads show the same four patterns in two languages: the token before, the first token, a broad average, and one place further back. (`·` is the first token. A Chinese character is mostly two or three tokens; they are put together here, with the mean over queries and the sum over keys, so the previous token may be in the same square.) The head on the right was chosen for the attention that it gives to all tokens but the first and the last two. In the second half of these sentences, much of its weight goes to where the clause
+# began: in English to `because` and the word before it, in Chinese to the comma. And half of all attention or more goes to the first token, which says nothing about the text.
 #
-# Now layer by layer, beside what is offered there. How long are the **values** that the heads get from the first token, compared with those of the others? And what happens to them without the one number of section 1?
+# Now layer by layer: how much attention goes to the first token, and what do the heads get for it? How long are the **values** that the heads get from the first token, compared with those of the others? And what happens to them without the one number of section 1?
 
 # %% [markdown] tags=["zh"]
-# 每一行表示一个 token 看向哪里。同样四个头，在两种语言里是同样四种花样：前一个 token、第一个 token、大范围平均、更靠前的某一处。（`·` 是第一个 token；一个汉字多半是两三个 token，画图时合并了，所以“前一个 token”可能落在同一格里。）
-# 最右边的头回头看的是分句开始的地方：英文里有很大一部分权重给了 `because`，中文里给了逗号。而全部注意力有一半甚至更多，都给了第一个 token，它和文本内容毫无关系。
+# 每一行表示一个 token 看向哪里。同样四个头，在两种语言里是同样四种花样：前一个 token、第一个 token、大范围平均、更靠前的某一处。（`·` 是第一个 token；一个汉字多半是两三个 token，画图时合并了：对查询取平均，对键求和。所以“前一个 token”可能落在同一格里。）
+# 最右边的头，是按它给“除第一个和最近两个之外的 token”的注意力选出来的。在这两句话的后半句里，它有很大一部分权重给了分句开始的地方：英文里是 `because` 和它前面的词，中文里是逗号。而全部注意力有一半甚至更多，都给了第一个 token，它和文本内容毫无关系。
 #
-# 再逐层看看，并和那里提供的东西对照：各个头从第一个 token 得到的**值**有多长，与其他 token 的相比如何？没有了第 1 小节的那个数，又会怎样？
+# 再逐层看看：有多少注意力给了第一个 token，各个头又从那里得到了什么？得到的**值**有多长，与其他 token 的相比如何？没有了第 1 小节的那个数，又会怎样？
 
 
 # %%
@@ -1100,20 +1150,30 @@ def seen_by_layers(ids: Tensor, name: str) -> Tensor:
 
 
 def value_ratio(ids: Tensor) -> Tensor:
-    """(n_layers,): the first token's value, its length over the others' mean; mean over KV heads.
+    """(n_layers,): length of the first token's value, divided by the mean length of the others'.
+    Mean over the key-value heads.
     ---
     (n_layers,)：第一个 token 的值的长度除以其余 token 的平均长度；在键/值头上取平均。
     """
-    values = seen_by_layers(ids, "self_attn.v_proj").unflatten(-1, (config.num_key_value_heads, -1)).norm(dim=-1)
-    return (values[:, 0] / values[:, 1:].mean(1)).mean(-1)
+    values = seen_by_layers(ids, "self_attn.v_proj")
+    lengths = values.unflatten(-1, (config.num_key_value_heads, -1)).norm(dim=-1)
+    return (lengths[:, 0] / lengths[:, 1:].mean(1)).mean(-1)
 
 
 figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 3.7))
 for lang, colour in [("en", BLUE), ("zh", GREEN)]:
     left.plot(found[lang]["first"].mean(1), "o-", ms=3, color=colour, label=LANGUAGES[lang])
     middle.plot(found[lang]["entropy"].mean(1), "o-", ms=3, color=colour, label=LANGUAGES[lang])
-left.set(ylim=(0, 1), title=say("attention to the first token", "给第一个 token 的注意力"))
-middle.set(ylim=(0, None), title=say("entropy of the weights (nats)", "权重的熵（nat）"))
+left.set(
+    ylim=(0, 1),
+    ylabel=say("mean over heads and tokens", "对头和 token 取平均"),
+    title=say("attention to the first token", "给第一个 token 的注意力"),
+)
+middle.set(
+    ylim=(0, None),
+    ylabel=say("nats, mean over heads and tokens", "nat，对头和 token 取平均"),
+    title=say("entropy of the weights", "权重的熵"),
+)
 ids = encode(TEXTS["en"])
 as_it_is = value_ratio(ids)
 handle = erase((token, column))
@@ -1123,7 +1183,11 @@ handle.remove()
 right.plot(erased, "o-", ms=3, color=ORANGE, label=say("the one number erased", "抹掉那个数"))
 right.plot(as_it_is, "o-", ms=3, color=BLUE, label=say("as it is", "原样"))
 right.axhline(1.0, color=GREY, label=say("the other tokens", "其余 token"))
-right.set(ylim=(0, 2.6), title=say("length of the first token's value, English", "第一个 token 的值的长度（英文）"))
+right.set(
+    ylim=(0, 2.6),
+    ylabel=say("relative to the mean of the others", "相对于其余 token 的平均"),
+    title=say("length of the first token's value, English", "第一个 token 的值的长度（英文）"),
+)
 for panel in (left, middle, right):
     panel.set(xlabel=say("layer", "层"))
     panel.legend(frameon=False)
@@ -1144,10 +1208,12 @@ print(
 normed = seen_by_layers(ids, "input_layernorm")[:, 0]
 for other in (" Anna", "7", "我"):
     ids[0, 0] = tokenizer(other, add_special_tokens=False)["input_ids"][0]
-    alike = torch.cosine_similarity(seen_by_layers(ids, "input_layernorm")[:, 0], normed, dim=-1)[late]
+    changed = seen_by_layers(ids, "input_layernorm")[:, 0]
+    alike = torch.cosine_similarity(changed, normed, dim=-1)[late]
     print(
         say(
-            f"first token {other!r}: the normed vector has a cosine of at least {alike.min():.3f} to what it was",
+            f"first token replaced by {other!r}: "
+            f"cosine between the normed vectors, before and after: at least {alike.min():.3f}",
             f"第一个 token 换成 {other!r}：归一化后的向量与原来的余弦不低于 {alike.min():.3f}",
         )
     )
@@ -1156,7 +1222,7 @@ for other in (" Anna", "7", "我"):
 # Put this beside the picture of section 1:
 #
 # 1. **Where** the first token's vector is long, the heads look at it (layers 3 to 9, and from 12 on). Where it is not (layers 10 and 11), they look elsewhere. The FFN of layer 11 makes it long again, and attention returns. The second long vector of layers 3 to 9 draws attention, too: in English even more than the first (41 % against 33 %, counted over the tokens that see both).
-# 2. A norm makes all vectors equally long. When one column has nearly all the length, what is left after the norm is nearly **the same vector, whatever the token was** (the cosines above): a landmark that any query can find, and that says nothing about the text. The values read from it are short.
+# 2. A norm makes all vectors equally long. When one column has nearly all the length, what is left after the norm is nearly **the same vector, whatever the token was** (the cosines above, for three other first tokens): a landmark that any query can find, and that says nothing about the text. The values read from it are short.
 # 3. **Softmax must sum to 1.** A head that finds nothing of use has to look **somewhere**, and here is a place where it gets next to nothing. Xiao et al. (2023) call it an **attention sink**, and this is their explanation.
 # 4. Erase the number, and half of the attention still goes there (63 → 50 %). So the length is not the cause of the attention, or not the only one. What the erasure does show is the value: without the number the norm enlarges what else stands in that vector, and the value becomes three to four times as long (0.24 → 0.84). Heads that added next to nothing now add something.
 #
@@ -1164,13 +1230,13 @@ for other in (" Anna", "7", "我"):
 #
 # ## 7. Your Llama beside Hugging Face's
 #
-# Now your own model under the explorer, with the sizes of SmolLM2, if `architectures` is done.
+# If `architectures` is done, look at your own model with the explorer. It gets the sizes of SmolLM2.
 
 # %% [markdown] tags=["zh"]
 # 把它和第 1 小节的图放在一起看：
 #
 # 1. 第一个 token 的向量**长**的地方，各个头就看它（第 3 到 9 层，以及第 12 层以后）；不长的地方（第 10、11 层），就看别处。第 11 层的 FFN 再次把它拉长，注意力就又回来了。第 3 到 9 层的另一个长向量同样吸引注意力：在英文里甚至比第一个还多（41% 对 33%，只统计能看到两者的 token）。
-# 2. 归一化把所有向量拉到同样的长度。当一列几乎占去全部长度时，归一化之后剩下的几乎是**同一个向量，不管原来是什么 token**（见上面的余弦）：它是一个任何查询都能找到的路标，与文本内容无关；从它那里读到的值也很短。
+# 2. 归一化把所有向量拉到同样的长度。当一列几乎占去全部长度时，归一化之后剩下的几乎是**同一个向量，不管原来是什么 token**（见上面换了三种开头 token 的余弦）：它是一个任何查询都能找到的路标，与文本内容无关；从它那里读到的值也很短。
 # 3. **softmax 之和必须为 1。** 一个头没找到有用的东西，也总得往**某处**看，而这里正好有个地方，看了也几乎什么都拿不到。Xiao 等（2023）把它叫做**注意力汇聚点**（attention sink），这里的解释也是他们给出的。
 # 4. 抹掉那个数之后，仍有一半注意力投向那里（63% → 50%）。所以长度不是注意力的原因，或者不是唯一的原因。抹除实验真正说明的是值：没有了那个数，归一化就把那个向量里剩下的内容放大了，值变成原来的三四倍长（0.24 → 0.84）。原来几乎什么也不加的头，现在加进了东西。
 #
@@ -1183,16 +1249,23 @@ for other in (" Anna", "7", "我"):
 
 # %%
 def your_llama() -> nn.Module:
-    """The Llama of your architectures notebook, with the sizes of the model above and random weights.
+    """The Llama of your architectures notebook, with the sizes of the model above and random
+    weights.
     ---
     你的 architectures 笔记本里的 Llama，尺寸与上面的模型相同，权重随机。
     """
     architectures = labkit.notebook("architectures")
     sizes = architectures.Config(
-        vocab_size=config.vocab_size, d_model=config.hidden_size, n_heads=config.num_attention_heads,
-        n_kv_heads=config.num_key_value_heads, n_layers=config.num_hidden_layers, d_ff=config.intermediate_size,
-        eps=config.rms_norm_eps, rope_base=config.rope_parameters["rope_theta"], tied=config.tie_word_embeddings,
-    )  # fmt: skip
+        vocab_size=config.vocab_size,
+        d_model=config.hidden_size,
+        n_heads=config.num_attention_heads,
+        n_kv_heads=config.num_key_value_heads,
+        n_layers=config.num_hidden_layers,
+        d_ff=config.intermediate_size,
+        eps=config.rms_norm_eps,
+        rope_base=config.rope_parameters["rope_theta"],
+        tied=config.tie_word_embeddings,
+    )
     return architectures.Llama(sizes).to(DEVICE, DTYPE)
 
 
@@ -1221,13 +1294,13 @@ else:
         print(f"{what:{28 - wide}}{mine:>14,.0f}{library:>14,.0f}")
 
 # %% [markdown] tags=["en"]
-# Parameters and FLOPs agree, part by part. The bytes of outputs and the number of modules do not. Hugging Face's activation is a module in each layer, so the hook sees what it writes; if yours is a function (`F.silu`), no hook sees it. Two more of their modules are RoPE's frequencies and the model without its head.
+# If your Llama is right, its parameters agree with theirs part by part, and so do the FLOPs. The bytes of outputs and the number of modules need not. Hugging Face's activation is a module in each layer, so the hook sees what it writes; if yours is a function (`F.silu`), no hook sees it. Two more of their modules are RoPE's frequencies and the model without its head.
 #
-# ## Today
+# ## Today (2026)
 #
-# As far as we can support it (papers and code up to 2025):
+# This section rests on papers and code up to 2025. Notebook 1 names newer models.
 # - **Attention sinks are now designed, not only found.** OpenAI's gpt-oss (2025) gives each head a learned number, the sink logit, that joins the softmax and takes weight without giving a value: a head can say "nothing" without a token to look at. Qiu et al. (2025, *Gated Attention for Large Language Models*) multiply the output of each head by a gate, and report that sinks and massive activations shrink; Qwen3-Next (2025) uses it.
-# - **Smaller caches.** Besides GQA: multi-head latent attention stores one short vector per token instead of keys and values (DeepSeek-V2, 2024); Gemma 3 and gpt-oss let most or half of their layers see a window only (2025).
+# - **Smaller caches.** Besides GQA: multi-head latent attention stores one short vector per token, and a small key for RoPE, instead of keys and values (DeepSeek-V2, 2024). In Gemma 3 most layers see only a window of the last tokens, in gpt-oss every second layer (2025).
 # - **Counting.** Parameters, memory and FLOPs of whole models are still counted as here; mixtures of experts need two numbers, all parameters (memory) and those active for a token (FLOPs).
 #
 # ## Summary
@@ -1255,13 +1328,13 @@ else:
 # - Jain and Wallace 2019, *Attention is not Explanation*: section 4. Wiegreffe and Pinter 2019, *Attention is not not Explanation*.
 
 # %% [markdown] tags=["zh"]
-# 参数和 FLOPs 逐部分一致。输出的字节数和模块数则不一致：Hugging Face 的激活函数在每层都是一个模块，它写出的东西钩子看得到；如果你的是函数（`F.silu`），钩子就看不到。另外，他们还把 RoPE 的频率、不含输出头的主体各做成了一个模块。
+# 你的 Llama 如果写对了，参数就会逐部分一致，FLOPs 也一致。输出的字节数和模块数则未必：Hugging Face 的激活函数在每层都是一个模块，它写出的东西钩子看得到；如果你的是函数（`F.silu`），钩子就看不到。另外，他们还把 RoPE 的频率、不含输出头的主体各做成了一个模块。
 #
-# ## 今天
+# ## 今天（2026 年）
 #
-# 以下只写我们有依据的内容（论文和代码截至 2025 年）：
+# 以下内容依据截至 2025 年的论文和代码；更新的模型见第 1 节。
 # - **注意力汇聚点不再只是被发现，而是被设计出来。** OpenAI 的 gpt-oss（2025）给每个头一个可学习的数（sink logit），它参加 softmax、分走权重，却不带来任何值：头不必找一个 token 来看，就能表示“没有”。Qiu 等（2025，《Gated Attention for Large Language Models》）给每个头的输出乘上一道门，报告说汇聚点和巨量激活都减弱了；Qwen3-Next（2025）采用了它。
-# - **更小的缓存。** 除 GQA 外：多头潜在注意力（multi-head latent attention）每个 token 只存一个短向量，代替键和值（DeepSeek-V2，2024）；Gemma 3 的大部分层、gpt-oss 的一半层只看一个窗口（2025）。
+# - **更小的缓存。** 除 GQA 外：多头潜在注意力（multi-head latent attention）每个 token 只存一个短向量和一个给 RoPE 用的小的键，代替键和值（DeepSeek-V2，2024）；Gemma 3 的大部分层、gpt-oss 的一半层只看最近一段窗口里的 token（2025）。
 # - **计数。** 整个模型的参数、内存和 FLOPs 至今仍是这样数的；混合专家模型要报两个数：全部参数（决定内存）和每个 token 用到的参数（决定 FLOPs）。
 #
 # ## 小结

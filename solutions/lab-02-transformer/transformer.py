@@ -28,13 +28,13 @@
 # %% [markdown] tags=["zh"]
 # # 实验 02，第 2 节：Transformer
 #
-# 现在来搭《Attention Is All You Need》（Vaswani 等 2017）里的整台机器：负责读的编码器，负责写的解码器，都用**你自己的**注意力。
+# 现在来搭《Attention Is All You Need》（Vaswani 等 2017）里的整台机器：负责读的编码器（encoder）、负责写的解码器（decoder），都用**你自己的**注意力搭成。
 # 最后它会把数字翻译成英文和中文，你还能看到它写每个词时，注意力落在哪里。
 #
 # **学完之后，你能够**
-# - 写出 LayerNorm 和 RMSNorm，并说清 epsilon 在哪里；
+# - 写出 LayerNorm（层归一化，layer norm）和 RMSNorm，并说清 epsilon 在哪里；
 # - 搭出编码器层和解码器层：归一化放在每个子层之后（2017）或之前（2019 年以后的常见做法），并演示位置不同带来什么差别；
-# - 用正弦位置编码和共享的嵌入（同一个矩阵既做 token 的嵌入，又算出 logits，即 softmax 之前的分数）组装一个编码器-解码器 Transformer，并训练它。
+# - 用正弦位置编码和共享的嵌入（embedding；同一个矩阵既做 token 的嵌入，又算出 logits，即 softmax 之前的分数）组装一个编码器-解码器 Transformer，并训练它。
 #
 # **时间** 约三小时。全部单元格在两个 CPU 核上跑一遍约需三分钟。
 #
@@ -78,19 +78,15 @@ plots.style()
 # ## 1. A surprise
 #
 # 40506 is "forty thousand five hundred six", and 四万零五百零六. Try to write down the rules: the teens, the order of the units, the 零 that stands for any run of zeros inside a number
-# but not at its end. Here nobody writes down any rule. A Transformer with 0.24 million parameters, PyTorch's own for the moment, sees 51,200 random examples in
-# both languages. Numbers above 1,000 that end in 7 are held out: it never sees one.
-#
-# (The schedule `OneCycleLR` raises the learning rate from a small value to 2e-3 and then lowers it again: warm-up, then decay.)
+# but not at its end. Here nobody writes down any rule: a Transformer learns them from examples. It reads the language and the digits, and writes the words.
+# Numbers above 1,000 that end in 7 are held out: it never sees one in training.
 
 # %% [markdown] tags=["zh"]
 # ## 1. 一件出人意料的事
 #
 # 40506 写作 “forty thousand five hundred six”，也写作“四万零五百零六”。试着把规则写下来：十几的特殊说法、单位的次序、
-# 数字中间连续若干个零只读一个“零”、末尾的零又不读。在这里，谁也不写规则。一个 24 万参数的 Transformer（暂时用 PyTorch 自带的）看 51,200 个随机例子，两种语言都有。
+# 数字中间连续若干个零只读一个“零”、末尾的零又不读。在这里，谁也不写规则，由一个 Transformer 从例子里学：它读入语言标记和各位数字，写出读法。
 # 大于 1000 且末位是 7 的数全部留出，训练中一个也见不到。
-#
-# （学习率调度 `OneCycleLR` 先把学习率从很小的值升到 2e-3，再降下来：先预热，后衰减。）
 
 # %%
 SPECIAL = ["<pad>", "<bos>", "<eos>", "<en>", "<zh>"]
@@ -142,6 +138,24 @@ def draw_batch(rng: random.Random, size: int) -> tuple[Tensor, Tensor]:
     return padded([read for read, _ in examples]), padded([write for _, write in examples])
 
 
+for lang in ("en", "zh"):
+    read, write = ([VOCABULARY[token] for token in tokens] for tokens in example(40_506, lang))
+    print(*read, "->", *write)
+
+# %% [markdown] tags=["en"]
+# Now the training. The Transformer, PyTorch's own for the moment, has 0.24 million parameters and sees 400 batches of 128 random examples in both languages. Its loss is the **cross-entropy**: the mean of $-\ln p$ over all tokens to be written,
+# where $p$ is the probability that the model gives to the right token.
+#
+# The optimizer is Adam. The schedule `OneCycleLR` raises the learning rate from a small value to 2e-3 and then lowers it again: warm-up, then decay.
+
+# %% [markdown] tags=["zh"]
+# 现在来训练。这个 Transformer 暂时用 PyTorch 自带的，有 24 万个参数，要看 400 批（batch）随机例子，每批 128 个，两种语言都有。
+# 损失（loss）是**交叉熵**（cross-entropy）：对每个要写出的 token 取 $-\ln p$，再求平均，其中 $p$ 是模型给正确 token 的概率。
+#
+# 优化器（optimizer）用 Adam。学习率（learning rate）由 `OneCycleLR` 调度：先从很小的值升到 2e-3，再降下来，也就是先**预热**（warm-up），后衰减。
+
+
+# %%
 def train(model: nn.Module) -> list[float]:
     """Trains on SETTINGS["steps"] batches, always the same ones; returns the loss of each.
     ---
@@ -163,6 +177,65 @@ def train(model: nn.Module) -> list[float]:
     return losses
 
 
+class LibraryTransformer(nn.Module):
+    """The same machine out of PyTorch's own parts.
+    ---
+    用 PyTorch 自带的部件搭成的同一台机器。
+    """
+
+    def __init__(
+        self, vocab_size: int, d_model: int, n_heads: int, n_layers: int, d_ff: int
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, d_model)
+        nn.init.normal_(self.embedding.weight, std=d_model**-0.5)
+        sizes = (d_model, n_heads, n_layers, n_layers, d_ff)
+        self.layers = nn.Transformer(*sizes, dropout=0.0, batch_first=True)
+        angles = torch.arange(64)[:, None] / 10_000 ** (torch.arange(0, d_model, 2) / d_model)
+        table = torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
+        self.register_buffer("positions", table, persistent=False)
+
+    def forward(self, read: Tensor, write: Tensor, read_mask: Tensor) -> Tensor:
+        """(B, S), (B, T) and the mask of read -> (B, T, vocab_size).
+        ---
+        (B, S)、(B, T) 以及 read 的掩码 -> (B, T, vocab_size)。
+        """
+        scale = self.embedding.embedding_dim**0.5
+        x = self.embedding(read) * scale + self.positions[: read.shape[1]]
+        y = self.embedding(write) * scale + self.positions[: write.shape[1]]
+        future = torch.ones(y.shape[1], y.shape[1], dtype=torch.bool, device=y.device).triu(1)
+        padding = read_mask == 0
+        masks = {"src_key_padding_mask": padding, "memory_key_padding_mask": padding}
+        y = self.layers(x, y, tgt_mask=future, **masks)
+        return y @ self.embedding.weight.T
+
+
+SIZES = (
+    len(VOCABULARY),
+    SETTINGS["d_model"],
+    SETTINGS["n_heads"],
+    SETTINGS["n_layers"],
+    4 * SETTINGS["d_model"],
+)
+library = LibraryTransformer(*SIZES).to(DEVICE)
+start = time.perf_counter()
+library_losses = train(library)
+n_parameters, seconds = sum(p.numel() for p in library.parameters()), time.perf_counter() - start
+print(
+    say(
+        f"{n_parameters:,} parameters, {seconds:.0f} s of training",
+        f"{n_parameters:,} 个参数，训练用时 {seconds:.0f} 秒",
+    )
+)
+
+# %% [markdown] tags=["en"]
+# What has it learnt? Let it write numbers that it has never seen: six of them are printed (✓ right, ✗ wrong), and then two scores.
+
+# %% [markdown] tags=["zh"]
+# 它学会了什么？让它写从没见过的数：先打印六个（✓ 对，✗ 错），再给出两个得分。
+
+
+# %%
 @torch.no_grad()
 def translate(model: nn.Module, numbers: list[int], lang: str) -> list[str]:
     """What the model writes for each number: the likeliest token, again and again, up to <eos>.
@@ -234,65 +307,17 @@ def report(model: nn.Module) -> None:
         )
 
 
-class LibraryTransformer(nn.Module):
-    """The same machine out of PyTorch's own parts.
-    ---
-    用 PyTorch 自带的部件搭成的同一台机器。
-    """
-
-    def __init__(self, vocab_size: int, d_model: int, n_heads: int, n_layers: int, d_ff: int) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(vocab_size, d_model)
-        nn.init.normal_(self.embedding.weight, std=d_model**-0.5)
-        sizes = (d_model, n_heads, n_layers, n_layers, d_ff)
-        self.layers = nn.Transformer(*sizes, dropout=0.0, batch_first=True)
-        angles = torch.arange(64)[:, None] / 10_000 ** (torch.arange(0, d_model, 2) / d_model)
-        table = torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
-        self.register_buffer("positions", table, persistent=False)
-
-    def forward(self, read: Tensor, write: Tensor, read_mask: Tensor) -> Tensor:
-        """(B, S), (B, T) and the mask of read -> (B, T, vocab_size).
-        ---
-        (B, S)、(B, T) 以及 read 的掩码 -> (B, T, vocab_size)。
-        """
-        scale = self.embedding.embedding_dim**0.5
-        x = self.embedding(read) * scale + self.positions[: read.shape[1]]
-        y = self.embedding(write) * scale + self.positions[: write.shape[1]]
-        future = torch.ones(y.shape[1], y.shape[1], dtype=torch.bool, device=y.device).triu(1)
-        padding = read_mask == 0
-        masks = {"src_key_padding_mask": padding, "memory_key_padding_mask": padding}
-        y = self.layers(x, y, tgt_mask=future, **masks)
-        return y @ self.embedding.weight.T
-
-
-SIZES = (
-    len(VOCABULARY),
-    SETTINGS["d_model"],
-    SETTINGS["n_heads"],
-    SETTINGS["n_layers"],
-    4 * SETTINGS["d_model"],
-)
-library = LibraryTransformer(*SIZES).to(DEVICE)
-start = time.perf_counter()
-library_losses = train(library)
-n_parameters, seconds = sum(p.numel() for p in library.parameters()), time.perf_counter() - start
-print(
-    say(
-        f"{n_parameters:,} parameters, {seconds:.0f} s of training\n",
-        f"{n_parameters:,} 个参数，训练用时 {seconds:.0f} 秒\n",
-    )
-)
 report(library)
 
 # %% [markdown] tags=["en"]
-# Both languages, and nearly all of the random held-out numbers, although all it was told is "predict the next token". (✓ and ✗ mark right and wrong.) One score does not say everything, though: among the numbers with two zeros or more, it gets far fewer right, in our run a little more than half. They are rare among random numbers,
-# so they weigh little in the first score, and there are few of them to learn from. The mean over random examples can hide that one rule, here the one for zeros, has been learnt badly.
+# The model writes nearly all of the random held-out numbers without a mistake, in both languages, although it was only trained to predict the next token. But one score does not say everything. Of the numbers with two zeros or more it gets far fewer right, in our run a little more than half. They are rare among random numbers,
+# so they weigh little in the first score, and there are few of them to learn from. A mean over random examples can hide that one rule has been learnt badly, here the rule for zeros.
 #
-# `nn.Transformer` is one line up there. By the end of this notebook the line is yours.
+# Above, `nn.Transformer` is one line. By the end of this notebook you will have written what stands behind it.
 #
 # ## 2. Keeping the numbers in range
 #
-# A deep network adds the outputs of many parts, one after another, to one vector per token. This vector, which runs through all layers, is the **residual stream**. Nothing stops it from growing, so it is **normalised**: before each part or after it (section 3).
+# How large do the numbers in a deep network get? It adds the outputs of many parts (attention, feed-forward networks), one after another, to one vector per token. This vector, which runs through all layers, is the **residual stream**. Nothing stops it from growing, so it is **normalised**: before each part or after it (section 3).
 #
 # $$\mathrm{LayerNorm}(x) = \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}}\odot w + b,\qquad
 # \mathrm{RMSNorm}(x) = \frac{x}{\sqrt{\frac1d\sum_i x_i^2 + \epsilon}}\odot w$$
@@ -302,19 +327,19 @@ report(library)
 #
 # **The pitfalls of this section.** The variance is divided by $d$ (not by $d-1$, as `Tensor.var` does unless told otherwise). The $\epsilon$ stands **inside** the root: that changes little for ordinary vectors and
 # much for small ones. And in float16 $x_i^2$ overflows from 256 on, so RMSNorm computes in float32. The cast back to the dtype of $x$ is the **last** step, after the weight, because float16 times a float32 weight is float32.
-# (This order is our convention, and Gemma's. Hugging Face's Llama casts first and multiplies by the weight then.)
+# (This order is our convention, and Gemma's. Hugging Face's Llama casts first and then multiplies by the weight.)
 #
 # ### Problem 4 (8 points): `LayerNorm` and `RMSNorm`
 
 # %% [markdown] tags=["zh"]
-# 两种语言都会，随机抽出的留出数几乎全部写对，而我们只让它“预测下一个 token”。（✓ 和 ✗ 表示对和错。）不过，一个分数说明不了全部：在至少含两个零的数里，它写对的少得多，我们运行时只有一半多一点。
+# 随机抽出的留出数，模型用两种语言都几乎全部写对，而训练时只让它预测下一个 token。不过，一个分数说明不了全部：在至少含两个零的数里，它写对的少得多，我们运行时只有一半多一点。
 # 这样的数在随机数里很少，所以在第一个分数里不占分量，可供学习的例子也少。随机例子上的平均分会掩盖这样的事实：有一条规则（这里是“零”的规则）没有学好。
 #
-# 上面的 `nn.Transformer` 只是一行；到这个笔记本结束时，这一行就是你写的了。
+# 上面的 `nn.Transformer` 只有一行；到这个笔记本结束时，这一行背后的东西就都是你写的了。
 #
 # ## 2. 让数值保持在合适的范围
 #
-# 深层网络里，一个又一个子层（注意力、前馈网络）把输出加到每个 token 的同一个向量上，这条贯穿各层的向量叫**残差流**（residual stream）。
+# 深层网络里的数会变得多大？一个又一个子层（注意力、前馈网络）把输出加到每个 token 的同一个向量上，这条贯穿各层的向量叫**残差流**（residual stream）。
 # 没有什么能阻止它越来越大，所以要**归一化**：放在每个子层之前，或者之后（第 3 小节）。
 #
 # $$\mathrm{LayerNorm}(x) = \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}}\odot w + b,\qquad
@@ -323,7 +348,7 @@ report(library)
 # $\mu$ 和 $\sigma^2$ 是单个 token 在**最后**一维上的均值和方差（Ba 等 2016）：在这里各 token 互不相干。
 # RMSNorm（Zhang 与 Sennrich 2019）省去了均值和偏置：更便宜，在作者的实验里效果差不多；Llama、Mistral、Qwen 都用它。
 #
-# **本节的坑。** 方差除以 $d$（而不是 $d-1$，`Tensor.var` 默认除以后者）。$\epsilon$ 在根号**里面**：对普通向量影响很小，对很小的向量影响很大。
+# **本小节的坑。** 方差除以 $d$（而不是 $d-1$，`Tensor.var` 默认除以后者）。$\epsilon$ 在根号**里面**：对普通向量影响很小，对很小的向量影响很大。
 # 另外在 float16 里，$x_i$ 到 256 时 $x_i^2$ 就溢出了，所以 RMSNorm 用 float32 计算。转回 $x$ 的 dtype 是**最后一步**，在乘过 $w$ 之后，因为 float16 乘以 float32 的 $w$，得到的是 float32。
 # （这个次序是我们的约定，也是 Gemma 的做法；Hugging Face 的 Llama 先转换，再乘 $w$。）
 #
@@ -456,65 +481,37 @@ plt.show()
 #
 # ## 3. The parts
 #
-# **Positions.** The paper adds to the embedding of the token at position $p$ a vector of waves, from fast to slow (section 3.5):
+# **Positions.** How does the model know where a token stands? Attention alone does not see the order (notebook 1). The paper adds a vector of waves, from fast to slow, to the embedding of the token at position $p$ (section 3.5):
 #
 # $$PE_{p,\,2i} = \sin\!\big(p / 10000^{2i/d}\big),\qquad PE_{p,\,2i+1} = \cos\!\big(p / 10000^{2i/d}\big).$$
 #
 # RoPE has the same frequencies. But these waves are added once, at the input, while RoPE turns queries and keys in every layer.
 #
-# **Layers.** Each part has a *residual connection* around it: its output is added to its input. There are two places for the norm:
+# The **FFN** (feed-forward network) works on each token alone: up to a width $d_{ff}$ ($4 d$ in the paper, in BERT and in GPT-2), then a nonlinearity, then down again.
 #
-# ```
-#  post-norm (2017, BERT)                            pre-norm (GPT-2, Llama)
-#  x ─┬─ attention ─ + ─ norm ─┬─ FFN ─ + ─ norm ─   x ─┬─ norm ─ attention ─ + ─┬─ norm ─ FFN ─ + ─
-#     └──────────────┘         └────────┘               └────────────────────┘    └──────────────┘
-#  x = norm(x + part(x))                             x = x + part(norm(x))
-# ```
+# ### Problem 5 (3 points): `sinusoidal_positions` and `FeedForward`
 #
-# In a pre-norm layer, $x$ itself passes **unchanged** to the sum, and on the way back the gradient of the sum passes unchanged to $x$. In a post-norm layer, both go through a norm. Section 4 shows what that changes.
-#
-# The **FFN** (feed-forward network) works on each token alone: up to a width $d_{ff}$, usually $4 d$, then a nonlinearity, then down again. The **encoder layer** is attention + FFN; with $d_{ff} = 4d$,
-# two thirds of its parameters are in the FFN. The **decoder layer** has a third part between the two: cross-attention to the encoder's output, which is called the *memory* (now the FFN is half of the layer). The self-attention of the decoder is causal.
-#
-# ### Problem 5 (14 points): `sinusoidal_positions`, `FeedForward`, `EncoderLayer`, `DecoderLayer`, `Transformer`
-#
-# Use your `attention.MultiHeadAttention` and your `LayerNorm`. `EncoderLayer` can do both places of the norm: in the next notebook, one makes BERT and the other GPT-2.
-# Pass the mask by keyword, `mask=`: the second argument of `MultiHeadAttention` is the context. Tensors that you create in a forward (positions, the causal mask) belong on the device of the ids.
-# Five pieces stand behind one check cell. Write them from top to bottom, and run the check after each: it says which are still missing.
+# These two parts need no attention. Run the check after each: it says what is still missing.
 
 # %% [markdown] tags=["zh"]
 # $\epsilon$ 在根号里面时（蓝色），小于约 $\sqrt\epsilon = 10^{-3}$ 的向量仍然很小；在外面时（橙色），大小只有 $10^{-5}$ 的向量也会被放大到接近 1，噪声也一同被放大。
 #
 # ## 3. 部件
 #
-# **位置。** 论文给处在位置 $p$ 的 token 的嵌入加上一组由快到慢的波（3.5 节）：
+# **位置。** 模型怎样知道一个 token 排在哪里？单靠注意力看不出先后（第 1 节）。论文给处在位置 $p$ 的 token 的嵌入加上一组由快到慢的波（3.5 节）：
 #
 # $$PE_{p,\,2i} = \sin\!\big(p / 10000^{2i/d}\big),\qquad PE_{p,\,2i+1} = \cos\!\big(p / 10000^{2i/d}\big).$$
 #
 # 频率与 RoPE 相同，只不过这里是在输入处加一次，而 RoPE 在每一层都旋转查询和键。
 #
-# **层。** 每个子层外面都有一条**残差连接**：子层的输出加到它的输入上。归一化有两个位置可放：
+# **FFN**（前馈网络）对每个 token 单独计算：先升到宽度 $d_{ff}$（论文、BERT 和 GPT-2 里是 $4 d$），过一个非线性，再降回来。
 #
-# ```
-#  post-norm（2017、BERT）                              pre-norm（GPT-2、Llama）
-#  x ─┬─ 注意力 ─ + ─ 归一化 ─┬─ FFN ─ + ─ 归一化 ─     x ─┬─ 归一化 ─ 注意力 ─ + ─┬─ 归一化 ─ FFN ─ + ─
-#     └───────────┘           └────────┘                   └────────────────────┘  └─────────────────┘
-#  x = norm(x + part(x))                                x = x + part(norm(x))
-# ```
+# ### 第 5 题（3 分）：`sinusoidal_positions` 和 `FeedForward`
 #
-# 在 pre-norm 的层里，$x$ 本身**原封不动**地走到加号处；反向传播时，加号处的梯度也原封不动地回到 $x$。在 post-norm 的层里，两者都要穿过归一化。第 4 小节会看到这带来什么差别。
-#
-# **FFN**（前馈网络）对每个 token 单独计算：升到宽度 $d_{ff}$（通常是 $4 d$），过一个非线性，再降回来。**编码器层** = 注意力 + FFN；$d_{ff} = 4d$ 时，三分之二的参数在 FFN 里。
-# **解码器层**在两者之间还有第三个子层：交叉注意力，去看编码器的输出（叫作 **memory**），于是 FFN 只占一半。解码器的自注意力是因果的。
-#
-# ### 第 5 题（14 分）：`sinusoidal_positions`、`FeedForward`、`EncoderLayer`、`DecoderLayer`、`Transformer`
-#
-# 请使用你的 `attention.MultiHeadAttention` 和你的 `LayerNorm`。`EncoderLayer` 两种归一化位置都要支持：下一个笔记本用一种搭 BERT，用另一种搭 GPT-2。
-# 掩码要用关键字 `mask=` 传入，因为 `MultiHeadAttention` 的第二个参数是 context。在 forward 里新建的张量（位置、因果掩码）要放在 ids 所在的设备上。
-# 五个部件共用一个检查单元格。请从上往下写，每写完一个就运行一次检查：它会注明还缺哪些。
+# 这两个部件用不到注意力。每写完一个就运行一次检查：它会注明还缺什么。
 
 
-# %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "layers-solution", "cell_type": "code"}
+# %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "positions-solution", "cell_type": "code"}
 def sinusoidal_positions(n_positions: int, d_model: int) -> Tensor:
     """(n_positions, d_model) float32 on the CPU: sines in the even columns, cosines in the odd
     ones; d_model is even.
@@ -537,6 +534,7 @@ def sinusoidal_positions(n_positions: int, d_model: int) -> Tensor:
     ### END SOLUTION
 
 
+# %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "feed-forward-solution", "cell_type": "code"}
 class FeedForward(nn.Module):
     """down_proj(activation(up_proj(x))), on each token alone.
 
@@ -557,7 +555,9 @@ class FeedForward(nn.Module):
     出处：Vaswani 等 2017，3.3 节。
     """
 
-    def __init__(self, d_model: int, d_ff: int, activation: Callable[[Tensor], Tensor] = F.relu) -> None:
+    def __init__(
+        self, d_model: int, d_ff: int, activation: Callable[[Tensor], Tensor] = F.relu
+    ) -> None:  # fmt: skip
         super().__init__()
         ### BEGIN SOLUTION
         self.up_proj = nn.Linear(d_model, d_ff)
@@ -572,6 +572,77 @@ class FeedForward(nn.Module):
         ### END SOLUTION
 
 
+# %% nbgrader={"grade": true, "locked": true, "solution": false, "task": false, "points": 3, "schema_version": 3, "grade_id": "positions-ffn", "cell_type": "code"}
+labkit.check("positions-ffn")
+
+# %% [markdown] tags=["en"]
+# **Look at the positions.** Left: each column of the picture is one position, from fast waves (top) to slow ones (bottom); no two positions are alike. Right: the dot product of two positions depends on their distance alone, and is largest when both are the same.
+
+# %% [markdown] tags=["zh"]
+# **看看位置编码。** 左图：图中每一列是一个位置，从上到下由快波到慢波；任意两个位置都不相同。右图：两个位置的点积只取决于它们的距离，位置相同时最大。
+
+# %%
+table = sinusoidal_positions(96, 64)
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.8), width_ratios=[1.2, 1])
+image = left.imshow(table.T, cmap="RdBu_r", aspect="auto")
+left.set(
+    xlabel=say("position", "位置"),
+    ylabel=say("entry of the vector", "向量的分量"),
+    title=say("sinusoidal positions", "正弦位置编码"),
+)
+figure.colorbar(image, ax=left, label=say("value", "取值"))
+image = right.imshow(table @ table.T, cmap="Blues")
+right.set(
+    xlabel=say("position", "位置"),
+    ylabel=say("position", "位置"),
+    title=say("dot products of two positions", "两个位置的点积"),
+)
+figure.colorbar(image, ax=right, label=say("dot product", "点积"))
+plt.tight_layout()
+plt.show()
+
+# %% [markdown] tags=["en"]
+# **Layers.** How do attention and FFN join the stream? Each of these parts has a *residual connection* around it: its output is added to its input. There are two places for the norm:
+#
+# ```
+#  post-norm (2017, BERT)                            pre-norm (GPT-2, Llama)
+#  x ─┬─ attention ─ + ─ norm ─┬─ FFN ─ + ─ norm ─   x ─┬─ norm ─ attention ─ + ─┬─ norm ─ FFN ─ + ─
+#     └──────────────┘         └────────┘               └────────────────────┘    └──────────────┘
+#  x = norm(x + part(x))                             x = x + part(norm(x))
+# ```
+#
+# In a pre-norm layer, $x$ itself passes **unchanged** to the sum, and on the way back the gradient of the sum passes unchanged to $x$. In a post-norm layer, both go through a norm. Section 4 shows what that changes.
+#
+# The **encoder layer** is attention + FFN; with $d_{ff} = 4d$, two thirds of its parameters are in the FFN. The **decoder layer** has a third part between the two: cross-attention to the encoder's output,
+# which is called the *memory* (now the FFN is half of the layer). The self-attention of the decoder is causal.
+#
+# ### Problem 6 (6 points): `EncoderLayer` and `DecoderLayer`
+#
+# Use your `attention.MultiHeadAttention`, your `LayerNorm` and your `FeedForward`. `EncoderLayer` supports both places of the norm: in the next notebook, one makes BERT and the other GPT-2.
+# Pass the mask by keyword, `mask=`: the second argument of `MultiHeadAttention` is the context. Run the check after each layer.
+
+# %% [markdown] tags=["zh"]
+# **层。** 注意力和 FFN 怎样接到残差流上？每个子层外面都有一条**残差连接**：子层的输出加到它的输入上。归一化有两个位置可放：
+#
+# ```
+#  post-norm（2017、BERT）                              pre-norm（GPT-2、Llama）
+#  x ─┬─ 注意力 ─ + ─ 归一化 ─┬─ FFN ─ + ─ 归一化 ─     x ─┬─ 归一化 ─ 注意力 ─ + ─┬─ 归一化 ─ FFN ─ + ─
+#     └───────────┘           └────────┘                   └────────────────────┘  └─────────────────┘
+#  x = norm(x + part(x))                                x = x + part(norm(x))
+# ```
+#
+# 在 pre-norm 的层里，$x$ 本身**原封不动**地走到加号处；反向传播时，加号处的梯度也原封不动地回到 $x$。在 post-norm 的层里，两者都要穿过归一化。第 4 小节会看到这带来什么差别。
+#
+# **编码器层** = 注意力 + FFN；$d_{ff} = 4d$ 时，三分之二的参数在 FFN 里。
+# **解码器层**在两者之间还有第三个子层：交叉注意力，去看编码器的输出（叫作 **memory**），于是 FFN 只占一半。解码器的自注意力是因果的。
+#
+# ### 第 6 题（6 分）：`EncoderLayer` 和 `DecoderLayer`
+#
+# 请使用你的 `attention.MultiHeadAttention`、`LayerNorm` 和 `FeedForward`。`EncoderLayer` 两种归一化位置都要支持：下一个笔记本用一种搭 BERT，用另一种搭 GPT-2。
+# 掩码要用关键字 `mask=` 传入，因为 `MultiHeadAttention` 的第二个参数是 context。每写完一种层就运行一次检查。
+
+
+# %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "encoder-layer-solution", "cell_type": "code"}
 class EncoderLayer(nn.Module):
     """Self-attention, then a feed-forward network, each with a residual connection and a LayerNorm.
 
@@ -595,13 +666,14 @@ class EncoderLayer(nn.Module):
     """
 
     def __init__(
-        self, d_model: int, n_heads: int, d_ff: int, activation: Callable[[Tensor], Tensor] = F.relu,
-        pre_norm: bool = False, eps: float = 1e-5,
+        self, d_model: int, n_heads: int, d_ff: int,
+        activation: Callable[[Tensor], Tensor] = F.relu, pre_norm: bool = False, eps: float = 1e-5,
     ) -> None:  # fmt: skip
         """`pre_norm`: x + part(norm(x)) instead of norm(x + part(x)), for both parts: attention
         first, then feed-forward.
         ---
-        `pre_norm`：两个子层（先注意力，再前馈）都用 x + part(norm(x))，而不是 norm(x + part(x))。
+        `pre_norm`：两个子层（先注意力，再前馈）都用 x + part(norm(x))，
+        而不是 norm(x + part(x))。
         """
         super().__init__()
         ### BEGIN SOLUTION
@@ -613,9 +685,11 @@ class EncoderLayer(nn.Module):
         ### END SOLUTION
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """(B, T, d_model) -> (B, T, d_model); the mask is that of MultiHeadAttention.
+        """(B, T, d_model) -> (B, T, d_model); the mask is that of MultiHeadAttention, True where a
+        query may see a key.
         ---
-        (B, T, d_model) -> (B, T, d_model)；掩码与 MultiHeadAttention 的相同。
+        (B, T, d_model) -> (B, T, d_model)；掩码与 MultiHeadAttention 的相同，
+        True 表示查询可以看这个键。
         """
         ### BEGIN SOLUTION
         if self.pre_norm:
@@ -626,6 +700,7 @@ class EncoderLayer(nn.Module):
         ### END SOLUTION
 
 
+# %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "decoder-layer-solution", "cell_type": "code"}
 class DecoderLayer(nn.Module):
     """Self-attention, cross-attention to the memory, feed-forward; post-norm, as in the paper.
 
@@ -658,9 +733,10 @@ class DecoderLayer(nn.Module):
         ### END SOLUTION
 
     def forward(
-        self, x: Tensor, memory: Tensor, mask: Tensor | None = None, memory_mask: Tensor | None = None
-    ) -> Tensor:
-        """One layer of the decoder.
+        self, x: Tensor, memory: Tensor,
+        mask: Tensor | None = None, memory_mask: Tensor | None = None,
+    ) -> Tensor:  # fmt: skip
+        """One layer of the decoder. In both masks, True stands where a query may see a key.
 
         Args:
             x: (B, T, d_model).
@@ -672,7 +748,7 @@ class DecoderLayer(nn.Module):
         Returns:
             (B, T, d_model).
         ---
-        解码器的一层。
+        解码器的一层。两个掩码里，True 都表示查询可以看这个键。
 
         参数：
             x: (B, T, d_model)。
@@ -688,6 +764,42 @@ class DecoderLayer(nn.Module):
         x = self.cross_attention_norm(x + self.cross_attention(x, memory, memory_mask))
         return self.feed_forward_norm(x + self.feed_forward(x))
         ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "locked": true, "solution": false, "task": false, "points": 6, "schema_version": 3, "grade_id": "layers", "cell_type": "code"}
+labkit.check("layers")
+
+# %% [markdown] tags=["en"]
+# **The whole.** How do token ids become vectors for the first layer, and how does the last layer's output become logits? One matrix $E$, the embedding, does both (section 3.4 of the paper):
+#
+# ```
+#  source ─ embed ─ encoder layers ─ memory ─┐
+#                                            │ each decoder layer reads it
+#  target ─ embed ──────────────────── decoder layers ─ x Eᵀ = logits
+# ```
+#
+# At the input, a token becomes its row of $E$ times $\sqrt d$, plus the sinusoid of its position. At the output, $x E^\top$ gives one logit for each token of the vocabulary.
+# `Transformer` also makes the two masks, that of the padding and the causal one. There are three kinds of attention: the encoder's, the decoder's own, and the cross-attention. Which mask does each of them need?
+#
+# ### Problem 7 (5 points): `Transformer`
+#
+# Tensors that you create in a forward (positions, the causal mask) belong on the device of the ids.
+
+# %% [markdown] tags=["zh"]
+# **整体。** token id 怎样变成第一层的输入，最后一层的输出又怎样变成 logits？两头用的是同一个矩阵，也就是嵌入 $E$（论文 3.4 节）：
+#
+# ```
+#  源序列   ─ 嵌入 ─ 编码器层 ─ memory ─┐
+#                                       │ 每个解码器层都读它
+#  目标序列 ─ 嵌入 ──────────────── 解码器层 ─ x Eᵀ = logits
+# ```
+#
+# 在输入端，一个 token 的向量是它在 $E$ 里的那一行乘以 $\sqrt d$，再加上它所在位置的正弦向量。在输出端，$x E^\top$ 给词表里的每个 token 算出一个 logit。
+# 填充掩码和因果掩码也在这里生成。注意力有三处：编码器的自注意力、解码器的自注意力、交叉注意力。它们各需要哪一种掩码？
+#
+# ### 第 7 题（5 分）：`Transformer`
+#
+# 在 forward 里新建的张量（位置、因果掩码）要放在 ids 所在的设备上。
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "transformer-solution", "cell_type": "code"}
@@ -723,7 +835,9 @@ class Transformer(nn.Module):
     出处：Vaswani 等 2017，第 3 节和图 1。
     """
 
-    def __init__(self, vocab_size: int, d_model: int, n_heads: int, n_layers: int, d_ff: int) -> None:
+    def __init__(
+        self, vocab_size: int, d_model: int, n_heads: int, n_layers: int, d_ff: int
+    ) -> None:  # fmt: skip
         super().__init__()
         ### BEGIN SOLUTION
         self.embedding = nn.Embedding(vocab_size, d_model)
@@ -775,48 +889,22 @@ class Transformer(nn.Module):
         ### END SOLUTION
 
 
-# %% nbgrader={"grade": true, "locked": true, "solution": false, "task": false, "points": 14, "schema_version": 3, "grade_id": "encoder-decoder", "cell_type": "code"}
+# %% nbgrader={"grade": true, "locked": true, "solution": false, "task": false, "points": 5, "schema_version": 3, "grade_id": "encoder-decoder", "cell_type": "code"}
 labkit.check("encoder-decoder")
-
-# %% [markdown] tags=["en"]
-# **Look at the positions.** Left: each column of the picture is one position, from fast waves (top) to slow ones (bottom); no two positions are alike. Right: the product of two positions depends on their distance alone, and is largest where they are equal.
-
-# %% [markdown] tags=["zh"]
-# **看看位置编码。** 左图：图中每一列是一个位置，从上到下由快波到慢波；任意两个位置都不相同。右图：两个位置的点积只取决于它们的距离，位置相同时最大。
-
-# %%
-table = sinusoidal_positions(96, 64)
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.8), width_ratios=[1.2, 1])
-image = left.imshow(table.T, cmap="RdBu_r", aspect="auto")
-left.set(
-    xlabel=say("position", "位置"),
-    ylabel=say("entry of the vector", "向量的分量"),
-    title=say("sinusoidal positions", "正弦位置编码"),
-)
-figure.colorbar(image, ax=left, label=say("value", "取值"))
-image = right.imshow(table @ table.T, cmap="Blues")
-right.set(
-    xlabel=say("position", "位置"),
-    ylabel=say("position", "位置"),
-    title=say("products of two positions", "两个位置的点积"),
-)
-figure.colorbar(image, ax=right, label=say("dot product", "点积"))
-plt.tight_layout()
-plt.show()
 
 # %% [markdown] tags=["en"]
 # ## 4. What the place of the norm changes
 #
 # **First picture.** Stack your layers, untrained, and send a gradient back from the top. How much arrives at the FFN of the top layer, and how much at the bottom, when the stack grows?
 #
-# **Second picture.** Train small stacks on a toy task, to write 8 tokens in reverse order: with 6 layers, as in the paper, and with 18. The learning rate is at its full value from the first step, except where it says *warm-up*: there it grows to that value over the first 100 steps.
+# **Second picture.** Train small stacks on a toy task, to write 8 tokens in reverse order: with 6 layers, as in the paper, and with 18. The learning rate is at its full value from the first step, except in the curve named *warm-up*: there it grows to that value over the first 100 steps.
 
 # %% [markdown] tags=["zh"]
 # ## 4. 归一化的位置带来什么差别
 #
 # **第一张图。** 把你写的层叠起来，不训练，从顶上往回传一个梯度。层数越来越多时，最顶层的 FFN 能收到多少，最底层又能收到多少？
 #
-# **第二张图。** 在一个小任务（把 8 个 token 倒过来写）上训练小小的一摞层：6 层（与论文相同）和 18 层。学习率从第一步起就是最大值，只有标了**预热**（warm-up）的那条例外：它在前 100 步里逐渐升到这个值。
+# **第二张图。** 在一个小任务（把 8 个 token 倒过来写）上训练堆叠起来的小型编码器层：6 层（与论文相同）和 18 层。学习率从第一步起就是最大值，只有标了**预热**的那条曲线例外：它在前 100 步里逐渐升到这个值。
 
 
 # %%
@@ -824,7 +912,7 @@ def gradients_of_the_ends(depth: int, pre_norm: bool) -> tuple[float, float]:
     """The norms of the gradients for the first and the last FFN of an untrained stack; a pre-norm
     stack ends with a norm.
     ---
-    未训练的一摞层里，最底层和最顶层 FFN 的梯度的范数；pre-norm 的一摞层以归一化结尾。
+    未训练的多层堆叠里，最底层和最顶层 FFN 的梯度的范数；pre-norm 的堆叠以归一化结尾。
     """
     torch.manual_seed(0)
     layers = nn.ModuleList(EncoderLayer(64, 4, 256, pre_norm=pre_norm) for _ in range(depth))
@@ -855,7 +943,7 @@ axes.set(
     ylim=(0, None),
     xlabel=say("layers in the stack", "层数"),
     ylabel=say("norm of the gradient", "梯度的范数"),
-    title=say("gradient for the FFN at both ends of an untrained stack", "未训练的一摞层，两端 FFN 收到的梯度"),
+    title=say("gradient for the FFN at both ends of an untrained stack", "未训练的多层堆叠：两端的 FFN 收到的梯度"),
 )
 axes.set_xticks(depths, depths)
 axes.minorticks_off()
@@ -866,7 +954,7 @@ plt.show()
 class Reverser(nn.Module):
     """A stack of encoder layers that learns to write 8 tokens (of 16 kinds) in reverse order.
     ---
-    一摞编码器层，学习把 8 个 token（共 16 种）倒过来写。
+    堆叠的编码器层，学习把 8 个 token（共 16 种）倒过来写。
     """
 
     def __init__(self, depth: int, pre_norm: bool) -> None:
@@ -886,7 +974,8 @@ class Reverser(nn.Module):
 
 
 def learn_to_reverse(depth: int, pre_norm: bool, warm_up: int = 1) -> list[float]:
-    """The losses of 150 steps of Adam; the learning rate grows to 2e-3 in the first `warm_up` steps.
+    """The losses of 150 steps of Adam; the learning rate grows to 2e-3 in the first `warm_up`
+    steps.
     ---
     Adam 训练 150 步的损失；学习率在前 `warm_up` 步里升到 2e-3。
     """
@@ -931,32 +1020,32 @@ panels[0].set_ylabel(say("loss (nats)", "损失（nat）"))
 plt.show()
 
 # %% [markdown] tags=["en"]
-# **First picture.** At the *top* layer, a post-norm stack gets about the same gradient however deep it is. In a pre-norm stack the gradient there falls: the stream grows with each layer, and the last norm divides by its size. (Xiong et al. 2020, theorem 1, bound both for deep stacks: post-norm does not depend on the depth, pre-norm
-# approaches $1/\sqrt{\text{depth}}$.) At the *bottom*, nothing vanishes in these untrained stacks. In a pre-norm stack the bottom gets even more than the top: this is what "unchanged" means. The gradient starts smaller, but it loses nothing on its way down.
+# **First picture.** At the *top* layer, a post-norm stack gets about the same gradient however deep it is. In a pre-norm stack the gradient there falls: the stream grows with each layer, and the last norm divides by its size. (Xiong et al. 2020, theorem 1, give bounds for the top layer. The bound for post-norm does not depend on the depth; the bound for pre-norm
+# falls like $1/\sqrt{\text{depth}}$.) At the *bottom*, the gradient does not vanish in these untrained stacks. In a pre-norm stack the bottom gets even more than the top. This is what "unchanged" means: the gradient starts smaller, but it loses nothing on its way down.
 #
 # **Second picture.** With 6 layers, as in the paper, both kinds learn, without any warm-up, and hardly differ. With 18 layers, pre-norm learns as before, and post-norm does not get far in the same 150 steps. Here a warm-up does not save it. (The paper itself trained its 6 layers with 4,000 steps of warm-up: section 5.3. Its model is far larger than ours.)
 #
-# **Why?** Xiong et al. (section 3.3) blame the large gradients near the output: a large step on what is not yet of any use. But Adam divides by the size of the gradient, so a larger gradient does not mean a larger step, and Liu et al. 2020 (section 3) find that training stays unstable when the gradients are balanced.
-# Their own explanation (section 4): a post-norm layer depends more on its residual branch, the part beside the stream, so small changes of the weights add up to a large change of the output. The question is not closed, but the practice is clear: deep stacks are usually not trained with the norm after the sum.
+# **Why?** Xiong et al. (section 3.3) blame the large gradients near the output: they make large steps while the weights are still random. But Adam divides by the size of the gradient, so a larger gradient does not mean a larger step, and Liu et al. 2020 (section 3) find that training stays unstable when the gradients are balanced.
+# Their own explanation (section 4): a post-norm layer depends more on its residual branch, the part beside the stream, so small changes of the weights add up to a large change of the output. The question is not closed, but the practice is clear: deep models usually do not have the norm after the sum.
 #
 # ## 5. Your Transformer at work
 #
-# The training of section 1 again, on the same batches, with your parts. (PyTorch's stacks have one more LayerNorm at the end of each, and so $4d$ parameters more.)
+# The training of section 1 again, on the same batches, with your parts. (PyTorch's encoder and decoder each end with one more LayerNorm, so they have $4d$ more parameters.)
 
 # %% [markdown] tags=["zh"]
 # **第一张图。** 在**最顶层**，无论多深，post-norm 收到的梯度都差不多；pre-norm 收到的梯度则越来越小：残差流逐层变大，最后的归一化再除以它的大小。
-# （Xiong 等 2020 的定理 1 给出了层数很多时两者的上界：post-norm 与层数无关，pre-norm 趋近 $1/\sqrt{\text{层数}}$。）在**最底层**，这些未训练的层里梯度并没有消失；pre-norm 的底层收到的甚至比顶层还多：
+# （Xiong 等 2020 的定理 1 给出了最顶层的上界：post-norm 的上界与层数无关，pre-norm 的上界按 $1/\sqrt{\text{层数}}$ 下降。）在**最底层**，这些未训练的层里梯度并没有消失；pre-norm 的底层收到的甚至比顶层还多：
 # 这就是“原封不动”的含义，梯度的起点变小了，但在往下走的路上没有损失。
 #
 # **第二张图。** 6 层时（与论文相同），两种都能学会，不需要预热，差别也很小。18 层时，pre-norm 照样学会，post-norm 在同样的 150 步里没有多少进展；在这里预热也救不了它。
 # （论文自己训练 6 层时用了 4,000 步预热，见 5.3 节；它的模型比我们的大得多。）
 #
-# **为什么？** Xiong 等（3.3 节）归咎于输出附近的大梯度：各层还毫无用处，步子却迈得很大。但 Adam 会除以梯度的大小，梯度大并不等于步子大；Liu 等 2020（第 3 节）也发现，把各层的梯度调平衡之后，训练仍然不稳定。
+# **为什么？** Xiong 等（3.3 节）归因于输出附近的大梯度：权重还是随机的，步子却迈得很大。但 Adam 会除以梯度的大小，梯度大并不等于步子大；Liu 等 2020（第 3 节）也发现，把各层的梯度调平衡之后，训练仍然不稳定。
 # 他们自己的解释（第 4 节）是：post-norm 的层更依赖残差分支，也就是残差流旁边的那个子层，于是权重的微小改动会累积成输出的大幅变化。这个问题还没有定论，但实践是明确的：很深的模型通常不把归一化放在相加之后。
 #
 # ## 5. 让你的 Transformer 干活
 #
-# 把第 1 小节的训练重做一遍，数据批次相同，部件换成你的。（PyTorch 的版本在两摞层的末尾各多一个 LayerNorm，因此多 $4d$ 个参数。）
+# 把第 1 小节的训练重做一遍，批完全相同，部件换成你的。（PyTorch 的编码器和解码器末尾各多一个 LayerNorm，因此多 $4d$ 个参数。）
 
 # %%
 torch.manual_seed(0)
@@ -985,12 +1074,12 @@ axes.legend(frameon=False)
 plt.show()
 
 # %% [markdown] tags=["en"]
-# The two models start from different random numbers, so curves and scores are not the same, and yours will differ from run to run and machine to machine. What they share: the numbers with many zeros are the hard ones (compare with section 1).
+# The two models start from different random numbers, so curves and scores are not the same, and the results of your machine can differ from ours. What the two models share: the numbers with two zeros or more are the hard ones (compare with section 1).
 #
 # **Where does it look?** We catch what goes into the cross-attention of the last decoder layer, and ask *your* `attention_weights` where it puts its weight while each word is written.
 
 # %% [markdown] tags=["zh"]
-# 两个模型的随机起点不同，曲线和得分都不会一样，你的结果也会因运行、因机器而异。相同的是：含许多零的数最难（可与第 1 小节比较）。
+# 两个模型的随机起点不同，曲线和得分都不会一样，换一台机器，结果也可能与我们的不同。两个模型相同的是：至少含两个零的数最难（可与第 1 小节比较）。
 #
 # **它在看哪里？** 我们截住最后一个解码器层的交叉注意力的输入，交给**你的** `attention_weights`，看看写每个词时权重落在哪里。
 
@@ -1000,11 +1089,11 @@ def cross_attention_map(number: int, lang: str) -> tuple[Tensor, list[str], list
     """Weights (T, S) of the last decoder layer's cross-attention, mean over heads; the words and
     the digits.
 
-    The row of a token belongs to the step that writes the token after it.
+    Row t belongs to the step that writes words[t].
     ---
     最后一个解码器层的交叉注意力权重 (T, S)，对各头取平均；以及词和数字。
 
-    一个 token 的那一行，属于写出它后面那个 token 的那一步。
+    第 t 行属于写出 words[t] 的那一步。
     """
     read, write = example(number, lang)
     layer = model.decoder[-1].cross_attention
@@ -1054,7 +1143,7 @@ plt.show()
 # - LayerNorm and RMSNorm bring each token's vector to one size: epsilon inside the root, the variance over $d$.
 # - A layer is attention + FFN on a residual stream. Post-norm is the paper's, and hard to train in deep stacks; pre-norm lets the stream pass unchanged.
 # - The decoder sees its own past (causal mask) and all of the source (cross-attention, without the padding).
-# - One matrix embeds and un-embeds. Everything else is the same layer again and again.
+# - One matrix embeds the tokens and makes the logits. Everything else is two kinds of layers, stacked.
 # - A mean over random examples can hide a rule that has been learnt badly: look at the rare cases on their own.
 #
 # ## Today (2026)
@@ -1062,9 +1151,9 @@ plt.show()
 # As in notebook 1, the names in brackets are folders under `transformers/models` of the library installed here.
 #
 # - **Decoder only.** Most language models since GPT-2 keep the decoder and drop encoder and cross-attention. Encoder-decoders are still made: Whisper for speech, T5Gemma for text (`whisper`, `t5gemma`).
-# - **RMSNorm, and more of it.** Llama, Mistral and Qwen have RMSNorm before each part (`llama`, `qwen3_5`). OLMo 2 normalises the output of each part before it is added, $x + \mathrm{norm}(\mathrm{part}(x))$, and not its input (`olmo2`). Gemma 2, 3 and 4 do both (`gemma2`, `gemma3`, `gemma4`). QK-norm, inside attention, came in the same years.
+# - **RMSNorm, and more of it.** Llama, Mistral and Qwen have RMSNorm before each part (`llama`, `qwen3_5`). OLMo 2 normalises the output of each part before it is added, $x + \mathrm{norm}(\mathrm{part}(x))$, and not its input (`olmo2`). Gemma 2, 3 and 4 do both (`gemma2`, `gemma3`, `gemma4`). QK-norm, a norm of queries and keys inside attention, has spread in the same years (notebook 1).
 # - **The stream itself.** DeepSeek-V4 carries several copies of the residual stream and learns how to mix them (hyper-connections; `deepseek_v4`).
-# - **Positions** go into attention as RoPE, not into the input.
+# - **Positions** mostly go into attention as RoPE, and no longer into the input (`llama`, `qwen3_5`, `gemma4`).
 # - **Tied embeddings** are usual in small models, where the matrix is a large part of all parameters; large models mostly have a matrix of their own for the head.
 #
 # ## Three questions to think about
@@ -1075,7 +1164,7 @@ plt.show()
 #
 # ## Further reading
 #
-# - Vaswani et al. 2017, *Attention Is All You Need*: section 3, and table 3 for what matters.
+# - Vaswani et al. 2017, *Attention Is All You Need*: section 3, and table 3 (which parts matter).
 # - Ba et al. 2016, *Layer Normalization*: section 3.
 # - Zhang and Sennrich 2019, *Root Mean Square Layer Normalization*: section 4.
 # - Xiong et al. 2020, *On Layer Normalization in the Transformer Architecture*: section 3.
@@ -1091,7 +1180,7 @@ plt.show()
 # - LayerNorm 和 RMSNorm 把每个 token 的向量拉到同样的大小：epsilon 在根号里，方差除以 $d$。
 # - 一层 = 残差流上的注意力 + FFN。post-norm 是论文的做法，层数多时很难训练；pre-norm 让残差流原样穿过。
 # - 解码器能看到自己的过去（因果掩码）和整个源序列（交叉注意力，不含填充）。
-# - 同一个矩阵既做嵌入又做输出。其余的就是同一种层反复堆叠。
+# - 同一个矩阵既做嵌入，又算出 logits。其余的就是两种层反复堆叠。
 # - 随机例子上的平均分会掩盖没有学好的规则：少见的情形要单独看。
 #
 # ## 今天（2026 年）
@@ -1099,15 +1188,15 @@ plt.show()
 # 与第 1 节一样，括号里是这里安装的库 `transformers/models` 之下的文件夹名。
 #
 # - **只有解码器。** GPT-2 以来的大多数语言模型只保留解码器，去掉编码器和交叉注意力。编码器-解码器仍有人做：语音用的 Whisper，文本用的 T5Gemma（`whisper`、`t5gemma`）。
-# - **RMSNorm，而且用得更多。** Llama、Mistral、Qwen 在每个子层之前做 RMSNorm（`llama`、`qwen3_5`）。OLMo 2 不对子层的输入、而对输出做归一化，再加到残差流上：$x + \mathrm{norm}(\mathrm{part}(x))$（`olmo2`）。Gemma 2、3、4 两处都做（`gemma2`、`gemma3`、`gemma4`）。注意力内部的 QK-norm 也是这几年出现的。
+# - **RMSNorm，而且用得更多。** Llama、Mistral、Qwen 在每个子层之前做 RMSNorm（`llama`、`qwen3_5`）。OLMo 2 不对子层的输入、而对输出做归一化，再加到残差流上：$x + \mathrm{norm}(\mathrm{part}(x))$（`olmo2`）。Gemma 2、3、4 两处都做（`gemma2`、`gemma3`、`gemma4`）。注意力内部的 QK-norm（对查询和键做归一化）也是这几年普及的（见第 1 节）。
 # - **残差流本身。** DeepSeek-V4 同时带着几份残差流，并学习怎样混合它们（hyper-connections；`deepseek_v4`）。
-# - **位置**以 RoPE 的形式进入注意力，不再加到输入上。
+# - **位置**大多以 RoPE 的形式进入注意力，不再加到输入上（`llama`、`qwen3_5`、`gemma4`）。
 # - **共享嵌入**（tied embeddings）在小模型里很常见，因为这个矩阵占了参数的很大一部分；大模型的输出头大多另有自己的矩阵。
 #
 # ## 三个思考题
 #
 # 1. 嵌入为什么要乘 $\sqrt d$？嵌入的一行有多大，加上去的正弦向量又有多大？如果把这个因子放进矩阵本身，**logits** 会怎样？
-# 2. pre-norm 的一摞层在 logits 之前要再加一个归一化，post-norm 却不需要。为什么？
+# 2. pre-norm 的堆叠在 logits 之前要再加一个归一化，post-norm 却不需要。为什么？
 # 3. 解码器的目标序列没有屏蔽填充。填充在右侧时为什么没关系？如果在左侧呢？
 #
 # ## 延伸阅读

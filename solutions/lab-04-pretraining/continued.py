@@ -17,32 +17,32 @@
 # the new text, and it loses some of the old. In this notebook you measure both on a real model, SmolLM2, and write two things that keep the loss of the old small: replay, and a learning rate that rises again slowly.
 #
 # **You will be able to**
-# - measure what a model's loss on English, Chinese and code means, and say why a loss per token does not compare them;
+# - measure a model's loss on English, Chinese and code, and say why losses per token cannot be compared across texts;
 # - mix replay into a new domain at an exact ratio, in a stream that can be stopped and resumed;
 # - say what re-warming is, why a finished model needs it, and what it costs;
 # - report continued pretraining honestly: gain and forgetting, both on held-out text, both in the same unit.
 #
 # **Time** about two hours. Running everything takes about two minutes on two CPU cores.
 #
-# **You need** notebook 4 of this lab (the training loop). Nothing is imported from it: this notebook stands alone. 4 GB of free memory, no GPU.
+# **You need** notebook 4 of this lab (the training loop). Nothing is imported from it: this notebook stands alone. 4 GB of free memory, no GPU. (`profile = "gpu"` continues all of Llama 3.1 8B on one card with 80 GB: section 8.)
 #
 # **How it works** Cells with `# YOUR CODE HERE` are yours. The check cell tries a few small cases at once; the score comes from other, hidden tests. All other cells just run.
 
 # %% [markdown] tags=["zh"]
-# # 实验 04，第 6 个笔记本：继续预训练
+# # 实验 04，第 6 节：继续预训练
 #
 # 从零预训练很贵，能不做就没有人做。一个会英文的模型，可以在中文、代码、医学或者去年的新闻上**继续**预训练：同样的损失，同样的循环，换一批文本。它会学到新的，也会丢掉一些旧的。
 # 在这个笔记本里，你要在真实的模型 SmolLM2 上把得与失都测出来，并写出两样减少损失的东西：回放（replay），以及慢慢重新升上去的学习率。
 #
 # **学完之后，你能够**
-# - 测出一个模型在英文、中文和代码上的损失意味着什么，并说清为什么“每 token 的损失”不能拿来互相比较；
+# - 测出一个模型在英文、中文和代码上的损失，并说清为什么不同文本之间不能比较“每 token 的损失”；
 # - 按精确的比例把回放混进新领域的数据流，而且这个流可以随时停下再接着走；
 # - 说清什么是重新预热（re-warming），训练完的模型为什么需要它，代价又是什么；
 # - 诚实地报告继续预训练的结果：收益与遗忘，都在留出文本上测，用同一个单位。
 #
 # **时间** 约两小时。全部单元格在两个 CPU 核上跑一遍约两分钟。
 #
-# **预备知识** 本实验的第 4 个笔记本（训练循环）。这里不从它导入任何东西，可以单独运行。4 GB 空闲内存，不需要 GPU。
+# **预备知识** 本实验的第 4 节（训练循环）。这里不从它导入任何东西，可以单独运行。4 GB 空闲内存，不需要 GPU。（`profile = "gpu"` 会在一张 80 GB 的卡上继续训练整个 Llama 3.1 8B，见第 8 小节。）
 #
 # **做法** 带 `# YOUR CODE HERE` 的单元格由你来写。检查单元格会立刻试几个小例子；最终得分来自另外的隐藏测试。其余单元格直接运行即可。
 
@@ -58,7 +58,7 @@ from torch import Tensor, nn
 import labkit
 
 # %%
-profile = "cpu"  # or "gpu": Llama 3.1 8B, all of it, on one card with 80 GB (see section 8)
+profile = "cpu"  # or "gpu"
 
 # %%
 import os
@@ -113,7 +113,7 @@ plots.style()
 # SmolLM2 was trained on English and on code. (The lab's copy is the Instruct version: after pretraining it was fine-tuned on conversations.) We take three held-out texts, that is, texts that we shall not train on,
 # and measure its loss on each: English (sayings and manuals), Chinese (the documents of the corpus that are mostly Chinese characters) and Python.
 #
-# On a CPU we train the last layers only. This has a use: what the frozen layers below make of a row of tokens never changes, so it is computed **once** and kept. `Continued` does that; from
+# On a CPU we train the last layers only. This saves time: what the frozen layers below compute for a row of tokens never changes, so it is computed **once** and kept. `Continued` does that; from
 # outside it is just `model(ids) -> logits`.
 
 # %% [markdown] tags=["zh"]
@@ -158,18 +158,23 @@ def rows_of(texts: list[str], n_rows: int) -> Tensor:
     for text in texts:
         ids += [start, *tokenizer(text, add_special_tokens=False)["input_ids"]]
         if len(ids) > n_rows * length:
-            return torch.tensor(ids[: n_rows * length + 1], device=DEVICE).unfold(0, length + 1, length)
+            stream = torch.tensor(ids[: n_rows * length + 1], device=DEVICE)
+            return stream.unfold(0, length + 1, length)
     raise ValueError(say(f"the texts do not fill {n_rows} rows", f"文本不够填满 {n_rows} 行"))
 
 
 class Continued(nn.Module):
-    """A Hugging Face Llama as model(ids) -> logits; its last `n_trained` layers are trained (None: all).
+    """A Hugging Face Llama as model(ids) -> logits; its last `n_trained` layers are trained.
 
-    Where layers are frozen, two things save time. What the frozen layers make of a row never
+    With n_trained = None, all layers are trained.
+
+    Where layers are frozen, two things save time. What the frozen layers compute for a row never
     changes: it is computed when the row comes for the first time, and kept. And with gradients,
     only the tokens of `in_use` get a logit; without gradients all tokens do.
     ---
-    一个 Hugging Face 的 Llama，当作 model(ids) -> logits；只训练最后 `n_trained` 层（None：全部）。
+    一个 Hugging Face 的 Llama，当作 model(ids) -> logits；只训练最后 `n_trained` 层。
+
+    n_trained 为 None 时训练所有层。
 
     有冻结的层时，用两个办法省时间。冻结的层对同一行算出来的东西永远不变：这一行第一次出现时算好，存下来。
     另外，需要梯度时只给 `in_use` 里的 token 算 logits；不需要梯度时给所有 token 算。
@@ -187,7 +192,7 @@ class Continued(nn.Module):
 
     def through(self, layers: nn.ModuleList, x: Tensor) -> Tensor:
         positions = self.llama.model.rotary_emb(x, torch.arange(x.shape[1], device=x.device)[None])
-        for layer in layers:  # causal
+        for layer in layers:
             x = layer(x, position_embeddings=positions)
         return x
 
@@ -227,7 +232,8 @@ WEIGHTS = {
 }[profile]
 tokenizer = load_tokenizer() if profile == "cpu" else AutoTokenizer.from_pretrained(WEIGHTS)
 model = load(WEIGHTS)
-beginning = {name: value.to("cpu", copy=True) for name, value in model.named_parameters() if value.requires_grad}
+trained = {name: value for name, value in model.named_parameters() if value.requires_grad}
+beginning = {name: value.to("cpu", copy=True) for name, value in trained.items()}
 
 collected = {lang: documents(lang) for lang in TEXTS}
 held_out, training = {}, {}
@@ -278,14 +284,29 @@ def padded(text: str, width: int) -> str:
     return text + " " * (width - len(text) - sum(sign > "⺀" for sign in text))
 
 
+def token_losses(rows: Tensor) -> Tensor:
+    """(N, T) from rows (N, T + 1): the loss of each predicted token, in nats.
+
+    The model gets two rows at a time.
+    ---
+    由 (N, T + 1) 的行得到 (N, T)：每个被预测 token 的损失，单位 nat。
+
+    每次只送两行进模型。
+    """
+    found = []
+    with torch.no_grad():
+        for part in rows.split(2):
+            logits, targets = model(part[:, :-1]).flatten(0, 1), part[:, 1:].flatten()
+            found.append(F.cross_entropy(logits, targets, reduction="none"))
+    return torch.cat(found).view(len(rows), -1)
+
+
 if tokenizer.pad_token is None:
     tokenizer.pad_token = tokenizer.eos_token
-per_token, mark = {}, tokenizer.convert_tokens_to_ids(SETTINGS["start"])
-for lang, rows in held_out.items():
-    targets = rows[:, 1:].masked_fill(rows[:, 1:] == mark, -100)  # -100: left out of the mean
-    with torch.no_grad():
-        logits = model(rows[:, :-1])
-        per_token[lang] = F.cross_entropy(logits.flatten(0, 1), targets.flatten()).item()
+mark = tokenizer.convert_tokens_to_ids(SETTINGS["start"])
+losses = {lang: token_losses(rows) for lang, rows in held_out.items()}
+texts_only = {lang: losses[lang][rows[:, 1:] != mark] for lang, rows in held_out.items()}
+per_token = {lang: nats.mean().item() for lang, nats in texts_only.items()}
 figure, axes = plt.subplots(figsize=(8, 2))
 for place, (lang, loss) in enumerate(per_token.items()):
     axes.barh(place, loss, color=COLOURS[lang])
@@ -309,7 +330,10 @@ for lang, text in said_before.items():
 # ## 2. What is measured
 #
 # SmolLM2's tokenizer learnt its merges from English and code. A common English word is one token. A Chinese character has three bytes, which are often spread over two or three tokens.
-# A token that only completes a character is easier to predict than one that begins a character. Many easy tokens make a low mean, for a text that costs more in all:
+# A token that only completes a character is easier to predict than one that begins a character. Many easy tokens make a low mean, for a text that costs more in all.
+#
+# (How the cell below sees what a token is: the tokenizer writes each byte as one sign, so the length of the string is the number of bytes. In UTF-8 the bytes 0x80 to 0xBF continue a character; `continuing` holds
+# the signs for these. Special tokens are no text and have size 0.)
 
 # %% [markdown] tags=["zh"]
 # 对它来说，中文竟比英文**容易**？可看看它写出来的东西。损失没有算错，误导人的是单位：**每 token** 的损失，取决于 token 是什么。
@@ -317,12 +341,14 @@ for lang, text in said_before.items():
 # ## 2. 测什么
 #
 # SmolLM2 的分词器是从英文和代码里学的合并规则。常见的英文单词就是一个 token；一个汉字有三个字节，往往分散在两三个 token 里。
-# 只是补全一个汉字的 token，比开始一个汉字的 token 好猜。容易的 token 一多，平均值就低了，可整段文本的总代价反而更高：
+# 只是补全一个汉字的 token，比开始一个汉字的 token 好猜。容易的 token 一多，平均值就低了，可整段文本的总代价反而更高。
+#
+# （下面的单元格怎样看出一个 token 是什么：分词器把每个字节写成一个符号，所以字符串有多长，就是多少个字节。UTF-8 里，0x80 到 0xBF 是一个字符的后续字节；`continuing` 就是这些字节对应的符号。特殊 token 不是文本，大小记为 0。）
 
 # %%
 strings = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
-sizes = torch.tensor([len(string) for string in strings], device=DEVICE)  # a sign for each byte
-sizes[tokenizer.all_special_ids] = 0  # special tokens are no text
+sizes = torch.tensor([len(string) for string in strings], device=DEVICE)
+sizes[tokenizer.all_special_ids] = 0
 for text in ("a spring night on the river", "春江花月夜", "for item in range(10):"):
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]
     n_bytes, of_each = len(text.encode()), [int(sizes[token]) for token in ids]
@@ -333,18 +359,15 @@ for text in ("a spring night on the river", "春江花月夜", "for item in rang
         )
     )
 
-# In UTF-8 the bytes 0x80 to 0xBF continue a character; this is how the tokenizer writes them.
-goes_on = torch.tensor([s[0] in "¡¢£¤¥¦§¨©ª«¬®¯°±²³´µ¶·¸¹º»¼½¾¿" or "Ģ" <= s[0] <= "Ń" for s in strings])
-targets = held_out["zh"][:, 1:].flatten()
-with torch.no_grad():
-    logits = model(held_out["zh"][:, :-1]).flatten(0, 1)
-nats = F.cross_entropy(logits, targets, reduction="none").cpu()
-goes_on = goes_on[targets.cpu()]
+continuing = "¡¢£¤¥¦§¨©ª«¬®¯°±²³´µ¶·¸¹º»¼½¾¿" + "".join(map(chr, range(ord("Ģ"), ord("Ń") + 1)))
+targets, nats = held_out["zh"][:, 1:].flatten(), losses["zh"].flatten().cpu()
+goes_on = torch.tensor([string[0] in continuing for string in strings])[targets.cpu()]
 begins = ~goes_on & (sizes[targets] > 0).cpu()
 print(
     say(
         f"Chinese: {nats[begins].mean():.2f} nats for a token that begins a character, "
-        f"{nats[goes_on].mean():.2f} for one that goes on ({goes_on.float().mean():.0%} of the tokens)",
+        f"{nats[goes_on].mean():.2f} for one that goes on "
+        f"({goes_on.float().mean():.0%} of the tokens)",
         f"中文：开始一个字符的 token 平均 {nats[begins].mean():.2f} nat，"
         f"接着补全的 token 平均 {nats[goes_on].mean():.2f} nat（占全部 token 的 {goes_on.float().mean():.0%}）",
     )
@@ -362,7 +385,8 @@ for place, (lang, rows) in enumerate(held_out.items()):
     gzip_bits = 8 * len(zlib.compress(text, 9)) / len(text)
     right.barh(place, bits, color=COLOURS[lang])
     right.plot([gzip_bits] * 2, [place - 0.4, place + 0.4], color="black", lw=2)
-    right.text(gzip_bits + 0.07, place, f"{bits:.2f}, gzip {gzip_bits:.2f}", va="center", fontsize=9)
+    told = f"{bits:.2f}, gzip {gzip_bits:.2f}"
+    right.text(gzip_bits + 0.07, place, told, va="center", fontsize=9)
     print(
         say(
             f"{TEXTS[lang]:8}: the model needs {1 - bits / gzip_bits:.0%} fewer bits than gzip",
@@ -385,7 +409,7 @@ plt.tight_layout()
 plt.show()
 
 # %% [markdown] tags=["en"]
-# Counted in bytes, a byte of Chinese costs SmolLM2 more than a byte of English. This measure has a name: **bits per byte** is the length of the text after the model has compressed it, divided by the length of the file.
+# Per byte, Chinese costs SmolLM2 more than English. This measure has a name: **bits per byte** is the length of the text after the model has compressed it, divided by the length of the file.
 #
 # $$\text{bits per byte} = \frac{\sum_t -\log_2 p(x_t \mid x_{<t})}{\sum_t \text{bytes}(x_t)}$$
 #
@@ -403,7 +427,7 @@ plt.show()
 # All parts of problem 9 are checked by one cell, at the end of section 5. In a cell of your own, `labkit.check("continued")` shows at any time what is right already.
 
 # %% [markdown] tags=["zh"]
-# 按字节算，SmolLM2 在一个字节的中文上花的比特，比一个字节的英文多。这个量叫**每字节比特数**（bits per byte）：用模型压缩这段文本，压缩后的长度除以文件的长度。
+# 按字节算，SmolLM2 在中文上花的比特比在英文上多。这个量叫**每字节比特数**（bits per byte）：用模型压缩这段文本，压缩后的长度除以文件的长度。
 #
 # $$\text{bits per byte} = \frac{\sum_t -\log_2 p(x_t \mid x_{<t})}{\sum_t \text{bytes}(x_t)}$$
 #
@@ -418,7 +442,7 @@ plt.show()
 #
 # ### 第 9 题（6 分），第一部分：`bits_per_byte`、`gain_and_forgetting`
 #
-# 第 9 题的各个部分由第 5 节末尾的同一个单元格检查。随时可以在自己的单元格里运行 `labkit.check("continued")`，看看哪些已经对了。
+# 第 9 题的各个部分由第 5 小节末尾的同一个单元格检查。随时可以在自己的单元格里运行 `labkit.check("continued")`，看看哪些已经对了。
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "continued-measure-solution", "cell_type": "code"}
@@ -464,7 +488,11 @@ def bits_per_byte(model: nn.Module, rows: Tensor, sizes: Tensor) -> float:
     ### END SOLUTION
 
 
-def gain_and_forgetting(before: dict[str, float], after: dict[str, float], domain: str) -> tuple[float, float]:
+def gain_and_forgetting(
+    before: dict[str, float],
+    after: dict[str, float],
+    domain: str,
+) -> tuple[float, float]:
     """What continued pretraining has brought and what it has cost, both in bits per byte.
 
     Args:
@@ -511,7 +539,7 @@ print(say("before:", "训练前："), {TEXTS[lang]: round(bits, 3) for lang, bit
 # %% [markdown] tags=["en"]
 # ## 3. Replay
 #
-# The simplest remedy for forgetting is to keep reading some of the old text: **replay**. Ibrahim et al. (2024, section 6) replayed 5 % when they moved from English to other English, and 25 % from English to German. SmolLM2's training sets are public (Ben Allal et al. 2025, section 3); Llama's
+# How can a model keep what it knew? The simplest remedy is to go on reading some of the old text: **replay**. Ibrahim et al. (2024, section 6) replayed 5 % when they moved from English to other English, and 25 % from English to German. SmolLM2's training sets are public (Ben Allal et al. 2025, section 3); Llama's
 # are not. Where the old text is missing, one takes text of the same kind.
 #
 # In notebook 1, `mix` mixed *documents* ahead of training. Here *rows* are mixed on the fly, for a run that must be resumable: the stream is a function of its seed and of how many rows it has given.
@@ -528,10 +556,10 @@ print(say("before:", "训练前："), {TEXTS[lang]: round(bits, 3) for lang, bit
 # %% [markdown] tags=["zh"]
 # ## 3. 回放
 #
-# 对付遗忘最简单的办法，是接着读一些旧文本：**回放**（replay）。Ibrahim 等（2024，第 6 节）从英文换到另一种英文语料时，回放 5%；从英文换到德文，回放 25%。
+# 怎样让模型不忘掉旧的？最简单的办法，是继续读一些旧文本：**回放**（replay）。Ibrahim 等（2024，第 6 节）从英文换到另一种英文语料时，回放 5%；从英文换到德文，回放 25%。
 # SmolLM2 的训练集是公开的（Ben Allal 等 2025，第 3 节），Llama 的不公开；拿不到旧文本时，就用同一类的文本。
 #
-# 第 1 个笔记本里的 `mix` 是在训练之前混合**文档**；这里是边训练边混合**行**，而且训练要能中断后恢复：整个数据流只由种子和已经给出的行数决定。
+# 第 1 节里的 `mix` 是在训练之前混合**文档**；这里是边训练边混合**行**，而且训练要能中断后恢复：整个数据流只由种子和已经给出的行数决定。
 # 比例要在每一批（batch）之后都成立，而不只是平均成立：总共才 40 行，碰巧多抽几行回放，就是另一个实验了。
 #
 # ```
@@ -560,7 +588,14 @@ class ReplayBatches:
     参数相同，给出的各批就相同；换一个种子就不同。回放的行放在一批里什么位置都可以。
     """
 
-    def __init__(self, domain: Tensor, replay: Tensor, batch_size: int, ratio: float, seed: int = 0) -> None:
+    def __init__(
+        self,
+        domain: Tensor,
+        replay: Tensor,
+        batch_size: int,
+        ratio: float,
+        seed: int = 0,
+    ) -> None:
         """Args:
             domain, replay: (N, T + 1) and (M, T + 1) int64, rows of tokens. `replay` may be empty
                 when ratio is 0.
@@ -587,7 +622,8 @@ class ReplayBatches:
         ### END SOLUTION
 
     def next_batch(self) -> tuple[Tensor, Tensor]:
-        """inputs and targets, (batch_size, T) each: targets[:, t] is the token after inputs[:, t].
+        """inputs and targets, (batch_size, T) each: targets[:, t] is the token after
+        inputs[:, t].
         ---
         输入和目标，形状都是 (batch_size, T)：targets[:, t] 是 inputs[:, t] 的下一个 token。
         """
@@ -610,7 +646,8 @@ class ReplayBatches:
         ### END SOLUTION
 
     def state_dict(self) -> dict[str, int]:
-        """Where the stream stands: a flat dict of plain values (int, float, str or bool), no tensors.
+        """Where the stream stands: a flat dict of plain values (int, float, str or bool), no
+        tensors.
         ---
         数据流走到了哪里：一个扁平的 dict，值只能是 int、float、str 或 bool，不能是张量。
         """
@@ -619,8 +656,9 @@ class ReplayBatches:
         ### END SOLUTION
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Continues from a state_dict() of another object that was made with the same arguments: the
-        next batches are exactly those that would have come there, over the end of an epoch, too.
+        """Continues from a state_dict() of another object that was made with the same
+        arguments: the next batches are exactly those that would have come there, over the end of
+        an epoch, too.
         ---
         从另一个对象的 state_dict() 接着走，那个对象是用同样的参数建的：接下来的各批与那边本来要给出的完全相同，
         跨过 epoch 的边界也一样。
@@ -644,7 +682,7 @@ for seed in range(7):
     drawn = torch.tensor(mixed["replay"][:96])
     axes.plot(range(1, 97), drawn.cumsum(0) / torch.arange(1, 97), color=GREY, lw=1)
 axes.plot([], color=GREY, label=say("interleave_datasets, seven seeds", "interleave_datasets，七个种子"))
-zeros, ones = (torch.full((50, 2), kind) for kind in (0, 1))  # a row says which source it is from
+zeros, ones = (torch.full((50, 2), kind) for kind in (0, 1))
 marked = ReplayBatches(zeros, ones, 2, 0.25)
 given = torch.stack([marked.next_batch()[0].sum() for _ in range(48)])
 so_far = torch.arange(2, 97, 2)
@@ -664,10 +702,10 @@ plt.show()
 # %% [markdown] tags=["en"]
 # The grey lines reach 0.25 only in the long run; yours is there from the first batches on. Over a million rows it makes no difference. Over the few dozen rows of our runs (dotted line) it decides what you find.
 #
-# ## 4. The rate comes up again
+# ## 4. The learning rate rises again
 #
-# At the end of pretraining the learning rate has usually come down to a tenth of its peak or less. Continuing at that rate is safe, and teaches little. A jump back to the peak disturbs what was learnt before anything new has come. So the rate is
-# **re-warmed**: it rises in a straight line from where it ended, and then falls again on a cosine (Gupta et al. 2023, section 4; Ibrahim et al. 2024, section 6). Re-warming itself costs some of the old, even on the *same* text (Ibrahim et al. 2024, section 7). Beside the replay ratio, the new peak is what trades gain for
+# Which learning rate should a continued run have? At the end of pretraining it has usually come down to a tenth of its peak or less. Continuing at that rate is safe, and teaches little. A jump back to the peak disturbs what was learnt before anything new has come. So the rate is
+# **re-warmed**: it rises in a straight line from where it ended, and then falls again on a cosine (Gupta et al. 2023, section 4; Ibrahim et al. 2024, section 6). Re-warming itself raises the loss, even on the *same* text (Ibrahim et al. 2024, section 7). The new peak, like the replay ratio, trades gain for
 # forgetting.
 #
 # It is the schedule of notebook 4, with one difference: the line begins at the last rate of the earlier run, not at 0.
@@ -679,10 +717,10 @@ plt.show()
 #
 # ## 4. 学习率重新升上去
 #
-# 预训练结束时，学习率通常已经降到峰值的十分之一甚至更低。用这个学习率接着训练很安全，但学不到什么；一下子跳回峰值，新的还没学到，旧的就先被冲乱了。所以要**重新预热**（re-warming）：
-# 从它停下的地方沿直线升上去，再按余弦降下来（Gupta 等 2023，第 4 节；Ibrahim 等 2024，第 6 节）。重新预热本身就要付出代价，哪怕文本**没有**换（Ibrahim 等 2024，第 7 节）。除了回放比例，新的峰值定多高，也决定了用多少遗忘去换收益。
+# 接着训练，学习率该取多少？预训练结束时，它通常已经降到峰值的十分之一甚至更低。用这个学习率接着训练很安全，但学不到什么；一下子跳回峰值，新的还没学到，旧的就先被冲乱了。所以要**重新预热**（re-warming）：
+# 从它停下的地方沿直线升上去，再按余弦降下来（Gupta 等 2023，第 4 节；Ibrahim 等 2024，第 6 节）。重新预热本身就会让损失升高，哪怕文本**没有**换（Ibrahim 等 2024，第 7 节）。新的峰值和回放比例一样，决定了用多少遗忘去换收益。
 #
-# 它就是第 4 个笔记本的学习率曲线，只有一点不同：直线从上一次训练最后的学习率开始，而不是从 0 开始。
+# 它就是第 4 节的学习率曲线，只有一点不同：直线从上一次训练最后的学习率开始，而不是从 0 开始。
 #
 # ### 第 9 题，第三部分：`rewarmed_lr`
 
@@ -753,6 +791,8 @@ plt.show()
 #
 # ## 5. Continue
 #
+# A measure, the batches and the learning rate are there. What is missing? The loop.
+#
 # ### Problem 9, last part: `continue_pretraining`
 
 # %% [markdown] tags=["zh"]
@@ -760,13 +800,15 @@ plt.show()
 #
 # ## 5. 继续
 #
+# 度量、数据流、学习率都有了，还缺什么？训练循环。
+#
 # ### 第 9 题，最后一部分：`continue_pretraining`
 
 
 # %% tags=["export"]
 @dataclass(frozen=True)
 class ContinueConfig:
-    """How a run goes: the number of its updates, their learning rates, the largest norm of the gradient.
+    """How a run goes: its number of updates, their learning rates, the largest gradient norm.
     ---
     一次训练怎么走：更新次数、各次的学习率，以及梯度范数的上限。
     """
@@ -790,7 +832,8 @@ def continue_pretraining(
 
     - Each of the config.steps updates takes one batch, and no update reads more. The loss is the
       mean over all targets of the batch, in nats.
-    - Update number `step` has the rate of rewarmed_lr, with config's values and total = config.steps.
+    - Update number `step` has the rate of rewarmed_lr, with config's values and total =
+      config.steps.
     - AdamW with betas (0.9, 0.95), no weight decay and PyTorch's other defaults. (On a GPU
       `fused=True` saves the memory of its temporaries.)
     - Gradients are clipped by their global norm at config.max_norm.
@@ -855,7 +898,7 @@ labkit.check("continued")
 
 
 def byte_rows(texts: list[str], n_rows: int) -> Tensor:
-    """(n, 65), n <= n_rows: the bytes of the texts, a zero after each; fewer rows if the texts end.
+    """(n, 65), n <= n_rows: the bytes of the texts, a zero after each; fewer if the texts end.
     ---
     (n, 65)，n <= n_rows：文本的字节，每篇后面一个零；文本不够时行数更少。
     """
@@ -900,7 +943,8 @@ for lang, texts in collected.items():
 
 
 def measure_small() -> dict[str, float]:
-    return {lang: bits_per_byte(small, rows, sizes_of_bytes) for lang, rows in small_held_out.items()}
+    texts = small_held_out.items()
+    return {lang: bits_per_byte(small, rows, sizes_of_bytes) for lang, rows in texts}
 
 
 def english_and(domain: str, bits: dict[str, float]) -> dict[str, float]:
@@ -908,9 +952,10 @@ def english_and(domain: str, bits: dict[str, float]) -> dict[str, float]:
 
 
 HEADER = say(
-    f"{'bits per byte':30}{'English':>10}{'Chinese':>10}{'code':>10}{'gain':>10}{'forgetting':>12}",
-    f"{'每字节比特数':24}{'英文':>8}{'中文':>8}{'代码':>8}{'收益':>8}{'遗忘':>10}",
+    f"{'bits per byte':30}{'English':>10}{'Chinese':>10}{'code':>10}",
+    f"{'每字节比特数':24}{'英文':>8}{'中文':>8}{'代码':>8}",
 )
+HEADER += say(f"{'gain':>10}{'forgetting':>12}", f"{'收益':>8}{'遗忘':>10}")
 
 
 def figures(name: str, bits: dict[str, float]) -> str:
@@ -962,24 +1007,24 @@ plt.tight_layout()
 plt.show()
 
 # %% [markdown] tags=["en"]
-# Each point is one run; the number beside it is its share of replay. Down means less forgetting, right means more gain. Without replay, Chinese costs English more than half a bit for each byte. With one row of replay in twenty about half of that is left, with one in four almost nothing, while the gain falls by less than 2 % (look at the numbers of the axes): here replay is nearly free. (The huge gain begins beyond 8 bits, where a model does worse than one that knows nothing: it was sure that no such bytes exist.)
-# Code looks more like English, so less is forgotten. With a quarter of replay English even improves, because its pretraining was short; and about a seventh of the gain is given up for it.
+# Each point is one run; the number beside it is its share of replay. Down means less forgetting, right means more gain. Without replay, training on Chinese makes each byte of English cost more than half a bit more. With one row of replay in twenty about half of that is left, with one in four almost nothing. The gain falls by less than 2 % meanwhile (look at the numbers of the axes): here replay is nearly free. (The gain is so large because it starts from more than 8 bits per byte. A model that knows nothing needs 8; this one was sure that such bytes do not occur.)
+# Code looks more like English, so less is forgotten. With a quarter of replay English even improves: its pretraining was short. About a seventh of the gain is given up for it.
 #
 # But look at the last column of the table after code: the text that got worst is Chinese. This model has never known Chinese, and yet it can get worse at it: **replay protects what is replayed**, and nothing else.
 #
 # ## 7. SmolLM2
 #
-# Now the real model. Ten updates of 256 tokens change little of what 135 million parameters learnt from two trillion tokens (the figure of its model card); and only the last six of thirty layers are trained. (The peak, 1e-4, did best among 1e-4, 2e-4 and 4e-4 on held-out rows that are *not* used below: a rate chosen on the rows that one reports makes the report look better. It is the smallest of the three; we did not try smaller ones.) The differences are hundredths of a bit, on a few hundred tokens of held-out text: directions, not results.
+# Now the real model. Ten updates of 256 tokens change little of what 135 million parameters learnt from two trillion tokens (the figure of its model card); and only the last six of thirty layers are trained. (The peak, 1e-4, did best among 1e-4, 2e-4 and 4e-4 on held-out rows that are *not* used below: a rate chosen on the rows that one reports makes the report look better. It is the smallest of the three; we did not try smaller ones. Each run begins and ends at a tenth of 1e-4, where we assume that pretraining ended.) The differences are hundredths of a bit, on a few hundred tokens of held-out text: directions, not results.
 
 # %% [markdown] tags=["zh"]
-# 每个点是一次训练，旁边的数字是回放所占的份额。越往下遗忘越少，越往右收益越大。没有回放时，学中文让英文每字节多用半个多比特。每二十行里放一行回放，就只剩大约一半；每四行放一行，几乎全部挽回，而收益只少了不到 2%（注意坐标轴上的数字）：在这里，回放几乎不花什么代价。（收益这么大，是因为起点超过了 8 比特，比一无所知的模型还差：它原本笃定没有这样的字节。）
+# 每个点是一次训练，旁边的数字是回放所占的份额。越往下遗忘越少，越往右收益越大。没有回放时，学中文让英文每字节多用半个多比特。每二十行里放一行回放，就只剩大约一半；每四行放一行，几乎全部挽回，而收益只少了不到 2%（注意坐标轴上的数字）：在这里，回放几乎不花什么代价。（收益这么大，是因为起点超过了 8 比特，比一无所知的模型（正好 8 比特）还差：它原本笃定没有这样的字节。）
 # 代码和英文更像，所以忘得少。回放占四分之一时，英文甚至还有进步，因为它的预训练本来就很短；为此放弃了大约七分之一的收益。
 #
 # 但请看代码各行的最后一列：变差最多的文本是中文。这个模型从来不会中文，居然还能变得更差：**回放只保护被回放的东西**，别的一概不管。
 #
 # ## 7. SmolLM2
 #
-# 现在轮到真正的模型。1.35 亿参数从两万亿 token（据其模型卡）里学来的东西，十次更新、每次 256 个 token，改变不了多少；何况三十层里只训练最后六层。（峰值 1e-4 是在下面**不**用的留出文本上从 1e-4、2e-4、4e-4 里选出来的：在要报告的文本上选学习率，报告就会偏好看。它是三者中最小的，更小的没有试过。）差别只有百分之几比特，留出文本也只有几百个 token：这里看的是方向，不是结论。
+# 现在轮到真正的模型。1.35 亿参数从两万亿 token（据其模型卡）里学来的东西，十次更新、每次 256 个 token，改变不了多少；何况三十层里只训练最后六层。（峰值 1e-4 是在下面**不**用的留出文本上从 1e-4、2e-4、4e-4 里选出来的：在要报告的文本上选学习率，报告就会偏好看。它是三者中最小的，更小的没有试过。每次训练都从 1e-4 的十分之一开始，也降回那里：我们假设预训练就停在这个学习率。）差别只有百分之几比特，留出文本也只有几百个 token：这里看的是方向，不是结论。
 
 # %%
 start = time.perf_counter()
@@ -987,12 +1032,12 @@ after, curves, samples = {}, {}, {}
 
 
 def run(domain: str, ratio: float, max_lr: float = SETTINGS["max_lr"]) -> list[float]:
-    """The losses of a run from the original weights; afterwards the model has the weights of its end.
+    """The losses of a run from the original weights; afterwards the model has its last weights.
     ---
     从最初的权重开始的一次训练，返回各步损失；之后模型停在训练结束时的权重。
     """
     model.load_state_dict(beginning, strict=False)
-    last_lr = SETTINGS["max_lr"] / 10  # where we take pretraining to have ended
+    last_lr = SETTINGS["max_lr"] / 10
     steps, warmup = SETTINGS["steps"], SETTINGS["warmup"]
     config = ContinueConfig(steps, max_lr, min_lr=last_lr, last_lr=last_lr, warmup=warmup)
     batches = ReplayBatches(training[domain], training["en"], SETTINGS["batch"], ratio)
@@ -1047,14 +1092,14 @@ for lang in TEXTS:
 
 # %% [markdown] tags=["en"]
 # - **The unfamiliar text gains.** Chinese needs fewer bits. More replay means less Chinese read, and a smaller gain.
-# - **The familiar text does not.** SmolLM2 has read Python by the billion tokens, and these files are probably among them. Ten more updates teach it nothing that we could measure.
+# - **The familiar text does not.** SmolLM2 was pretrained on a large collection of public code, The Stack (its model card), and these files are probably among it. Ten more updates teach it nothing that we could measure.
 # - **At a low rate nothing is forgotten** that this evaluation could see: English stays where it was. There is nothing here for replay to repair.
-# - **In these runs the peak decides more than the ratio.** At eight times the peak *every* text gets worse, Chinese too, although a quarter is replay: a few noisy batches, taken at large steps, destroy what the model knew, and ten updates do not replace it. In a longer run the balance may be another. The rule that follows is cautious: a modest peak, a warm-up, and an eye on the old text while you train.
+# - **In these runs the peak decides more than the ratio.** At eight times the peak *every* text gets worse, Chinese too, although a quarter is replay: large steps on a few noisy batches have destroyed some of what the model knew, and ten updates do not replace it. In a longer run this may be different. The rule that follows is cautious: take a modest peak and a warm-up, and watch the old text while you train.
 # - **The training loss shows none of this.** It goes up and down with what happens to be in a batch, and the run that ruined the model looks as good as the others. (While training, our head has only the tokens that occur in these texts, so its loss is a little lower than over the whole vocabulary.)
 
 # %% [markdown] tags=["zh"]
 # - **陌生的文本有收益。** 中文每字节用的比特少了；回放越多，读到的中文越少，收益也越小。
-# - **熟悉的没有。** Python 它读过几十亿 token，这些文件很可能就在其中。再来十次更新，测不出它学到了什么。
+# - **熟悉的没有。** SmolLM2 预训练时读过 The Stack，一个很大的公开代码集（据其模型卡），这些文件很可能就在其中。再来十次更新，测不出它学到了什么。
 # - **学习率较低时，看不出遗忘**，至少这样的评测看不出：英文还在原处。这里没有什么要靠回放来补救。
 # - **在这几次训练里，峰值比回放比例更要紧。** 峰值升到八倍，**每一种**文本都变差，中文也不例外，尽管其中四分之一是回放：凭几批带噪声的数据迈大步，破坏了模型已经会的东西，十次更新又补不回来。训练更久时，两者的轻重可能不同。由此得出的做法偏谨慎：峰值要适中，要有预热，训练时一直盯着旧文本。
 # - **这些在训练损失上都看不出来。** 它随着一批里碰巧是什么而上下起伏，毁掉模型的那次训练看上去并不比别的差。（训练时输出层只算这些文本里出现过的 token，所以损失比在整个词表上的略低。）
@@ -1091,7 +1136,7 @@ for lang in TEXTS:
 # | logits，4 × 2048 × 128,256，float32，连同梯度 | | 8 以上 |
 #
 # - **梯度检查点**（gradient checkpointing）只保存每层的输入，其余的在反向传播时重算：计算量多三分之一（Chen 等 2016，第 4 节）。
-# - **bfloat16** 是一种 16 位的格式：范围与 float32 相同，精度只有 8 位。小于权重约 1/512 到 1/256 的更新会被舍入掉：每步的改变量在 2e-5 左右时，绝对值不小于 1/128 的权重一动不动。效果不如保留一份 float32 的权重，而那需要多张卡：ZeRO 和 FSDP，见第 7 个笔记本。
+# - **bfloat16** 是一种 16 位的格式：范围与 float32 相同，精度只有 8 位。小于权重约 1/512 到 1/256 的更新会被舍入掉：每步的改变量在 2e-5 左右时，绝对值不小于 1/128 的权重一动不动。效果不如保留一份 float32 的权重，而那需要多张卡：ZeRO 和 FSDP，见第 7 节。
 # - **业界的做法**：LLaMA-Factory 用 `stage: pt`、`finetuning_type: full`（其中 `mix_strategy: interleave_under` 加上 `interleave_probs` 就是回放，逐篇文档抽取），还有 Axolotl；unsloth 见 `data/recipes` 里的配方，它不训练全部参数，只训练 LoRA 矩阵、嵌入层和输出层。
 
 # %% [markdown] tags=["en"]
@@ -1106,7 +1151,7 @@ for lang in TEXTS:
 # **Today** (late 2026; what our sources show)
 #
 # - *Rates.* With a constant rate and a short decay at the end (warm-up, stable, decay: Hu et al. 2024, *MiniCPM*, section 4; Hägele et al. 2024), a model can be continued from a checkpoint *before* the decay, and nothing has to be re-warmed. Ibrahim et al. (2024, section 7) describe such "infinite" schedules. Yano et al. (2026) report that models pretrained without any decay are better after fine-tuning.
-# - *Mid-training.* Many labs plan the continuation: while the rate decays, the last part of pretraining reads a mixture with more mathematics, code and text of high quality (annealing: Llama Team 2024, sections 3.1.3 and 3.4.3; SmolLM2 in stages: Ben Allal et al. 2025, section 4).
+# - *Mid-training.* Many teams plan the continuation: while the rate decays, the last part of pretraining reads a mixture with more mathematics, code and text of high quality (annealing: Llama Team 2024, sections 3.1.3 and 3.4.3; SmolLM2 in stages: Ben Allal et al. 2025, section 4).
 # - *Data.* Shares of a mixture are predicted from many small runs (RegMix: Liu et al. 2024). Where a domain has little text, a model rephrases it or writes more about it (Nemotron-CC: Su et al. 2024; Yang et al. 2024, *Synthetic continued pretraining*).
 #
 # ## Three questions to think about
@@ -1139,13 +1184,13 @@ for lang in TEXTS:
 # **今天**（2026 年底，以我们查到的资料为限）
 #
 # - **学习率。** 先用恒定的学习率，最后才短暂衰减（预热、恒定、衰减三段，简称 WSD：Hu 等 2024，MiniCPM，第 4 节；Hägele 等 2024），就可以从衰减**之前**的检查点继续训练，什么都不用重新预热。Ibrahim 等（2024，第 7 节）描述了这种“无限”的学习率曲线。Yano 等（2026）报告说，预训练时完全不衰减的模型，微调之后反而更好。
-# - **中段训练**（mid-training）。许多实验室事先就规划好这一步：预训练的最后一段，学习率衰减的同时，混入更多数学、代码和高质量文本（退火：Llama Team 2024，3.1.3 和 3.4.3 节；SmolLM2 的分阶段训练：Ben Allal 等 2025，第 4 节）。
+# - **中段训练**（mid-training）。许多团队事先就规划好这一步：预训练的最后一段，学习率衰减的同时，混入更多数学、代码和高质量文本（退火：Llama Team 2024，3.1.3 和 3.4.3 节；SmolLM2 的分阶段训练：Ben Allal 等 2025，第 4 节）。
 # - **数据。** 各部分的份额可以用许多次小规模训练来预测（RegMix：Liu 等 2024）。领域文本太少时，让模型改写它，或者围绕它再写一些（Nemotron-CC：Su 等 2024；Yang 等 2024，《Synthetic continued pretraining》）。
 #
 # ## 三个思考题
 #
 # 1. 你回放的是英文，受损的是另一种语言。你会把什么放进回放里？不知道模型是在什么上训练的，又怎么定各自的份额？
-# 2. 更新次数相同时，回放越多，领域文本越少。如果让每种比例的**领域**行数相同，第 6 节的图会变成什么样？哪种比较公平，对谁来说公平？
+# 2. 更新次数相同时，回放越多，领域文本越少。如果让每种比例的**领域**行数相同，第 6 小节的图会变成什么样？哪种比较公平，对谁来说公平？
 # 3. 分词器把一个汉字切成两三个 token。你往词表里加了两万个中文 token。这里可以冻结的东西，哪些现在非训练不可？如果只报告每 token 的损失，还有什么没法比了？
 #
 # ## 延伸阅读

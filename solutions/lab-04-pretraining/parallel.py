@@ -13,7 +13,7 @@
 # %% [markdown] tags=["en"]
 # # Lab 04, notebook 7: many GPUs
 #
-# A model of 7 billion parameters needs 112 GB before it has seen a single token. On one GPU, at 400 TFLOP/s ($4\cdot 10^{14}$ floating-point operations per second), the 15 trillion tokens of Llama 3 would take it fifty years. (Section 5 computes both.) So the work is split: the data, the
+# A model of 7 billion parameters needs 112 GB before it has seen a single token. On one GPU, at 400 TFLOP/s ($4\cdot 10^{14}$ floating-point operations per second), the 15 trillion tokens of Llama 3 would take it fifty years. (Sections 3 and 5 work these out.) So the work is split: the data, the
 # optimizer, the matrices, the layers. In this notebook **two real processes** train one model together, with your code, on your CPU. They exchange data by the same few operations that
 # 16,384 GPUs used when Llama 3 was trained.
 #
@@ -25,14 +25,14 @@
 #
 # **Time** about three hours. Running everything takes about a minute on two CPU cores.
 #
-# **You need** `nn.Module`, autograd and AdamW; no other notebook of this lab. 2 GB of free memory, no GPU.
+# **You need** `nn.Module`, autograd and AdamW; no other notebook of this lab. 2 GB of free memory, no GPU. (`profile = "gpu"` uses all cards of one machine, at least two, and a wider model. It was not run for this text.)
 #
 # **How it works** Cells with `# YOUR CODE HERE` are yours. A check cell tries a few small cases at once; the score comes from other, hidden tests. All other cells just run.
 
 # %% [markdown] tags=["zh"]
-# # 实验 04，第 7 个笔记本：多 GPU 训练
+# # 实验 04，第 7 节：多 GPU 训练
 #
-# 一个 70 亿参数的模型，还没见到一个 token 就要占 112 GB；而只靠一张 GPU，按 400 TFLOP/s（每秒 $4\cdot 10^{14}$ 次浮点运算）算，学完 Llama 3 的 15 万亿 token 要五十年。（这两个数第 5 节会算出来。）所以要把活儿拆开：拆数据、拆优化器、拆矩阵、拆层。
+# 一个 70 亿参数的模型，还没见到一个 token 就要占 112 GB；而只靠一张 GPU，按 400 TFLOP/s（每秒 $4\cdot 10^{14}$ 次浮点运算）算，学完 Llama 3 的 15 万亿 token 要五十年。（这两个数在第 3、5 小节算出来。）所以要把工作拆开：拆数据、拆优化器、拆矩阵、拆层。
 # 在这个笔记本里，**两个真实的进程**用你写的代码、在你的 CPU 上一起训练同一个模型。它们交换数据用的，正是训练 Llama 3 时 16,384 张 GPU 用的那几种操作。
 #
 # **学完之后，你能够**
@@ -43,7 +43,7 @@
 #
 # **时间** 约三小时。全部单元格在两个 CPU 核上跑一遍约需一分钟。
 #
-# **预备知识** `nn.Module`、自动求导和 AdamW；不依赖本实验的其他笔记本。2 GB 空闲内存，不需要 GPU。
+# **预备知识** `nn.Module`、自动求导和 AdamW；不依赖本实验的其他笔记本。2 GB 空闲内存，不需要 GPU。（`profile = "gpu"` 使用一台机器上的所有卡，至少两张，模型也更宽；写这段文字时没有实际跑过。）
 #
 # **做法** 带 `# YOUR CODE HERE` 的单元格由你来写。检查单元格会立刻试几个小例子；最终得分来自另外的隐藏测试。其余单元格直接运行即可。
 
@@ -60,7 +60,7 @@ import labkit
 from labkit.ranks import Group
 
 # %%
-profile = "cpu"  # or "gpu": all cards of this machine (at least two), NCCL, a wider model
+profile = "cpu"  # or "gpu"
 
 # %%
 import time
@@ -99,7 +99,7 @@ plots.style()
 # %%
 CONTEXT = 8
 text = torch.tensor(list("\n".join(corpora.load("en", max_bytes=400_000)).encode()))
-windows = text.unfold(0, CONTEXT + 1, 1)  # (N, 9): 8 bytes and the one to be predicted
+windows = text.unfold(0, CONTEXT + 1, 1)  # (N, 9)
 held_out, training = windows[-2000:], windows[: -2000 - CONTEXT]
 chosen = torch.randint(len(training), (SETTINGS["steps"], SETTINGS["batch"]))
 batches = training[chosen].contiguous()  # (steps, batch, 9)
@@ -139,7 +139,12 @@ def flat(model: nn.Module) -> Tensor:
     return torch.cat([p.detach().flatten() for p in model.parameters()]).cpu()
 
 
-def train(group: Group, batches: Tensor, held_out: Tensor, average: bool) -> tuple[list[float], list[Tensor]]:
+def train(
+    group: Group,
+    batches: Tensor,
+    held_out: Tensor,
+    average: bool,
+) -> tuple[list[float], list[Tensor]]:
     """The program that each rank runs: it trains on its share of every batch.
 
     Returns held-out losses and weights on the way.
@@ -168,11 +173,10 @@ def train_twice(group: Group, batches: Tensor, held_out: Tensor) -> list:
     return [train(group, batches, held_out, average) for average in (True, False)]
 
 
-# One rank: an ordinary training loop.
 [(alone_losses, alone)] = ranks.threads(1, train, batches, held_out, False)
 start = time.perf_counter()
 results = ranks.processes(RANKS, train_twice, batches, held_out, device=DEVICE)
-together, apart = zip(*results, strict=True)  # each: losses and weights of rank 0, of rank 1, ...
+together, apart = zip(*results, strict=True)
 seconds = time.perf_counter() - start
 print(
     say(
@@ -220,7 +224,8 @@ print(
     say(
         f"rank 0 and rank 1, averaging: largest difference {between_ranks:.1e}\n"
         f"one process and rank 0:       largest difference {from_alone:.1e}\n"
-        f"not averaging: distance {drifted:.1f}; the weights themselves have norm {alone[-1].norm():.1f}",
+        f"not averaging: distance {drifted:.1f}; "
+        f"the weights themselves have norm {alone[-1].norm():.1f}",
         f"rank 0 与 rank 1，做平均：最大差别 {between_ranks:.1e}\n"
         f"单个进程与 rank 0：       最大差别 {from_alone:.1e}\n"
         f"不做平均：相距 {drifted:.1f}；权重本身的范数是 {alone[-1].norm():.1f}",
@@ -242,7 +247,7 @@ print(
 # | `group.all_gather(x)` | $(n)$ | everybody's `x`, one after another, $(\mathrm{size}\cdot n)$ |
 # | `group.reduce_scatter(x)` | $(\mathrm{size}\cdot n)$ | **its own part** of the sum, $(n)$: rank 0 the first $n$, and so on |
 #
-# Data parallelism, ZeRO and tensor parallelism are made of these four. (A pipeline sends and receives between two ranks, as section 5 does; mixtures of experts add an all-to-all.) All ranks run the *same* program, and must call the *same* operations in the same order; one that does not leaves
+# Data parallelism, ZeRO and tensor parallelism are made of these four. (A pipeline only sends and receives between two ranks, as the ring of section 5 does. Mixtures of experts add an all-to-all.) All ranks run the *same* program, and must call the *same* operations in the same order; one that does not leaves
 # the others waiting. `ranks.threads` runs the same program with threads in this process: it starts fast, and the checks use it. Here the four are at work:
 
 # %% [markdown] tags=["zh"]
@@ -260,7 +265,7 @@ print(
 # | `group.all_gather(x)` | $(n)$ | 所有 rank 的 `x` 依次接起来，$(\mathrm{size}\cdot n)$ |
 # | `group.reduce_scatter(x)` | $(\mathrm{size}\cdot n)$ | 总和中**属于自己的那一段**，$(n)$：0 号拿前 $n$ 个，依此类推 |
 #
-# 数据并行、ZeRO 和张量并行都由这四个拼成。（流水线在两个 rank 之间发送和接收，第 5 节就这么做；混合专家模型还要用 all-to-all。）所有 rank 运行**同一个**程序，必须按相同的顺序调用**相同的**操作；谁不照做，其他 rank 就只能干等。
+# 数据并行、ZeRO 和张量并行都由这四个拼成。（流水线只在两个 rank 之间发送和接收，第 5 小节的环也是这样；混合专家模型还要用 all-to-all。）所有 rank 运行**同一个**程序，必须按相同的顺序调用**相同的**操作；谁不照做，其他 rank 就只能干等。
 # `ranks.threads` 用本进程里的线程运行同样的程序：启动快，检查单元格用的就是它。先看它们怎么工作：
 
 
@@ -310,7 +315,7 @@ for name in both[0]:
 # $$ g = \frac{\sum_r n_r\, g_r}{\sum_r n_r} .$$
 #
 # 如果各个 $n_r$ 相等，这就是 $g_r$ 的平均，DDP 算的正是它。如果不等（一个 epoch 的最后一批；除去填充之后各 rank 的 token 数不同），
-# 平均的平均就**不是**平均：样本少的 rank 上，每个样本占的分量更重。梯度累积（第 4 个笔记本第 4 节）里有同样的坑。
+# 平均的平均就**不是**平均：样本少的 rank 上，每个样本占的分量更重。梯度累积（第 4 节第 4 小节）里有同样的坑。
 #
 # **本节的坑。** 某个参数若没有参与这个 rank 的计算，它在这里的 `grad` 就是 None：比如没有 token 选中的专家，或者另一种语言的输出头。如果这个 rank 跳过它，而别的 rank 要平均它，
 # 各 rank 调用的操作就对不上了。真实的训练会一直等下去，直到超时被终止（NCCL 是 NVIDIA 做这些操作的通信库，默认 10 分钟）。DDP 则会在下一次前向时报错；设 `find_unused_parameters=True`，它就把这样的参数标记为已就绪。
@@ -318,7 +323,7 @@ for name in both[0]:
 #
 # ### 第 10 题（14 分），第一部分：`average_gradients`
 #
-# 这个笔记本只有这一道题，四个部分在第 2 到 5 节。随时可以在自己的单元格里运行 `labkit.check("parallel")`，看看哪些已经对了；还没写到的部分标着 ○，注明“尚未定义”或“尚未编写”，不必在意。
+# 这个笔记本只有这一道题，四个部分在第 2 到 5 小节。随时可以在自己的单元格里运行 `labkit.check("parallel")`，看看哪些已经对了；还没写到的部分标着 ○，注明“尚未定义”或“尚未编写”，不必在意。
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "average-solution", "cell_type": "code"}
@@ -364,7 +369,11 @@ def average_gradients(model: nn.Module, group: Group, n_examples: int) -> None:
 
 
 # %% tags=["export"]
-def average_on_each(group: Group, models: list[nn.Module], counts: list[int]) -> list[Tensor | None]:
+def average_on_each(
+    group: Group,
+    models: list[nn.Module],
+    counts: list[int],
+) -> list[Tensor | None]:
     """Each rank averages the gradients that its model has, and returns them.
     ---
     每个 rank 平均自己模型的梯度，并返回它们。
@@ -395,12 +404,19 @@ def train_on_each(
     model = copy.deepcopy(model).to(group.device)
     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
     mine = slice(cuts[group.rank], cuts[group.rank + 1])
-    for inputs, targets in zip(x[:, mine].to(group.device), y[:, mine].to(group.device), strict=True):
+    for inputs, targets in zip(
+        x[:, mine].to(group.device),
+        y[:, mine].to(group.device),
+        strict=True,
+    ):
         optimizer.zero_grad()
         F.cross_entropy(model(inputs), targets).backward()
         average_gradients(model, group, len(inputs))
         optimizer.step()
-    return [p.detach().cpu() for p in model.parameters()], [p.grad.cpu() for p in model.parameters()]
+    return (
+        [p.detach().cpu() for p in model.parameters()],
+        [p.grad.cpu() for p in model.parameters()],
+    )
 
 
 # %% [markdown] tags=["en"]
@@ -413,8 +429,12 @@ def train_on_each(
 # %%
 def ddp_gradients(group: Group, model: nn.Module, rows: Tensor, cuts: list[int]) -> tuple:
     """DDP's gradients for one batch, in one row, and how many numbers each all-reduce carries.
+
+    Two passes: after the first one DDP knows in which order the gradients come.
     ---
     DDP 在一批数据上的梯度（排成一行），以及它的每次 all-reduce 传多少个数。
+
+    走两遍：第一遍之后，DDP 才知道梯度算出来的先后次序。
     """
     from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 
@@ -427,7 +447,7 @@ def ddp_gradients(group: Group, model: nn.Module, rows: Tensor, cuts: list[int])
 
     replica.register_comm_hook(None, count)
     mine = rows[cuts[group.rank] : cuts[group.rank + 1]].to(group.device)
-    for _ in range(2):  # after the first pass DDP knows the order of the gradients
+    for _ in range(2):
         sizes.clear()
         model.zero_grad()
         loss_of(replica, mine).backward()
@@ -481,16 +501,17 @@ print(
 
 # %%
 figure, axes = plt.subplots(figsize=(9, 2.6))
-compute, send = 1.0, 0.8  # of one layer, in arbitrary units
+compute, send = 1.0, 0.8
 for row, overlap in enumerate([False, True]):
     y0, free = 3 * row, 0.0
     for index, layer in enumerate([4, 3, 2, 1]):
         axes.barh(y0, compute, left=index * compute, color=BLUE, edgecolor="white")
         name = say(f"layer {layer}", f"第 {layer} 层")
-        axes.text((index + 0.5) * compute, y0, name, ha="center", va="center", color="white", fontsize=8)
+        look = {"ha": "center", "va": "center", "color": "white", "fontsize": 8}
+        axes.text((index + 0.5) * compute, y0, name, **look)
         free = max(free, (index + 1) * compute if overlap else 4 * compute)
         axes.barh(y0 + 1, send, left=free, color=ORANGE, edgecolor="white")
-        axes.text(free + send / 2, y0 + 1, layer, ha="center", va="center", color="white", fontsize=8)
+        axes.text(free + send / 2, y0 + 1, layer, **look)
         free += send
     name = say("overlapped", "重叠") if overlap else say("one after the other", "先后进行")
     axes.text(-0.1, y0 + 0.5, name, ha="right", va="center")
@@ -509,7 +530,7 @@ plt.show()
 labkit.check("parallel")
 
 # %% [markdown] tags=["en"]
-# Above, nothing is hidden: the all-reduces begin when the backward pass is over. Below, three of the four are done by then. (The first two cases of the check are about this part; the others come below.)
+# In the upper half of the drawing nothing is hidden: the all-reduces begin when the backward pass is over. In the lower half three of the four are done by then. (Of the check, the first two cases are about this section. The others are about sections 3 to 5.)
 #
 # ## 3. ZeRO: who keeps the optimizer?
 #
@@ -532,10 +553,10 @@ labkit.check("parallel")
 # | 2 | and gradients | $2 + 2/N + 12/N$ |
 # | 3 (FSDP) | and weights | $2/N + 2/N + 12/N$ |
 #
-# Who holds what, on four GPUs? Each square is a model: its rows are layers, its columns parts of each matrix.
+# Who holds what, on four GPUs? Each square is a model: its rows are layers, its columns parts of each matrix. (ZeRO's slices do not end exactly where layers end; they are drawn as layers.)
 
 # %% [markdown] tags=["zh"]
-# 上面一组什么也没藏住：反向传播结束之后，all-reduce 才开始。下面一组到那时四个里已经完成了三个。（检查的前两项是关于这一部分的，其余的在后面。）
+# 示意图的上半部分，什么也没藏住：反向传播结束之后，all-reduce 才开始。下半部分，到那时四个里已经完成了三个。（检查的前两项属于这一小节，其余的属于第 3 到 5 小节。）
 #
 # ## 3. ZeRO：优化器归谁保管？
 #
@@ -558,7 +579,7 @@ labkit.check("parallel")
 # | 2 | 再加上梯度 | $2 + 2/N + 12/N$ |
 # | 3（FSDP） | 再加上权重 | $2/N + 2/N + 12/N$ |
 #
-# 四张 GPU 时，谁持有什么？每个方块是一个模型：行是层，列是每个矩阵的各个部分。
+# 四张 GPU 时，谁持有什么？每个方块是一个模型：行是层，列是每个矩阵的各个部分。（ZeRO 的切片并不正好在层的边界上断开，这里画成一层一片。）
 
 # %%
 GPUS = 4
@@ -566,23 +587,24 @@ EMPTY, BORROWED, HELD = 0, 1, 2
 
 
 def holdings(strategy: str) -> Tensor:
-    """(3, 4, 4, 4): of weights, gradients and AdamW's states, what each GPU holds (layers, parts).
+    """(3, 4, 4, 4): of weights, gradients and AdamW's states (the first 3), what each of 4 GPUs
+    holds of 4 layers, each in 4 parts.
     ---
-    (3, 4, 4, 4)：权重、梯度和 AdamW 状态中，每张 GPU 各持有什么（层、层的各部分）。
+    (3, 4, 4, 4)：权重、梯度和 AdamW 状态（第一维的 3）中，4 张 GPU 各持有什么：4 层，每层分 4 个部分。
     """
     grid = torch.full((3, GPUS, 4, 4), HELD)
     own = torch.full((GPUS, 4, 4), EMPTY)
     for gpu in range(GPUS):
         if strategy == "tensor parallel":
             own[gpu, :, gpu] = HELD
-        else:  # a slice of the row of all weights is, more or less, a layer
+        else:
             own[gpu, gpu] = HELD
     if strategy in ("tensor parallel", "pipeline parallel"):
         grid[:] = own
     stage = int(strategy[-1]) if strategy.startswith("ZeRO") else 0
     for kind in range(3)[3 - stage :]:
         grid[kind] = own
-    if stage == 3:  # gathered for the moment in which a layer is computed
+    if stage == 3:
         grid[0][own == EMPTY] = BORROWED
     return grid
 
@@ -598,7 +620,7 @@ STRATEGIES = {
     "pipeline parallel": say("pipeline parallel", "流水线并行"),
 }
 for panel, (strategy, name) in zip(panels.flat, STRATEGIES.items(), strict=True):
-    grid = F.pad(holdings(strategy).float(), (0, 1, 0, 1), value=math.nan)  # gaps between squares
+    grid = F.pad(holdings(strategy).float(), (0, 1, 0, 1), value=math.nan)
     grid = grid.permute(0, 2, 1, 3).flatten(2).flatten(0, 1)[:-1, :-1]
     panel.imshow(grid, cmap=colours, vmin=0, vmax=2)
     gpus = range(GPUS)
@@ -635,7 +657,7 @@ plt.show()
 # What does that cost? DDP's all-reduce *is* a reduce-scatter followed by an all-gather (section 5 shows it). Here the first half carries gradients and the second half new weights. So ZeRO 1 sends **not a byte more** than DDP, if weights and gradients have the same precision.
 
 # %% [markdown] tags=["zh"]
-# 在 DDP 和 ZeRO 里，每张 GPU 都在自己的数据上**计算整个模型**；ZeRO 只是保管得少一些（深蓝），第 3 阶段要算哪一层，就临时借来那一层的权重（浅蓝）。张量并行和流水线并行（第 4、5 节）则不同：一张 GPU 只算自己的那一部分，传的是激活值而不是权重。
+# 在 DDP 和 ZeRO 里，每张 GPU 都在自己的数据上**计算整个模型**；ZeRO 只是保管得少一些（深蓝），第 3 阶段要算哪一层，就临时借来那一层的权重（浅蓝）。张量并行和流水线并行（第 4、5 小节）则不同：一张 GPU 只算自己的那一部分，传的是激活值而不是权重。
 #
 # ### 第 10 题，第二部分：`ShardedAdamW`（ZeRO 第 1 阶段）
 #
@@ -647,7 +669,7 @@ plt.show()
 #             rank 1 的梯度  ████████████            ██████ ── rank 1 的 AdamW ──→ ██████
 # ```
 #
-# 代价是什么？DDP 的 all-reduce **本来就是** reduce-scatter 再接 all-gather（第 5 节会看到）。这里只不过前半程传的是梯度，后半程传的是新权重。所以只要权重与梯度的精度相同，ZeRO 1 比 DDP **一个字节也没多传**。
+# 代价是什么？DDP 的 all-reduce **本来就是** reduce-scatter 再接 all-gather（第 5 小节会看到）。这里只不过前半程传的是梯度，后半程传的是新权重。所以只要权重与梯度的精度相同，ZeRO 1 比 DDP **一个字节也没多传**。
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "zero-solution", "cell_type": "code"}
@@ -724,7 +746,10 @@ class ShardedAdamW:
 
 # %% tags=["export"]
 def sharded_steps(
-    group: Group, model: nn.Module, gradients: list[list[list[Tensor | None]]], hyper: dict[str, float]
+    group: Group,
+    model: nn.Module,
+    gradients: list[list[list[Tensor | None]]],
+    hyper: dict[str, float],
 ) -> tuple[list[Tensor], dict[str, Tensor]]:
     """Steps of ShardedAdamW on a copy of the model: in step s, rank r has gradients[s][r].
 
@@ -743,7 +768,11 @@ def sharded_steps(
         for parameter, gradient in zip(model.parameters(), step[group.rank], strict=True):
             parameter.grad = None if gradient is None else gradient.clone().to(group.device)
         optimizer.step()
-        rows.append(torch.cat([parameter.detach().flatten() for parameter in model.parameters()]).cpu())
+        rows.append(
+            torch.cat(
+                [parameter.detach().flatten() for parameter in model.parameters()],
+            ).cpu(),
+        )
     state = optimizer.optimizer.state_dict()["state"][0]
     return rows, {name: value.cpu() for name, value in state.items()}
 
@@ -753,7 +782,7 @@ def sharded_steps(
 # `ZeroRedundancyOptimizer`. It assigns whole parameters to ranks instead of cutting the row, so its ranks keep about equal amounts, not exactly equal ones.
 
 # %% [markdown] tags=["zh"]
-# **实测。** 还是第 1 节的模型，在两个真实的进程里走三步：权重与一个普通的 AdamW 相同，而每个 rank 只存一半状态。作为对照的是 PyTorch 自带的
+# **实测。** 还是第 1 小节的模型，在两个真实的进程里走三步：权重与一个普通的 AdamW 相同，而每个 rank 只存一半状态。作为对照的是 PyTorch 自带的
 # `ZeroRedundancyOptimizer`：它以整个参数为单位分给各 rank，而不是把那一行切开，所以各 rank 只是大致均匀。
 
 
@@ -791,7 +820,8 @@ def yours_and_library_steps(group: Group, *args: object) -> tuple:
 
 
 model, hyper = new_model(), {"lr": 1e-2, "weight_decay": 0.1}
-gradients = [[[torch.randn_like(p) for p in model.parameters()] for _ in range(2)] for _ in range(3)]
+weights = list(model.parameters())
+gradients = [[[torch.randn_like(p) for p in weights] for _ in range(2)] for _ in range(3)]
 results = ranks.processes(2, yours_and_library_steps, model, gradients, hyper, device=DEVICE)
 mine, library = zip(*results, strict=True)
 
@@ -836,18 +866,18 @@ axes.legend(frameon=False)
 plt.show()
 
 # %% [markdown] tags=["en"]
-# ## 4. Tensor parallelism
-#
 # The bars follow the dots: each rank keeps one share, and nothing more.
 #
-# ZeRO splits what is *kept*. But a large model is also too slow, and its activations too large, on one GPU: the **computing** has to be split within a layer. Take the feed-forward network, $Z = \mathrm{GELU}(X A + a)\,B + b$, and two GPUs
+# ## 4. Tensor parallelism
+#
+# How can two GPUs compute *one* layer? ZeRO splits only what is kept. But on one GPU a large model is also too slow, and its activations are too large: the **computing** has to be split within a layer. Take the feed-forward network, $Z = \mathrm{GELU}(X A + a)\,B + b$, and two GPUs
 # (Shoeybi et al. 2019, section 3). There are two ways to cut a matrix:
 #
 # $$ A = \begin{pmatrix} A_0 & A_1\end{pmatrix}\ \text{by columns:}\quad X A = \begin{pmatrix} X A_0 & X A_1 \end{pmatrix}
 # \qquad\qquad
 # B = \begin{pmatrix} B_0 \\ B_1\end{pmatrix}\ \text{by rows:}\quad Y B = Y_0 B_0 + Y_1 B_1 .$$
 #
-# By columns, each GPU gets **whole entries** of the hidden layer, and can apply GELU to them. By rows it would get *summands*, and $\mathrm{GELU}(u + v) \ne \mathrm{GELU}(u) + \mathrm{GELU}(v)$: one would have to stop and sum first. So: the first matrix by
+# By columns, each GPU gets **whole entries** of the hidden layer, and can apply GELU to them. By rows it would get *summands*, and $\mathrm{GELU}(u + v) \ne \mathrm{GELU}(u) + \mathrm{GELU}(v)$: the GPUs would have to stop and sum first. So: the first matrix by
 # columns, the second by rows. The pieces fit together, and a single all-reduce at the end is needed:
 #
 # ```
@@ -858,7 +888,7 @@ plt.show()
 #           backward: all_reduce of the gradients for X      backward: the gradient goes to both, nothing to do
 # ```
 #
-# $f$ and $g$ mirror each other. Why must $f$ sum in the backward pass? $X$ is used on both GPUs, and a variable that is used twice gets the sum of two gradients. If you forget it, the forward pass does not show it.
+# $f$ and $g$ mirror each other. Why must $f$ sum in the backward pass? $X$ is used on both GPUs, and a variable that is used twice gets the sum of two gradients. If you forget the sum, the forward pass still looks right.
 #
 # **The pitfalls of this section.** $b$ is added **once**, after the sum: if every GPU adds it to its part, it arrives `size` times. And `nn.Linear` stores its weight transposed, (out, in): a *column* of $A$ is a *row* of `up.weight`.
 # Attention is cut in the same way: each GPU takes some of the heads ($W_Q, W_K, W_V$ by columns, $W_O$ by rows).
@@ -868,11 +898,11 @@ plt.show()
 # f and g need a backward pass of their own: `torch.autograd.Function` has one (`forward(ctx, x, ...)`, `backward(ctx, gradient)`; it returns a gradient for each argument, None for those that have none).
 
 # %% [markdown] tags=["zh"]
-# ## 4. 张量并行
-#
 # 柱子与圆点吻合：每个 rank 只存自己的一份，一点也不多。
 #
-# ZeRO 拆的是**保管**的东西。但大模型放在一张 GPU 上，算得也太慢，激活值也太大：**计算**本身必须在一层之内拆开。看前馈网络 $Z = \mathrm{GELU}(X A + a)\,B + b$，用两张 GPU
+# ## 4. 张量并行
+#
+# 两张 GPU 怎样合算**一层**？ZeRO 拆的只是保管的东西。但大模型放在一张 GPU 上，算得也太慢，激活值也太大：**计算**本身必须在一层之内拆开。看前馈网络 $Z = \mathrm{GELU}(X A + a)\,B + b$，用两张 GPU
 # （Shoeybi 等 2019，第 3 节）。切矩阵有两种切法：
 #
 # $$ \text{按列切：}\ A = \begin{pmatrix} A_0 & A_1\end{pmatrix},\quad X A = \begin{pmatrix} X A_0 & X A_1 \end{pmatrix}
@@ -893,7 +923,7 @@ plt.show()
 # $f$ 和 $g$ 互为镜像。为什么 $f$ 在反向时要求和？$X$ 在两张 GPU 上都被用到，一个变量用了两次，梯度就是两份之和。忘了这一步，前向里看不出任何异样。
 #
 # **本节的坑。** $b$ 只加**一次**，在求和之后：如果每张 GPU 都往自己那份里加，它就被加了 `size` 次。另外 `nn.Linear` 存的权重是转置的 (out, in)：$A$ 的一**列**是 `up.weight` 的一**行**。
-# 注意力切起来同样自然：每张 GPU 分几个头（$W_Q, W_K, W_V$ 按列，$W_O$ 按行）。
+# 注意力也这样切：每张 GPU 分几个头（$W_Q, W_K, W_V$ 按列，$W_O$ 按行）。
 #
 # ### 第 10 题，第三部分：`copy_to_ranks`（f）、`sum_over_ranks`（g）、`ParallelMLP`
 #
@@ -916,7 +946,8 @@ def copy_to_ranks(x: Tensor, group: Group) -> Tensor:
 
 
 def sum_over_ranks(x: Tensor, group: Group) -> Tensor:
-    """Megatron's g: the sum of all ranks' x; on the way back, the gradient goes through unchanged.
+    """Megatron's g: the sum of all ranks' x; on the way back, the gradient goes through
+    unchanged.
     ---
     Megatron 的 g：前向返回所有 rank 的 x 之和；反向原样放过梯度。
     """
@@ -974,7 +1005,8 @@ class ParallelMLP(nn.Module):
     """
 
     def __init__(self, up: nn.Linear, down: nn.Linear, group: Group) -> None:
-        """Copies its part of two whole layers with biases; later changes of these layers do not matter.
+        """Copies its part of two whole layers with biases; later changes of these layers do not
+        matter.
 
         Raises:
             ValueError: d_ff is no multiple of the number of ranks.
@@ -1015,16 +1047,30 @@ def mlp_forward(group: Group, up: nn.Linear, down: nn.Linear, x: Tensor) -> Tens
     ---
     ParallelMLP 的输出。
     """
-    layer = ParallelMLP(copy.deepcopy(up).to(group.device), copy.deepcopy(down).to(group.device), group)
+    layer = ParallelMLP(
+        copy.deepcopy(up).to(group.device),
+        copy.deepcopy(down).to(group.device),
+        group,
+    )
     return layer(x.to(group.device)).detach().cpu()
 
 
-def mlp_gradients(group: Group, up: nn.Linear, down: nn.Linear, x: Tensor, cotangent: Tensor) -> dict[str, Tensor]:
+def mlp_gradients(
+    group: Group,
+    up: nn.Linear,
+    down: nn.Linear,
+    x: Tensor,
+    cotangent: Tensor,
+) -> dict[str, Tensor]:
     """The gradients of x and of each parameter of ParallelMLP; cotangent: that of the output.
     ---
     x 和 ParallelMLP 各参数的梯度；cotangent 是输出的梯度。
     """
-    layer = ParallelMLP(copy.deepcopy(up).to(group.device), copy.deepcopy(down).to(group.device), group)
+    layer = ParallelMLP(
+        copy.deepcopy(up).to(group.device),
+        copy.deepcopy(down).to(group.device),
+        group,
+    )
     x = x.detach().clone().to(group.device).requires_grad_()
     layer(x).backward(cotangent.to(group.device))
     gradients = {name: parameter.grad for name, parameter in layer.named_parameters()}
@@ -1039,22 +1085,30 @@ def mlp_gradients(group: Group, up: nn.Linear, down: nn.Linear, x: Tensor, cotan
 
 
 # %%
-def library_mlp(group: Group, up: nn.Linear, down: nn.Linear, x: Tensor, cotangent: Tensor) -> dict[str, Tensor]:
+def library_mlp(
+    group: Group,
+    up: nn.Linear,
+    down: nn.Linear,
+    x: Tensor,
+    cotangent: Tensor,
+) -> dict[str, Tensor]:
+    import torch.distributed.tensor.parallel as parallel
     from torch.distributed.device_mesh import init_device_mesh
-    from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 
     layer = nn.Sequential(up, nn.GELU(), down).to(group.device)
     mesh = init_device_mesh(group.device.type, (group.size,))
-    parallelize_module(layer, mesh, {"0": ColwiseParallel(), "2": RowwiseParallel()})
+    plan = {"0": parallel.ColwiseParallel(), "2": parallel.RowwiseParallel()}
+    parallel.parallelize_module(layer, mesh, plan)
     x = x.detach().clone().to(group.device).requires_grad_()
     output = layer(x)
     output.backward(cotangent.to(group.device))
-    return {"output": output.detach().cpu(), "x": x.grad.cpu(), "up.weight": layer[0].weight.grad.to_local().cpu()}
+    of_up = layer[0].weight.grad.to_local()
+    return {"output": output.detach().cpu(), "x": x.grad.cpu(), "up.weight": of_up.cpu()}
 
 
-def yours_and_library_mlp(group: Group, up: nn.Linear, down: nn.Linear, x: Tensor, cotangent: Tensor) -> tuple:
-    yours = {"output": mlp_forward(group, up, down, x), **mlp_gradients(group, up, down, x, cotangent)}
-    return yours, library_mlp(group, up, down, x, cotangent)
+def yours_and_library_mlp(group: Group, *args: Tensor | nn.Linear) -> tuple:
+    yours = {"output": mlp_forward(group, *args[:3]), **mlp_gradients(group, *args)}
+    return yours, library_mlp(group, *args)
 
 
 up, down = nn.Linear(96, 384), nn.Linear(384, 96)
@@ -1063,7 +1117,8 @@ dense_x = x.clone().requires_grad_()
 dense = down(F.gelu(up(dense_x)))
 dense.backward(cotangent)
 expected = {"output": dense.detach(), "x": dense_x.grad, "up.weight": up.weight.grad[:192]}
-(mine, library), _ = ranks.processes(2, yours_and_library_mlp, up, down, x, cotangent, device=DEVICE)
+args = (up, down, x, cotangent)
+(mine, library), _ = ranks.processes(2, yours_and_library_mlp, *args, device=DEVICE)
 held, of_up = tuple(mine["up.weight"].shape), tuple(up.weight.shape)
 print(say(f"rank 0 holds {held} of up's {of_up}", f"rank 0 持有 up 的 {of_up} 中的 {held}"))
 print(say("largest difference from the dense layer, rank 0:", "与未切分的层的最大差别，rank 0："))
@@ -1102,7 +1157,7 @@ def ring_all_reduce(group: Group, x: Tensor) -> tuple[Tensor, int]:
             work.wait()
         sent += give.numel() * give.element_size()
         place = (rank - step - 1) % n
-        adding = step < n - 1  # afterwards the finished parts go round
+        adding = step < n - 1
         parts[place] = parts[place] + take if adding else take
     return torch.cat(parts).cpu(), sent
 
@@ -1145,7 +1200,7 @@ for rank, (total, sent) in enumerate(ranks.processes(N, ring_all_reduce, x, devi
 # **张量并行**传的是激活值，(batch, seq, d_model)，每个 2 字节：每一层在注意力之后一次 all-reduce，在 MLP 之后一次，反向时再各来一次，共**四**次，每次是激活值大小的 $2\,\frac{N-1}{N}$ 倍。
 #
 # **流水线并行**让 $p$ 张 GPU 各管几层（称为流水线的一**级**，与 ZeRO 的阶段无关），把一批切成 $m$ 个**微批**（micro-batch），依次送进去。第一个微批走到最后一级之前，那里无事可做；到了收尾，第一级又在干等。
-# 最简单的一种调度（GPipe，Huang 等 2019，第 2 节）用 $m + p - 1$ 个时隙完成 $m$ 个时隙的活。下面是它的前向，数字是微批的编号：
+# 一种很简单的调度（GPipe，Huang 等 2019，第 2 节）用 $m + p - 1$ 个时隙完成 $m$ 个时隙的活。下面是它的前向，数字是微批的编号：
 
 # %%
 figure, panels = plt.subplots(1, 2, figsize=(11, 2.4), width_ratios=[7, 15])
@@ -1173,7 +1228,7 @@ plt.tight_layout()
 plt.show()
 
 # %% [markdown] tags=["en"]
-# (The backward pass looks the same from right to left.) White slots are idle. Their share of the whole time is $\frac{p-1}{m+p-1}$: more micro-batches, less idling. (Narayanan et al. 2021, section 2.2, divide the same idle time by the time of the work instead, $\frac{p-1}{m}$: how much longer a step takes than without the pipeline's "bubble". `pipeline_idle` asks for the share of the whole.)
+# (The backward pass looks the same from right to left.) Pale grey slots are idle. Their share of the whole time is $\frac{p-1}{m+p-1}$: more micro-batches, less idling. (Narayanan et al. 2021, section 2.2, divide the same idle time by the time of the work instead, $\frac{p-1}{m}$: how much longer a step takes than without the pipeline's "bubble". `pipeline_idle` asks for the share of the whole.)
 #
 # **Time.** A token costs $6\Psi$ floating-point operations, 2 in the forward and 4 in the backward pass (the scores of attention, which grow with the length of the sequence, are left out); with *activation recomputation*, where activations are not kept but computed again, the forward pass runs twice: $8\Psi$
 # (Narayanan et al. 2021, section 5.1).
@@ -1183,7 +1238,7 @@ plt.show()
 # Everything is in **bytes**, not GB. Note that an "80 GB" card has 80 GiB of $2^{30}$ bytes each, while papers write GB for $10^9$.
 
 # %% [markdown] tags=["zh"]
-# （反向传播从右到左看，样子相同。）白色的时隙是空闲的。它们占全部时间的 $\frac{p-1}{m+p-1}$：微批越多，空闲越少。（Narayanan 等 2021，2.2 节用同样的空闲时间除以干活的时间，得 $\frac{p-1}{m}$：有了流水线的“气泡”，一步要多花多少时间。`pipeline_idle` 要的是占全部时间的比例。）
+# （反向传播从右到左看，样子相同。）浅灰色的时隙是空闲的。它们占全部时间的 $\frac{p-1}{m+p-1}$：微批越多，空闲越少。（Narayanan 等 2021，2.2 节用同样的空闲时间除以干活的时间，得 $\frac{p-1}{m}$：有了流水线的“气泡”，一步要多花多少时间。`pipeline_idle` 要的是占全部时间的比例。）
 #
 # **时间。** 每个 token 需要 $6\Psi$ 次浮点运算，前向 2 份、反向 4 份（注意力分数的计算量随序列变长而增加，这里没有算）；如果使用**激活重计算**（不保存激活值，用到时再算一遍），前向要跑两次，即 $8\Psi$（Narayanan 等 2021，5.1 节）。
 #
@@ -1193,7 +1248,12 @@ plt.show()
 
 
 # %% tags=["export"] nbgrader={"grade": false, "locked": false, "solution": true, "task": false, "schema_version": 3, "grade_id": "calculator-solution", "cell_type": "code"}
-def model_state_bytes(n_params: float, stage: int = 0, n_data: float = 1, n_model: int = 1) -> float:
+def model_state_bytes(
+    n_params: float,
+    stage: int = 0,
+    n_data: float = 1,
+    n_model: int = 1,
+) -> float:
     """Bytes of weights, gradients and AdamW's states on each GPU, in mixed precision.
 
     2 + 2 + 12 bytes for each parameter.
@@ -1232,7 +1292,8 @@ def model_state_bytes(n_params: float, stage: int = 0, n_data: float = 1, n_mode
 
 
 def gpus_needed(n_params: float, gpu_gib: float, stage: int) -> int | None:
-    """The smallest number of GPUs on which the model states fit with ZeRO; None if no number suffices.
+    """The smallest number of GPUs on which the model states fit with ZeRO; None if no number
+    suffices.
 
     Each GPU has gpu_gib GiB (of 2**30 bytes); states that fill it to the byte fit. With n GPUs ZeRO
     cuts over n; activations are not counted, and the model itself is not cut.
@@ -1272,7 +1333,13 @@ def data_parallel_bytes(n_params: float, n_data: int, stage: int = 0) -> float:
     ### END SOLUTION
 
 
-def tensor_parallel_bytes(n_layers: int, batch: int, seq: int, d_model: int, n_tensor: int) -> float:
+def tensor_parallel_bytes(
+    n_layers: int,
+    batch: int,
+    seq: int,
+    d_model: int,
+    n_tensor: int,
+) -> float:
     """Bytes that each GPU sends for the forward and backward pass of a batch, through all layers.
 
     The all-reduces are rings over n_tensor GPUs. Activations, (batch, seq, d_model), have 2 bytes
@@ -1395,7 +1462,6 @@ left.set(
 )
 left.legend(frameon=False)
 
-# An 8 B model, 4 M tokens in each step; an H100 at 400 TFLOP/s, 50 GB/s to other machines.
 counts = [8 * 2**k for k in range(10)]
 operations = 6 * 8e9 * 4e6
 compute = [operations / n / 400e12 for n in counts]
@@ -1416,7 +1482,8 @@ right.set(
 right.legend(frameon=False)
 plt.tight_layout()
 plt.show()
-crossing = next(n for n in range(1, 5000) if data_parallel_bytes(8e9, n) / 50e9 > operations / n / 400e12)
+numbers = range(1, 5000)
+crossing = next(n for n in numbers if data_parallel_bytes(8e9, n) / 50e9 > operations / n / 400e12)
 print(
     say(
         f"with DDP, sending takes longer than computing from {crossing:,} GPUs on",
@@ -1425,18 +1492,18 @@ print(
 )
 
 # %% [markdown] tags=["en"]
-# Left: with ZeRO 1 and 2 the memory of each GPU levels off above what is not cut; only stage 3 keeps falling. Right: with more GPUs and the same batch, each has less to compute, but **not less to send**. That limits data parallelism. (Overlap hides the shorter of the two times behind the longer one. Beyond the crossing, sending is the longer one, and the GPUs wait for it.)
+# Left: with ZeRO 1 and 2 the memory of each GPU levels off above what is not cut; only stage 3 keeps falling. Right, for a model of 8 billion parameters with 4 million tokens in each step, on GPUs that reach 400 TFLOP/s and send 50 GB/s to other machines: with more GPUs and the same batch, each has less to compute, but **not less to send**. That limits data parallelism. (Overlap hides the shorter of the two times behind the longer one. Beyond the crossing, sending is the longer one, and the GPUs wait for it.)
 #
-# **Llama 3 405B**, on 16,384 H100 of 80 GB (Llama Team 2024, section 3.3.2 and table 4): tensor parallel 8 × pipeline parallel 16 × data parallel 128, sequences of 8,192 tokens, 16 M tokens in each step. Why these numbers?
+# **Llama 3 405B**, on 16,384 H100 of 80 GB (Llama Team 2024, section 3.3.2 and table 4): tensor parallel 8 × pipeline parallel 16 × data parallel 128, sequences of 8,192 tokens, 16 M tokens in each step. (Its 126 layers make 8 for each pipeline stage, but 7 for the first and the last.) Why these numbers?
 
 # %% [markdown] tags=["zh"]
-# 左图：用 ZeRO 1 和 2，每张 GPU 的显存降到没有切的那部分就不再降，只有第 3 阶段一直往下走。右图：GPU 越来越多而每批大小不变时，每张要算的越来越少，**要发的却不会变少**，数据并行的极限就在这里。（重叠能把较短的时间藏在较长的后面；过了交点，发送的时间更长，GPU 就得等它。）
+# 左图：用 ZeRO 1 和 2，每张 GPU 的显存降到没有切的那部分就不再降，只有第 3 阶段一直往下走。右图设 80 亿参数，每步 400 万 token，每张 GPU 算 400 TFLOP/s、向其他机器发送 50 GB/s：GPU 越来越多而每批大小不变时，每张要算的越来越少，**要发的却不会变少**，数据并行的极限就在这里。（重叠能把较短的时间藏在较长的后面；过了交点，发送的时间更长，GPU 就得等它。）
 #
-# **Llama 3 405B** 用了 16,384 张 80 GB 的 H100（Llama Team 2024，3.3.2 节和表 4）：张量并行 8 × 流水线并行 16 × 数据并行 128，序列长 8,192 个 token，每步 1600 万个 token。为什么是这些数？
+# **Llama 3 405B** 用了 16,384 张 80 GB 的 H100（Llama Team 2024，3.3.2 节和表 4）：张量并行 8 × 流水线并行 16 × 数据并行 128，序列长 8,192 个 token，每步 1600 万个 token。（126 层，流水线每级 8 层，只有第一级和最后一级是 7 层。）为什么是这些数？
 
 # %%
 LLAMA = {"n_layers": 126, "seq": 8192, "d_model": 16_384}
-layers_of_a_stage = math.ceil(LLAMA["n_layers"] / 16)  # one less in the first and the last stage
+layers_of_a_stage = math.ceil(LLAMA["n_layers"] / 16)
 whole = model_state_bytes(405e9) / 2**30
 print(f"GPU: 8 × 16 × 128 = {8 * 16 * 128:,}")
 print(say(f"model states of the whole on one GPU: {whole:,.0f} GiB", f"全部模型状态放在一张 GPU 上：{whole:,.0f} GiB"))
@@ -1466,7 +1533,7 @@ print(
 )
 
 # %% [markdown] tags=["en"]
-# So: tensor parallelism stays **within** the machine of 8 cards, where the links are fast. The pipeline goes **between** machines, since it sends least: one activation from stage to stage. Data parallelism, whose messages can be sent during the backward pass, is outermost, and over it optimizer states and gradients are cut
+# So: tensor parallelism stays **within** the machine of 8 cards, where the links are fast. The pipeline goes **between** machines, since it sends least: one activation from stage to stage. Data parallelism, whose messages can be sent during the backward pass, is outermost; its ranks also share out optimizer states and gradients
 # (Llama Team 2024, section 3.3.2). With a batch of only 16 sequences for each pipeline, idling is the price; the report describes an interleaved schedule that lowers it.
 #
 # ## Summary

@@ -14,26 +14,28 @@
 # # Lab 04, notebook 5: a BERT
 #
 # GPT reads from left to right and predicts what comes next. **BERT** (2018) sees both sides of a gap and fills it in. It is
-# not made for writing a text. For *understanding* one (search, classification, embeddings), models of its kind are still
-# "the workhorse of numerous production pipelines" (Warner et al. 2024, abstract). Here you write its training task, masked
+# not made for writing a text. For *understanding* one (search, classification, embeddings), models of its kind were in 2024
+# still "the workhorse of numerous production pipelines" (Warner et al. 2024, abstract). Here you write its training task, masked
 # language modelling, and train a small BERT from random numbers with the loop that you wrote for GPT.
 #
 # **You will be able to**
 # - say what a model gains from seeing both sides, and measure it by counting alone;
 # - write BERT's masking (15 %; of these 80/10/10) and its loss, and say why each number is there;
 # - train a BERT with the same loop as a GPT, watch it in TensorBoard, and let it fill in blanks;
-# - check your masking against the library's collator, and find where the two differ.
+# - check your masking against the library's collator (the function that makes a batch), and find where the two differ.
 #
 # **Time** about two hours. Running everything takes about a minute and a half on two CPU cores.
 #
 # **You need** your `pretrain_gpt` notebook with the training loop done, saved in the same folder. Section 4 uses it; problem 8
-# itself does not need it.
+# itself does not need it. With `profile = "gpu"` in the second code cell the same notebook trains a BERT of the size of the
+# paper's BASE (12 layers, width 768) on English from FineWeb-Edu, which it downloads: about 100 million tokens. It then needs
+# one CUDA card with 24 GB.
 
 # %% [markdown] tags=["zh"]
 # # 实验 04，第 5 节：BERT
 #
 # GPT 从左往右读，预测下一个词元（token）。**BERT**（2018）能看到空位的两边，任务是把空填上。它不是用来写文章的；
-# 但在**理解**文本的场合（搜索、分类、向量化），这一类模型至今仍是“许多生产系统的主力”（Warner 等 2024，摘要）。
+# 但在**理解**文本的场合（搜索、分类、向量化），这一类模型在 2024 年仍是“许多生产系统的主力”（Warner 等 2024，摘要）。
 # 在这里，你将写出它的训练任务，即掩码语言模型，并用你为 GPT 写的训练循环，从随机数开始训练一个小 BERT。
 #
 # **学完之后，你能够**
@@ -44,7 +46,9 @@
 #
 # **时间** 约两小时。全部单元格在两个 CPU 核上跑一遍约需一分半钟。
 #
-# **预备知识** 同一文件夹里你的 `pretrain_gpt` 笔记本，训练循环已完成并保存。第 4 节要用它；第 8 题本身不依赖它。
+# **预备知识** 同一文件夹里你的 `pretrain_gpt` 笔记本，训练循环已完成并保存。第 4 小节要用它；第 8 题本身不依赖它。
+# 把第二个代码单元格里的 `profile` 改成 `"gpu"`，同一个笔记本就会下载 FineWeb-Edu 的英文文本（约 1 亿个 token），
+# 训练一个与论文的 BASE 同样大小的 BERT（12 层，宽度 768）：需要一块 24 GB 显存的 CUDA 显卡。
 
 # %% tags=["export"]
 import torch
@@ -53,11 +57,10 @@ from torch import Tensor, nn
 
 import labkit
 
-IGNORE = -100  # the label of a token that does not count in the loss
+IGNORE = -100
 
 # %%
-# "gpu" trains a BERT of the size of the paper's BASE on English from the hub: one CUDA card with 24 GB.
-profile = "cpu"
+profile = "cpu"  # or "gpu"
 
 # %%
 import math
@@ -90,24 +93,24 @@ BLUE, ORANGE, GREY, GREEN = "#1f77b4", "#ff7f0e", "#d9d9d9", "#2ca02c"
 
 torch.manual_seed(0)
 transformers.logging.set_verbosity_error()
-torch.set_float32_matmul_precision("high")  # TF32 where there is a GPU
+torch.set_float32_matmul_precision("high")
 plots.style()
 RUNS = Path("runs/bert")
-shutil.rmtree(RUNS, ignore_errors=True)  # of an earlier run of this notebook
+shutil.rmtree(RUNS, ignore_errors=True)
 
 # %% [markdown] tags=["en"]
 # ## 1. A surprise
 #
-# The text is that of `pretrain_gpt`: pieces of Python's standard library in shuffled order, the first twentieth held out
-# (pieces, not whole files: see there). It is cut into tokens by **WordPiece**, BERT's tokenizer: whole words where the
+# How often can you guess a token from its neighbours? The text is that of `pretrain_gpt`: pieces of Python's standard library in shuffled order, the first twentieth held out
+# (pieces, not whole files: see there). **WordPiece**, BERT's tokenizer, cuts it at spaces and punctuation, and then into tokens: whole words where the
 # vocabulary has them, else pieces, where `##` marks a piece that continues a word. The tokens are cut into rows of equal length that begin
 # with `[CLS]`; `[SEP]` stands where a document ends.
 
 # %% [markdown] tags=["zh"]
 # ## 1. 一件出人意料的事
 #
-# 文本与 `pretrain_gpt` 相同：Python 标准库的片段，顺序已打乱，最前面的二十分之一留出（留出的是片段，不是整个文件，见那一节）。
-# 切分用的是 BERT 的分词器 **WordPiece**：词表里有的词整个保留，没有的拆成几片，`##` 表示这一片接在前一片后面。
+# 看着邻居猜一个 token，能猜对几成？文本与 `pretrain_gpt` 相同：Python 标准库的片段，顺序已打乱，最前面的二十分之一留出（留出的是片段，不是整个文件，见那一节）。
+# 切分用的是 BERT 的分词器 **WordPiece**：先在空格和标点处断开；词表里有的词整个保留，没有的拆成几片，`##` 表示这一片接在前一片后面。
 # 再把这些 token 切成等长的行；每行以 `[CLS]` 开头，一个文档结束的地方放一个 `[SEP]`。
 
 
@@ -122,7 +125,7 @@ def read_documents() -> tuple[list[str], list[str]]:
 
         name = "HuggingFaceFW/fineweb-edu"
         stream = load_dataset(name, "sample-10BT", split="train", streaming=True)
-        documents = [row["text"] for row in stream.take(100_000)]  # about 100 million tokens
+        documents = [row["text"] for row in stream.take(100_000)]
     else:
         documents = [document for document in corpora.load("code", 3_000_000) if "def " in document]
     n_held_out = min(len(documents) // 20, 5_000)
@@ -135,7 +138,7 @@ def make_tokenizer(documents: list[str]) -> Tokenizer:
     在这些文档上训练的 WordPiece；id 0 到 4 是特殊 token。
     """
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()  # at spaces and punctuation
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     trainer = trainers.WordPieceTrainer(
         vocab_size=SETTINGS["vocab_size"],
@@ -197,11 +200,15 @@ for row in held_out[3:6]:
 # %%
 def likeliest(contexts: Tensor, middles: Tensor) -> dict[int, int]:
     """For each context (its number), the token that it was seen with most often.
+
+    The pairs are sorted by their counts: in the dictionary a later one replaces those before it.
     ---
     对每种上下文（用一个编号表示），给出与它一起出现最多的 token。
+
+    各个组合按次数从少到多排列：在字典里，后来的会覆盖先前的。
     """
     pairs, counts = (contexts * V + middles).unique(return_counts=True)
-    order = counts.argsort(stable=True)  # the most frequent comes last, and stays in the dictionary
+    order = counts.argsort(stable=True)
     found, tokens = pairs[order] // V, pairs[order] % V
     return dict(zip(found.tolist(), tokens.tolist(), strict=True))
 
@@ -252,12 +259,13 @@ plt.show()
 # sorted or understood, has two sides, and a model should use both.
 #
 # Why not take GPT's loss and leave out the causal mask? Because then each token *sees* the one that it should predict. So
-# hide what you ask for.
+# what is asked for must be hidden.
 #
 # ## 2. Masked language modelling
 #
-# **BERT** (Devlin et al. 2018, section 3.1) chooses each token with probability $p = 0.15$, damages the chosen set $C$, and
-# asks for the originals:
+# Which tokens should be hidden, and what should stand in their place? **BERT** (Devlin et al. 2018, section 3.1) chooses 15 %
+# of the tokens, damages the chosen set $C$, and asks for the originals. (We choose each token with probability $p = 0.15$, as
+# the library does; the original program, `create_pretraining_data.py`, chose a fixed number per row.)
 #
 # $$\ell = -\frac1{|C|}\sum_{t\in C}\log p_\theta(x_t \mid \tilde x),\qquad \tilde x = \text{the damaged text}$$
 #
@@ -304,7 +312,8 @@ plt.show()
 #
 # ## 2. 掩码语言模型
 #
-# **BERT**（Devlin 等 2018，3.1 节）以概率 $p = 0.15$ 选中每个 token，把选中的集合 $C$ 破坏掉，再要求还原：
+# 该藏起哪些 token，又拿什么顶替？**BERT**（Devlin 等 2018，3.1 节）选中 15% 的 token，把选中的集合 $C$ 破坏掉，再要求还原。
+# （这里与库一样，每个 token 以概率 $p = 0.15$ 被选中；最初的程序 `create_pretraining_data.py` 则是每行选固定的个数。）
 #
 # $$\ell = -\frac1{|C|}\sum_{t\in C}\log p_\theta(x_t \mid \tilde x),\qquad \tilde x = \text{破坏之后的文本}$$
 #
@@ -315,7 +324,7 @@ plt.show()
 # | 原样不动 | 0.1 | 让被问到而又看得见的 token 不总是错的 |
 #
 # 20% 的理由是：实际使用时没有 `[MASK]`。如果训练时只问 `[MASK]` 的位置，模型在其他 token 上什么都不必预测；
-# 有了这 20%，看得见的 token 也会被问到，而且模型不知道问的是哪些。这一点有多重要，第 5 节再看。
+# 有了这 20%，看得见的 token 也会被问到，而且模型不知道问的是哪些。这一点有多重要，第 5 小节再看。
 #
 # ```
 # ids      [CLS]  if    x     is    not   None  :     [SEP]
@@ -597,25 +606,27 @@ plt.show()
 # %% [markdown] tags=["en"]
 # The shares are the same, and about one token in seven is chosen in both pictures, at places that show no pattern. There is one difference: the library
 # draws its random tokens from the *whole* vocabulary, so now and then a `[PAD]` or `[CLS]` stands in the middle of a text.
-# With 30,000 tokens it hardly happens; with our vocabulary it is one random token in about 300. (The library also treats `[UNK]` as
-# special, as we do here: what is unknown cannot be predicted.)
+# With 30,000 tokens it hardly happens; with our vocabulary 5 of 1,600 tokens are special. (The count above leaves out a drawn
+# `[MASK]`, which looks like any other. The library also treats `[UNK]` as special, as we do here: what is unknown cannot be
+# predicted.)
 #
 # ## 3. A BERT
 #
-# What changes from GPT to BERT? **No causal mask.** You know everything else below from lab 02: pre-norm layers, rotary
-# positions, and an output head tied to the embedding. The BERT of 2018 had learned positions and a norm after each sum.
+# What must change from GPT to BERT? **Only the causal mask goes.** The other differences from your GPT are our choice: rotary
+# positions, a norm after the embedding, a bias in the tied head. You know all of it from lab 02. The BERT of 2018 had learned positions and a norm after each sum.
 # ModernBERT (Warner et al. 2024, section 2.1) has pre-norm layers, a norm after the embedding, rotary positions and a tied head with
-# a bias, as here. Other than here, its MLP is gated (GeGLU), its other layers have no biases, and two of three layers attend to a window of
+# a bias, as here. Unlike here, its MLP is gated (GeGLU), its other layers have no biases, and two of three layers attend to a window of
 # 128 tokens only.
 
 # %% [markdown] tags=["zh"]
 # 比例相同；两幅图里都大约每七个 token 选中一个，位置看不出规律。差别只有一处：库里的随机 token 取自**整个**词表，
-# 所以偶尔会有 `[PAD]` 或 `[CLS]` 冒出在正文中间。词表有三万个 token 时很少发生；用我们的词表，大约每 300 个随机 token 就有一个。
-# （库也把 `[UNK]` 算作特殊 token，我们这里一样：不认识的东西无从预测。）
+# 所以偶尔会有 `[PAD]` 或 `[CLS]` 冒出在正文中间。词表有三万个 token 时很少发生；我们的词表里，1,600 个 token 有 5 个是特殊的。
+# （上面的计数不包括抽到的 `[MASK]`：它和别的 `[MASK]` 分不出来。库也把 `[UNK]` 算作特殊 token，我们这里一样：不认识的东西无从预测。）
 #
 # ## 3. 一个 BERT
 #
-# 从 GPT 到 BERT，改了什么？**去掉因果掩码。** 下面其余的部分你在实验 02 里都见过：pre-norm 层、旋转位置编码、与嵌入绑定的输出层。
+# 从 GPT 到 BERT，必须改什么？**只需去掉因果掩码。** 与你的 GPT 的其他差别是这里自行选择的：旋转位置编码、嵌入之后的归一化、
+# 绑定的输出层带偏置。这些你在实验 02 里都见过。
 # 2018 年的 BERT 用可学习的位置，归一化放在残差相加之后。ModernBERT（Warner 等 2024，2.1 节）与这里相同的是：pre-norm 层、
 # 嵌入之后的归一化、旋转位置编码、带偏置的绑定输出层；与这里不同的是：它的 MLP 带门控（GeGLU），其余各层都没有偏置，
 # 每三层中有两层只关注 128 个 token 的窗口。
@@ -656,7 +667,7 @@ class Layer(nn.Module):
         """(B, T, d_model) -> (B, T, d_model)."""
         qkv = self.qkv(self.norm_1(x)).unflatten(-1, (3, self.n_heads, -1))
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
-        heads = F.scaled_dot_product_attention(rotated(q), rotated(k), v)  # not causal: all see all
+        heads = F.scaled_dot_product_attention(rotated(q), rotated(k), v)
         x = x + self.out(heads.transpose(1, 2).flatten(2))
         return x + self.down(F.gelu(self.up(self.norm_2(x))))
 
@@ -664,12 +675,12 @@ class Layer(nn.Module):
 class Bert(nn.Module):
     """ids (B, T) -> logits (B, T, vocab_size). The rows have no padding, so nothing is masked.
 
-    The matrices for queries, keys and values begin larger: attention that begins flat is slow to
-    learn.
+    The matrices for queries, keys and values begin larger, so that attention does not begin with
+    nearly equal weights everywhere.
     ---
     ids (B, T) -> logits (B, T, vocab_size)。各行没有填充，所以注意力不用掩码。
 
-    查询、键、值的矩阵初始值取得大一些：一开始各处权重都相同的注意力学得慢。
+    查询、键、值的矩阵初始值取得大一些，免得注意力一开始在各处的权重几乎相同。
     """
 
     def __init__(self, vocab_size: int, n_layers: int, n_heads: int, d_model: int) -> None:
@@ -699,19 +710,19 @@ print(say(f"{n_parameters:,} parameters", f"{n_parameters:,} 个参数"))
 # %% [markdown] tags=["en"]
 # ## 4. Your loop
 #
-# `train`, `TrainConfig` and `parameter_groups` come from your notebook `pretrain_gpt`, unchanged: a batch is inputs and targets,
+# Does the loop of a GPT train a BERT as well? `train`, `TrainConfig` and `parameter_groups` come from your notebook `pretrain_gpt`, unchanged: a batch is inputs and targets,
 # and what does not count is $-100$. First, is its loss the same as yours? (The untrained model is a little below $\log V$.
 # Its tied head favours the token that it reads, and of the chosen tokens one in ten is still visible.)
 #
 # We train with $p = 0.3$ instead of 0.15, so that each row holds more exercises. (Wettig et al. 2023 find that 40 % is better than 15 % for models
 # of the size of BERT-large; ModernBERT uses 30 %.) The held-out text is masked once, with $p = 0.15$, and stays so. There a
 # fixed mask is right, since all checkpoints should answer the same questions. While the model learns, it fills in a few
-# lines with gaps again and again. `tensorboard --logdir runs` in a terminal shows them, and the curves, live.
+# lines with gaps from time to time. `tensorboard --logdir runs` in a terminal shows them, and the curves, live.
 
 # %% [markdown] tags=["zh"]
 # ## 4. 你的训练循环
 #
-# `train`、`TrainConfig`、`parameter_groups` 来自你的 `pretrain_gpt`，一字不改：一批就是输入和目标，不算的位置是 $-100$。
+# GPT 的训练循环也能训练 BERT 吗？`train`、`TrainConfig`、`parameter_groups` 来自你的 `pretrain_gpt`，一字不改：一批就是输入和目标，不算的位置是 $-100$。
 # 先看看它的损失是不是与你的相同。（未训练的模型略低于 $\log V$：绑定的输出层偏向它读到的 token，而选中的 token 有十分之一还看得见。）
 #
 # 训练时取 $p = 0.3$，而不是 0.15，这样每一行里的题更多。（Wettig 等 2023 发现，对 BERT-large 大小的模型，40% 比 15% 好；ModernBERT 用 30%。）
@@ -727,9 +738,8 @@ with torch.no_grad():
 one, other = mlm_loss(logits, labels), gpt.cross_entropy(logits, labels)
 print(
     say(
-        f"mlm_loss {one:.6f}, the loop's cross_entropy {other:.6f}\n"
-        f"about log V = {math.log(V):.2f}: it prefers no token yet",
-        f"mlm_loss {one:.6f}，循环里的 cross_entropy {other:.6f}\n约为 log V = {math.log(V):.2f}，还没有偏好",
+        f"mlm_loss {one:.6f}, the loop's cross_entropy {other:.6f}\nlog V = {math.log(V):.2f}",
+        f"mlm_loss {one:.6f}，循环里的 cross_entropy {other:.6f}\nlog V = {math.log(V):.2f}",
     )
 )
 
@@ -779,7 +789,7 @@ asked = answers != IGNORE
 
 
 def measure() -> tuple[float, float]:
-    """Loss on the held-out text, and the share of its gaps ([MASK] only) that are filled in right.
+    """Loss on the held-out text, and the share of its gaps ([MASK] only) that are filled right.
     ---
     留出文本上的损失，以及空位（只算 [MASK]）填对的比例。
     """
@@ -891,21 +901,21 @@ plt.tight_layout()
 plt.show()
 
 # %% [markdown] tags=["en"]
-# In so short a training the model passes both one-sided tables, although some of the neighbours that it sees are hidden or
+# Even in this short training the model passes both one-sided tables, although some of the neighbours that it sees are hidden or
 # wrong. It does not catch up with the table of both. That table has stored every pair of neighbours of the whole text, and
 # the held-out pieces come from the same files; for a pair that it has never met it falls back on one side. The real BERT read 3.3 billion words for about forty
 # epochs (Devlin et al. 2018, appendix A.2). Give yours more steps and see how far it gets. The curve flattens at the end
 # partly because the rate falls.
 #
-# The loss on the held-out text is lower than in training because fewer tokens are hidden there (15 instead of 30 %). And what
-# did the model fill in, at which step?
+# The loss on the held-out text is lower than in training: fewer tokens are hidden there (15 instead of 30 %), so each question
+# is easier. What did the model fill in after so many steps?
 
 # %% [markdown] tags=["zh"]
 # 训练时间这么短，模型已经超过了两张单边的表，尽管它看到的邻居有一部分被遮住或换错了。它没有赶上“左右都看”的那张表：
 # 那张表存下了整个文本里的每一对邻居，而留出的片段又出自同样的文件；遇到没见过的一对，它就只能退回去看一边。
 # 真正的 BERT 把 33 亿个词读了大约四十个 epoch（Devlin 等 2018，附录 A.2）。把步数加上去，看看你的能走多远；曲线末尾变平，也有学习率下降的缘故。
 #
-# 留出文本上的损失比训练时低，是因为那里藏起来的 token 更少（15%，而不是 30%）。那么，到了哪一步，它填的是什么？
+# 留出文本上的损失比训练时低，是因为那里藏起来的 token 更少（15%，而不是 30%），每道题都更容易。那么，训练到不同的步数时，它各填了什么？
 
 # %%
 shown = [0, EVERY, 3 * EVERY, max(filled)]
@@ -993,7 +1003,7 @@ left_panel.invert_yaxis()
 left_panel.set(
     xlim=(0, 1),
     xlabel=say("mean probability of the original", "原 token 的平均概率"),
-    ylabel=say("what stands there", "这里摆着的是"),
+    ylabel=say("what the model sees there", "模型在那里看到的"),
 )
 caught = spoiled & (doubt.argmax(1) == place.squeeze(1))
 row = int(caught.nonzero()[0])
@@ -1005,6 +1015,7 @@ right_panel.bar(at, shown[at], color=ORANGE, label=say("the wrong token", "错�
 labels = [tokenizer.id_to_token(i) for i in wrong[row, around].tolist()]
 right_panel.set_xticks(range(len(shown)), labels, rotation=90)
 right_panel.set(
+    xlabel=say("tokens of the row", "这一行的 token"),
     ylabel=say("-log p (nats)", "-log p（nat）"),
     title=say("doubt at each token of a row", "一行里每个 token 的可疑程度"),
 )
@@ -1015,15 +1026,15 @@ print(say(f"before the change: {text}", f"换之前：{text}"))
 
 # %% [markdown] tags=["en"]
 # A token that is visible and right is believed far more readily than one behind a `[MASK]`: the model uses what it sees
-# there. But it does not trust what it sees blindly: behind a random token the original is about as likely as behind a `[MASK]`.
+# there. But it does not trust blindly what it sees: behind a random token it gives the original nearly as much as behind a `[MASK]`.
 #
 # **Is it the random tokens that taught it to doubt?** One run cannot tell. The control is a second model, trained in the same
 # way, except that *every* chosen token becomes `[MASK]`. It takes another minute, so it is switched off: set `CONTROL = True`
 # to see.
 
 # %% [markdown] tags=["zh"]
-# 看得见而且正确的 token，模型相信它的程度远高于 `[MASK]` 背后的：它会利用自己看到的东西。但它又不盲信：摆着随机 token 时，它给原来那个 token 的概率，
-# 与摆着 `[MASK]` 时差不多。
+# 看得见而且正确的 token，模型相信它的程度远高于 `[MASK]` 背后的：它会利用自己看到的东西。但它又不盲信：看到的是随机 token 时，它给原来那个 token 的概率，
+# 只比看到 `[MASK]` 时略低。
 #
 # **它会怀疑，是随机 token 教会的吗？** 只训练一次说明不了。对照实验是再训练一个模型，方法完全相同，只是选中的 token **全部**变成 `[MASK]`。
 # 这要多花一分钟，所以默认关闭：把 `CONTROL` 设成 `True` 就能看到结果。
@@ -1070,12 +1081,12 @@ if CONTROL:
 # When we ran it, the model that had seen only `[MASK]` put the wrong token first in 24 % of the rows, against 52 %. That is far
 # above chance (2 %), so random tokens are not *needed* for doubt. But they, or the kept tokens, change what the model does
 # with visible tokens. The control gave a visible and right token a probability of 0.08, hardly more than behind a `[MASK]`
-# (0.05), because it was never asked there; with 80/10/10 it is 0.70. The control is no clean proof, either: in so short
-# a training it had learnt less altogether (15 % of the gaps right, against 30 %), and one training of each is one sample.
+# (0.05), because it was never asked there; with 80/10/10 it is 0.70. The control is no clean proof, either: in this short
+# training it had learnt less altogether (15 % of the gaps right, against 30 %), and one training of each is one sample.
 #
-# **How much does it matter?** Less than the argument of section 2 suggests. Devlin et al. (2018, appendix C.2) found hardly a difference after fine-tuning;
-# only where the vectors were used as they are, without fine-tuning, was `[MASK]` alone clearly worse. Wettig et al. 2023
-# recommend `[MASK]` alone: with it their models reach 84.2 % on MNLI (a task of natural language inference) for $p = 0.15$
+# **How much does it matter?** Less than the argument of section 2 suggests. Devlin et al. (2018, appendix C.2) found hardly a difference after fine-tuning.
+# `[MASK]` alone was clearly worse only where the vectors were used as they are, without fine-tuning. Wettig et al. 2023
+# recommend `[MASK]` alone: with it their models reach 84.2 % on MNLI (does one sentence follow from another?) for $p = 0.15$
 # and 84.5 % for $p = 0.4$, against 83.7 and 84.3 % with 80/10/10 (model list of their repository, princeton-nlp/DinkyTrain).
 #
 # ELECTRA (Clark et al. 2020) makes the search for wrong tokens the task itself. A small BERT replaces some tokens, the model says for *each* token
@@ -1090,7 +1101,7 @@ if CONTROL:
 # - Both sides of a gap together tell far more than either; a GPT sees only one.
 # - Masked language modelling: choose 15 % of the tokens, 80/10/10, special ones never. Labels are the originals; nothing else counts.
 # - In training, masks are drawn anew each time. For measuring, they are drawn once and stay.
-# - The loop does not care what is predicted: the same `train` trains a GPT and a BERT. A BERT learns from 15 % of its tokens, a GPT from all.
+# - The loop does not care what is predicted: the same `train` trains a GPT and a BERT. A BERT learns from the chosen tokens only, a GPT from all.
 # - Random and kept tokens ask the model about visible tokens too. Whether that is worth it after fine-tuning is another question.
 #
 # ## Three questions to think about
@@ -1105,8 +1116,8 @@ if CONTROL:
 #
 # - **Encoders are trained anew.** ModernBERT (Warner et al. 2024) reads 2 trillion tokens in rows of up to 8,192 and chooses 30 % of them, without
 #   the second task of BERT (next sentence prediction). NeoBERT, EuroBERT and the multilingual mmBERT followed in 2025.
-# - **The competitor is a decoder.** Many of the strongest embedding models are GPTs that were trained further for search, such as Qwen3-Embedding
-#   (2025). Weller et al. 2025 (Ettin) trained encoders and decoders on the same data: at equal size the encoders were better at
+# - **The competitor is a decoder.** In 2025 many strong embedding models were GPTs that had been trained further for search, such as
+#   Qwen3-Embedding. Weller et al. 2025 (Ettin) trained encoders and decoders on the same data: at equal size the encoders were better at
 #   classification and search, the decoders at writing.
 # - **Masks that write.** LLaDA (Nie et al. 2025) draws $p$ anew between 0 and 1 for each text, so that the model learns to fill in texts that are
 #   hidden altogether, in several rounds: a *masked diffusion* language model.
@@ -1126,8 +1137,8 @@ if CONTROL:
 # 只比 `[MASK]` 背后的（0.05）高一点，因为它从没在那里被问过；用 80/10/10 则是 0.70。不过这个对照也不是干净的证明：训练这么短，
 # 它总体上学到的也少（空位填对 15%，而不是 30%）；而且两种方法各训练一次，都只是一次抽样。
 #
-# **这有多重要？** 没有第 2 节的论证听起来那么重要。Devlin 等（2018，附录 C.2）发现，微调之后几乎没有差别；只有直接使用向量、不做微调时，
-# 只用 `[MASK]` 才明显更差。Wettig 等 2023 建议只用 `[MASK]`：他们的模型在 MNLI（一个自然语言推断任务）上，$p = 0.15$ 时得 84.2%，$p = 0.4$ 时得 84.5%；
+# **这有多重要？** 没有第 2 小节的论证听起来那么重要。Devlin 等（2018，附录 C.2）发现，微调之后几乎没有差别；只有直接使用向量、不做微调时，
+# 只用 `[MASK]` 才明显更差。Wettig 等 2023 建议只用 `[MASK]`：他们的模型在 MNLI（判断一句话能否从另一句推出）上，$p = 0.15$ 时得 84.2%，$p = 0.4$ 时得 84.5%；
 # 用 80/10/10 则是 83.7% 和 84.3%（见其代码库 princeton-nlp/DinkyTrain 的模型列表）。
 #
 # ELECTRA（Clark 等 2020）干脆把找错当作任务：由一个小 BERT 换掉一些 token，模型对**每个** token 判断它是否被换过，于是每个位置都能学到东西。
@@ -1140,7 +1151,7 @@ if CONTROL:
 # - 空位两边合起来，透露的远多于任何一边；GPT 只看得到一边。
 # - 掩码语言模型：选中 15% 的 token，80/10/10，特殊 token 从不选；标签是原来的 token，其余一概不算。
 # - 训练时掩码每次重抽；评测时只抽一次，从此不变。
-# - 循环不管预测的是什么：同一个 `train` 既训练 GPT 也训练 BERT。BERT 只从 15% 的 token 里学，GPT 从每个 token 学。
+# - 循环不管预测的是什么：同一个 `train` 既训练 GPT 也训练 BERT。BERT 只从选中的 token 里学，GPT 从每个 token 学。
 # - 随机的和原样的 token，让看得见的 token 也会被问到。微调之后这样做是否值得，是另一个问题。
 #
 # ## 三个思考题
@@ -1153,7 +1164,7 @@ if CONTROL:
 #
 # - **编码器重新训练。** ModernBERT（Warner 等 2024）读了 2 万亿个 token，每行最长 8,192，选中其中的 30%，去掉了 BERT 的第二个任务（下一句预测）。
 #   2025 年又有 NeoBERT、EuroBERT 和多语言的 mmBERT。
-# - **对手是解码器。** 许多最强的向量模型是为搜索继续训练过的 GPT，例如 Qwen3-Embedding（2025）。Weller 等 2025（Ettin）用同样的数据训练编码器和解码器：
+# - **对手是解码器。** 2025 年，许多很强的向量模型是为搜索继续训练过的 GPT，例如 Qwen3-Embedding。Weller 等 2025（Ettin）用同样的数据训练编码器和解码器：
 #   大小相同时，分类和搜索是编码器更好，写作是解码器更好。
 # - **会写作的掩码。** LLaDA（Nie 等 2025）对每段文本在 0 到 1 之间重新抽取 $p$，于是模型学会分几轮填出完全遮住的文本：这叫**掩码扩散**语言模型。
 #

@@ -27,7 +27,7 @@
 #
 # **You need** Python, tensors and `nn.Module` in PyTorch, and the Transformer of lesson 2. 5 GB of free memory, no GPU.
 # With `profile = "gpu"` in the second code cell the same notebook runs on Qwen2-7B-Instruct, which it downloads: it then needs
-# one CUDA card with 80 GB, because it holds three copies of the model at a time.
+# one CUDA card with 80 GB, because it holds three copies of the model at a time. The numbers in the text are those of `profile = "cpu"`.
 #
 # **How it works** Cells with `# YOUR CODE HERE` are yours. The check cell below each problem tries a few small cases at
 # once; the score comes from other, hidden tests. All other cells just run.
@@ -46,9 +46,9 @@
 #
 # **时间** 约三小时。全部单元格在两个 CPU 核上跑一遍约需 7 分钟。
 #
-# **预备知识** Python、PyTorch 的张量与 `nn.Module`、第 2 课的 Transformer。5 GB 空闲内存，不需要 GPU。
-# 把第二个代码单元格里的 profile 改成 `"gpu"`，同一个笔记本就会下载 Qwen2-7B-Instruct 并在它上面运行：需要一块 80 GB 显存的 CUDA 显卡，
-# 因为同时要放三份模型。
+# **预备知识** Python、PyTorch 的张量与 `nn.Module`、第 02 课的 Transformer。5 GB 空闲内存，不需要 GPU。
+# 把第二个代码单元格里的 `profile` 改成 `"gpu"`，同一个笔记本就会下载 Qwen2-7B-Instruct 并在它上面运行：需要一块 80 GB 显存的 CUDA 显卡，
+# 因为同时要放三份模型。文中的数字都是 `profile = "cpu"` 时的。
 #
 # **做法** 带 `# YOUR CODE HERE` 的单元格由你来写。每道题下面的检查单元格会立刻试几个小例子；
 # 最终得分来自另外的隐藏测试。其余单元格直接运行即可。
@@ -67,10 +67,10 @@ from transformers import PreTrainedTokenizerBase
 
 import labkit
 
-IGNORE_INDEX = -100  # the label that F.cross_entropy skips by default
+IGNORE_INDEX = -100
 
 Message = dict[str, str]  # {"role": "system" | "user" | "assistant", "content": "..."}
-Example = tuple[list[int], list[int]]  # (ids, labels), equally long
+Example = tuple[list[int], list[int]]  # (ids, labels)
 Batch = dict[str, Tensor]  # input_ids, attention_mask, labels: each (B, T) int64
 
 # %%
@@ -130,7 +130,7 @@ def complete(model: nn.Module, texts: list[str], max_new_tokens: int = 64) -> li
     ---
     模型在每段文本之后写出的内容，到 <|im_end|> 为止（含它）。
 
-    每一步都取概率最大的 token（贪心），写满 max_new_tokens 个就截断。这里在**左侧**填充：
+    每一步都取概率最大的 token（贪心），写满 max_new_tokens 个就截断。这里在左侧填充：
     下一个 token 必须接在文本后面，而不是接在填充后面。
     """
     inputs = tokenizer(texts, return_tensors="pt", padding=True, padding_side="left")
@@ -231,7 +231,7 @@ print(say(f"in the tutor's form: {in_form} of {total}", f"{total} 个回答中�
 # 有些回答断在半路：我们最多只让模型写 64 个 token。留出的对话与训练集没有任何相同的事实，其中三分之一的话题（器官、反义词、发明家）
 # 在训练集里根本没有出现过。到时候看看，模型学到的究竟是知识，还是一种说话方式。
 #
-# **第三件。** 全参数微调时，每个参数要在内存里放四个数：权重、梯度，以及优化器 Adam 保存的两个滑动平均（动量）。float32 下共 16 字节
+# **第三件。** 全参数微调时，每个参数要在内存里放四个数：权重、梯度，以及优化器 Adam 保存的两个滑动平均（一阶矩、二阶矩）。float32 下共 16 字节
 # （混合精度算下来也是 16：Rajbhandari 等 2020，3.1 节）。LoRA（低秩适配，low-rank adaptation）把权重冻结，每个只占 4 字节，
 # 再在其中一部分权重旁边训练两个细长的矩阵。对比一下：
 
@@ -256,7 +256,7 @@ print(
 )
 for name, n, memory in [
     (say("full fine-tuning  ", "全参数微调        "), n_total, 16 * n_total),
-    ("LoRA, r = 8       ", n_lora, 4 * n_total + 16 * n_lora),
+    (f"LoRA, r = {SETTINGS['r']:<8}", n_lora, 4 * n_total + 16 * n_lora),
 ]:
     print(f"{name}{n:>14,}{n / n_total:>9.2%}{memory / 1e6:>11,.0f} MB{4 * n / 1e6:>10,.1f} MB")
 
@@ -306,8 +306,8 @@ for name, n, memory in [
 # ### Problem 1 (16 points): `build_labels`
 #
 # Hint: what does the model see just *before* it gives its $i$-th answer? `apply_chat_template` can tell you, with
-# `add_generation_prompt=True`, on the messages up to there. The difference in length to the conversation *after* the answer gives the
-# span. Searching the text for "assistant" is a trap: users may write that word too.
+# `add_generation_prompt=True`, on the messages up to there. Count its tokens, and those of
+# the conversation *after* the answer: what lies between is the answer with its end. Searching the text for "assistant" is a trap: users may write that word too.
 #
 # This counting rests on one thing: the tokens before the answer must be the same with the answer and without it. An answer that begins
 # with two spaces or two newlines would break that, because the tokenizer joins the newline of the header and the first of them into
@@ -317,7 +317,7 @@ for name, n, memory in [
 # ### 第 1 题（16 分）：`build_labels`
 #
 # 提示：模型在给出第 $i$ 个回答**之前**看到的是什么？把到那里为止的消息交给 `apply_chat_template`，加上
-# `add_generation_prompt=True`，就能知道。再与回答**之后**的长度比较，就得到了要训练的区间。
+# `add_generation_prompt=True`，就能知道。数一数它的 token，再数一数到回答**之后**为止的 token：两者之间就是回答和它的结尾。
 # 不要在文本里搜索 “assistant”：用户自己也可能写这个词。
 #
 # 这样数长度有一个前提：有没有这个回答，它前面的 token 都应当一样。如果回答以两个空格或两个换行开头，前提就不成立了：
@@ -439,7 +439,7 @@ draw_tokens(*build_labels(two_turns, tokenizer))
 # | `labels` $(B, T)$ | the label | $-100$ | the loss: padding is not learnt |
 #
 # **The pitfall of this section.** Run the next cell: SmolLM2 pads with the very token that ends an answer. Code that
-# finds padding by `ids == pad_id` therefore throws away every real `<|im_end|>` too, and the model never learns to
+# finds padding by `ids == pad_id` therefore throws away every real `<|im_end|>` too, and nothing teaches the model to
 # stop. `DataCollatorForLanguageModeling` of transformers 5 still does this: it sets `labels[labels == pad_token_id] = -100`.
 # Go by *length*.
 
@@ -457,8 +457,8 @@ draw_tokens(*build_labels(two_turns, tokenizer))
 # | `attention_mask` $(B, T)$ | 1 | 0 | 注意力：任何 token 都不关注填充 |
 # | `labels` $(B, T)$ | 标签 | $-100$ | 损失：不学填充 |
 #
-# **本节的坑。** 运行下一个单元格：SmolLM2 用来填充的，正是结束回答的那个 token。如果用 `ids == pad_id` 判断填充，
-# 真正的 `<|im_end|>` 也会被一并丢掉，模型就永远学不会停。transformers 5 的 `DataCollatorForLanguageModeling` 至今仍是这样做的：
+# **这里的坑。** 运行下一个单元格：SmolLM2 用来填充的，正是结束回答的那个 token。如果用 `ids == pad_id` 判断填充，
+# 真正的 `<|im_end|>` 也会被一并丢掉，训练就不会教模型停下来。transformers 5 的 `DataCollatorForLanguageModeling` 至今仍是这样做的：
 # `labels[labels == pad_token_id] = -100`。请按**长度**判断。
 
 # %%
@@ -528,7 +528,7 @@ train_examples = [build_labels(chat, tokenizer) for chat in train_chats]
 test_examples = [build_labels(chat, tokenizer) for chat in test_chats]
 
 batch = collate(train_examples[:8], tokenizer.pad_token_id)
-kind = batch["attention_mask"] + (batch["labels"] != IGNORE_INDEX)  # 0 padding, 1 read, 2 trained
+kind = batch["attention_mask"] + (batch["labels"] != IGNORE_INDEX)
 figure, axes = plt.subplots(figsize=(9, 2.6))
 colours = plt.matplotlib.colors.ListedColormap(["white", GREY, BLUE])
 axes.imshow(kind, aspect="auto", cmap=colours, interpolation="none")
@@ -566,24 +566,26 @@ print(
 # Aghajanyan et al. (2020, section 4) fine-tuned RoBERTa with all parameters tied to a random subspace: on MRPC, a task of telling paraphrases,
 # 200 numbers were enough to reach 90 % of the full performance. They call the size of such a subspace the *intrinsic dimension*. That
 # concerns one task and all parameters together; it does not follow that the change of *each* matrix has a low rank. That it does is the
-# hypothesis of Hu et al. (2021, section 4.1), and the results of LoRA are what speaks for it. So do not learn all of $\Delta W$; learn it
-# as a product of two thin matrices, whose rank (the number of independent directions) is at most $r$:
+# hypothesis of Hu et al. (2021, section 4.1). It does not hold everywhere: after full fine-tuning on code and mathematics the change has a
+# high rank (Biderman et al. 2024, section 4.5). But LoRA needs less: some change of low rank must do the job. So do not learn all of $\Delta W$;
+# learn a product of two thin matrices, whose rank (the number of independent directions) is at most $r$:
 #
 # $$y = W_0 x + b + \frac{\alpha}{r}\,B A\,x, \qquad A \in \mathbb{R}^{r \times d_{in}},\quad B \in \mathbb{R}^{d_{out}\times r},\quad r \ll d$$
 #
 # The drawing is to scale for one `q_proj` of SmolLM2, the layer that makes the queries of attention.
 
 # %% [markdown] tags=["zh"]
-# 多数位置只读或者是填充：要花计算量，却不产生损失。白色部分算了也是白算。按长度排序能省下大半；**打包**（packing）也能，它把几段对话放进同一行
-# （实验 04 的笔记本 data，第 7 节）。我们的规模小，不必在意。
+# 多数位置只读或者是填充：要花计算量，却不产生损失。白色部分算了也是白算。按长度排序能避免其中许多；**打包**（packing）也能，它把几段对话放进同一行
+# （实验 04 的笔记本 `data`，第 7 小节）。我们的规模小，不必在意。
 #
 # ## 4. LoRA：厚矩阵旁边的薄矩阵
 #
 # **为什么。** 微调把形状为 $(d_{out}, d_{in})$ 的权重 $W_0$ 变成 $W_0 + \Delta W$。这个改变需要多少自由度？
 # Aghajanyan 等（2020，第 4 节）把 RoBERTa 的全部参数限制在一个随机子空间里微调：在判断两句话是否同义的任务 MRPC 上，
 # 200 个数就足以达到全参数微调 90% 的效果。他们把这种子空间的大小叫**内在维度**（intrinsic dimension）。
-# 这说的是一个任务、所有参数合在一起；由此并不能推出**每个**矩阵的改变都是低秩的。后者是 Hu 等（2021，4.1 节）的假设，支持它的是 LoRA 的实验结果。
-# 既然如此，就不必学整个 $\Delta W$，而是把它写成两个细长矩阵的乘积，秩（独立方向的个数）不超过 $r$：
+# 这说的是一个任务、所有参数合在一起；由此并不能推出**每个**矩阵的改变都是低秩的。后者是 Hu 等（2021，4.1 节）的假设。
+# 它并非处处成立：在代码和数学上做全参数微调，得到的改变是高秩的（Biderman 等 2024，4.5 节）。不过 LoRA 的要求更低：只要有某个低秩的改变够用就行。
+# 所以不必学整个 $\Delta W$，只学两个细长矩阵的乘积，它的秩（独立方向的个数）不超过 $r$：
 #
 # $$y = W_0 x + b + \frac{\alpha}{r}\,B A\,x, \qquad A \in \mathbb{R}^{r \times d_{in}},\quad B \in \mathbb{R}^{d_{out}\times r},\quad r \ll d$$
 #
@@ -594,7 +596,7 @@ q_proj = model.model.layers[0].self_attn.q_proj
 d_out, d_in, r = q_proj.out_features, q_proj.in_features, SETTINGS["r"]
 figure, axes = plt.subplots(figsize=(9, 3.6))
 gap = 0.28 * d_in
-parts = [  # x, y, width, height, colour, label
+parts = [
     (0, 0, d_in, d_out, GREY, f"$W_0$  {d_out} × {d_in}\n" + say("frozen", "冻结") + f": {d_out * d_in:,}"),
     (d_in + gap, 0, r, d_out, ORANGE, f"$B$  {d_out} × {r}\n{d_out * r:,}\n" + say("starts at 0", "初值为 0")),
     (
@@ -631,13 +633,14 @@ plt.show()
 #   $\partial\mathcal L/\partial A \propto B^\top$) and nothing would ever move. Hu et al. (2021, section 4.1) draw $A$ from a Gaussian. We
 #   draw it as the library PEFT does, *Kaiming-uniform* with $a = \sqrt 5$: uniform between $\pm 1/\sqrt{d_{in}}$, like PyTorch's own linear layers.
 # - **$\alpha / r$.** $BAx$ is a sum of $r$ terms. Dividing by $r$ is meant to keep the size of the update, and so the learning rate that
-#   suits it, about the same when you try another $r$ (Hu et al. 2021, section 4.1). At large $r$ it divides by too much: there
-#   Kalajdzievski (2023) uses $\alpha/\sqrt r$. The constant $\alpha$ says how loudly the adapter speaks.
+#   suits it, about the same when you try another $r$ (Hu et al. 2021, section 4.1). Whether it does is disputed. Kalajdzievski (2023) finds
+#   that it divides by too much at large $r$, and uses $\alpha/\sqrt r$. Schulman et al. (2025) find the best learning rate nearly the same for
+#   every $r$ that they tried. The constant $\alpha$ says how loudly the adapter speaks.
 # - **Dropout on the update only.** Dropout sets random entries of its input to zero in training, against overfitting. The frozen path is not
 #   ours to disturb: $y = W_0x + b + \frac{\alpha}{r}BA\,\mathrm{dropout}(x)$. Like every dropout it is off in `eval()`.
 #
 # **Never compute $BA$ in `forward`.** $(BA)x$ first builds a $(d_{out}, d_{in})$ matrix; $B(Ax)$ goes through $r$ numbers per token:
-# `(..., d_in) → (..., r) → (..., d_out)`. It is the same product. For $d_{in} = d_{out} = d$ and many tokens at once, it takes about $d/2r$ times fewer
+# `(..., d_in) → (..., r) → (..., d_out)`. It is the same product. For $d_{in} = d_{out} = d$ and many tokens at once, it takes about $d/(2r)$ times fewer
 # multiplications: 36 times fewer for $d = 576$ and $r = 8$.
 #
 # ### Problem 3 (24 points): `LoRALinear`
@@ -653,7 +656,8 @@ plt.show()
 #   Hu 等（2021，4.1 节）用高斯分布初始化 $A$；我们与 PEFT 库一致，用 $a = \sqrt 5$ 的 **Kaiming 均匀分布**，
 #   即在 $\pm 1/\sqrt{d_{in}}$ 之间均匀取值，和 PyTorch 自带的线性层一样。
 # - **$\alpha / r$。** $BAx$ 是 $r$ 项之和。除以 $r$ 的用意是：换一个 $r$ 时，更新的幅度（以及合适的学习率）大致不变（Hu 等 2021，4.1 节）。
-#   $r$ 很大时会除过头，Kalajdzievski（2023）因此改用 $\alpha/\sqrt r$。常数 $\alpha$ 决定适配器的“音量”。
+#   是否真能如此，还有争议：Kalajdzievski（2023）发现 $r$ 很大时会除过头，因此改用 $\alpha/\sqrt r$；
+#   Schulman 等（2025）则发现，在他们试过的各种 $r$ 下，最佳学习率几乎相同。常数 $\alpha$ 决定适配器的“音量”。
 # - **dropout 只作用在更新项上。** 训练时，dropout 随机把输入的一部分元素置零，用来防止过拟合。冻结的主路不该被干扰：
 #   $y = W_0x + b + \frac{\alpha}{r}BA\,\mathrm{dropout}(x)$；和所有 dropout 一样，`eval()` 时关闭。
 #
@@ -675,10 +679,11 @@ class LoRALinear(nn.Module):
 
     Attributes:
         base: the very nn.Linear that was given, not a copy. Its weight (d_out, d_in) and its bias
-            (if it has one) are frozen.
+            (if it has one) are frozen: requires_grad is False.
         lora_A: Parameter (r, d_in), uniform in +-1 / sqrt(d_in): Kaiming-uniform with a = sqrt(5).
         lora_B: Parameter (d_out, r), zeros. There are no other parameters.
-        scaling: alpha / r. forward reads it at every call, so that it can be changed (section 11).
+        scaling: alpha / r. A float, which forward reads at every call, so that it can be changed
+            (section 11).
         dropout: nn.Dropout, on the input of A only.
         merged: bool, False at first.
 
@@ -687,10 +692,11 @@ class LoRALinear(nn.Module):
     冻结的线性层，加上一个可训练的、秩为 r 的更新：y = base(x) + alpha / r * B A dropout(x)。
 
     属性：
-        base: 传进来的那个 nn.Linear 本身，不是副本；它的权重 (d_out, d_in) 和偏置（如果有）被冻结。
+        base: 传进来的那个 nn.Linear 本身，不是副本；它的权重 (d_out, d_in) 和偏置（如果有）被冻结，
+            即 requires_grad 为 False。
         lora_A: Parameter (r, d_in)，在 +-1 / sqrt(d_in) 内均匀分布：a = sqrt(5) 的 Kaiming 均匀分布。
         lora_B: Parameter (d_out, r)，全零。此外没有别的参数。
-        scaling: alpha / r。forward 每次调用都读取它，因此以后可以改动（第 11 节）。
+        scaling: alpha / r，float。forward 每次调用都读取它，因此以后可以改动（第 11 小节）。
         dropout: nn.Dropout，只作用在 A 的输入上。
         merged: bool，初值为 False。
 
@@ -729,13 +735,14 @@ class LoRALinear(nn.Module):
         ### END SOLUTION
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (..., d_in) -> (..., d_out), with any leading axes, or none.
+        """x (..., d_in) -> (..., d_out), with any leading axes (also of length 0), or none.
 
-        When merged, base alone gives the output, in train mode too.
+        Gradients reach x, lora_A and lora_B. When merged, base alone gives the output, in train
+        mode too.
         ---
-        x (..., d_in) -> (..., d_out)，前面可以有任意多个维度，也可以没有。
+        x (..., d_in) -> (..., d_out)，前面可以有任意多个维度（长度可以为 0），也可以没有。
 
-        合并之后只用 base 计算输出，训练模式下也是如此。
+        梯度能传到 x、lora_A 和 lora_B。合并之后只用 base 计算输出，训练模式下也是如此。
         """
         ### BEGIN SOLUTION
         if self.merged:
@@ -751,7 +758,7 @@ class LoRALinear(nn.Module):
 
         Already merged: does nothing. The base stays frozen; A and B stay as they are.
         ---
-        把更新项原地加到 base.weight 上，并设置 merged。已经合并过则什么也不做。（第 5 节）
+        把更新项原地加到 base.weight 上，并设置 merged。已经合并过则什么也不做。（第 5 小节）
 
         base 仍然是冻结的；A 和 B 保持不变。
         """
@@ -764,12 +771,14 @@ class LoRALinear(nn.Module):
     def unmerge(self) -> None:
         """Takes the update out of base.weight again and clears merged. (Section 5.)
 
-        Not merged: does nothing. You may subtract the update, which leaves rounding errors, or keep
-        a copy of the old weight (not as a parameter) and put it back.
+        After that the layer computes and learns as it did before merging. Not merged: does nothing.
+        You may subtract the update, which leaves rounding errors, or keep a copy of the old weight
+        (not as a parameter) and put it back.
         ---
-        把更新项从 base.weight 里再取出来（允许舍入误差），并清除 merged。（第 5 节）
+        把更新项从 base.weight 里再取出来（允许舍入误差），并清除 merged。（第 5 小节）
 
-        没有合并则什么也不做。可以减去更新项，也可以事先留一份旧权重（不能是 Parameter）再放回去。
+        此后这一层的计算和训练都与合并之前一样。没有合并则什么也不做。
+        可以减去更新项，也可以事先留一份旧权重（不能是 Parameter）再放回去。
         """
         ### BEGIN SOLUTION
         if self.merged:
@@ -784,10 +793,11 @@ labkit.check("lora-linear")
 # %% [markdown] tags=["en"]
 # **See the decision "B = 0, A random" at work.** On a toy layer we look at the gradients of the first four steps. At step 0 all
 # of $A$'s gradient is zero, because $B$ is; $B$ moves first, and from step 1 on both learn.
+# The last column is the rank of $BA$: 0 at first, and then 4, the most that $r = 4$ allows.
 
 # %% [markdown] tags=["zh"]
 # **亲眼看看“B = 0、A 随机”。** 在一个小层上看前四步的梯度。第 0 步 $A$ 的梯度全为零，因为 $B$ 是零；
-# $B$ 先动，从第 1 步起两者一起学。
+# $B$ 先动，从第 1 步起两者一起学。最后一列是 $BA$ 的秩：起初为 0，随后就到了 $r = 4$ 所允许的最大值 4。
 
 # %%
 toy = LoRALinear(nn.Linear(64, 48), r=4, alpha=8.0)
@@ -868,8 +878,8 @@ labkit.check("merge")
 # ```
 #
 # Hu et al. (2021, section 7.1) adapt the queries and the values, `q_proj` and `v_proj`. In QLoRA, LoRA on a base in 4 bits, *all* linear
-# layers of the blocks had to be adapted to match full fine-tuning (Dettmers et al. 2023, section 4). We take the two of the paper: for our task they
-# are enough. Replacing a layer is `setattr(parent, "q_proj", LoRALinear(...))`; the rest of the model need not change.
+# layers of the blocks had to be adapted to match full fine-tuning (Dettmers et al. 2023, section 4). We take the two layers of Hu et al.: for our
+# task they are enough. Replacing a layer is `setattr(parent, "q_proj", LoRALinear(...))`; the rest of the model need not change.
 #
 # **Pitfalls.** Freeze *everything* first: embeddings and norms too, or you fine-tune 28 million embedding
 # parameters without noticing. Compare whole name parts, not substrings. And do not change a tree while you walk over it.
@@ -889,7 +899,7 @@ labkit.check("merge")
 # ```
 #
 # Hu 等（2021，7.1 节）只改查询和值，即 `q_proj` 和 `v_proj`。QLoRA（基座为 4 bit 的 LoRA）的实验里，要给块中**所有**线性层都加上，
-# 才能追平全参数微调（Dettmers 等 2023，第 4 节）。我们采用前者：对我们的任务已经够用。
+# 才能追平全参数微调（Dettmers 等 2023，第 4 节）。我们只取 Hu 等人的那两层：对我们的任务已经够用。
 # 替换一层只需 `setattr(parent, "q_proj", LoRALinear(...))`，模型其余部分不必改动。
 #
 # **坑。** 先冻结**全部**参数：嵌入层和归一化层也要冻结，否则你会在不知不觉中训练 2800 万个嵌入参数。
@@ -930,7 +940,7 @@ def inject_lora(
     参数：
         targets: 一个 nn.Linear 的名字以点分段，最后一段在 targets 里，它就是目标："q_proj" 匹配
             "model.layers.0.self_attn.q_proj"，不匹配 "my_q_proj"，也不匹配 "q_proj_norm"。
-            同名的嵌入层、归一化层或模块块不是目标。
+            同名的嵌入层、归一化层，或者含有若干层的块，都不是目标。
         r、alpha、dropout: 用于每个新的 LoRALinear。
 
     返回：
@@ -990,7 +1000,7 @@ print(say(f"largest change of a logit: {change}", f"logit 的最大变化：{cha
 # ## 7. Saving what is new
 #
 # The base is 538 MB and can be downloaded by anyone. What is new is in $A$ and $B$: 1.8 MB. So a server can hold one base and many adapters
-# beside it, and apply another one to each request: S-LoRA (Sheng et al. 2023) serves thousands of adapters this way, and the inference
+# beside it, and apply a different one to each request: S-LoRA (Sheng et al. 2023) serves thousands of adapters this way, and the inference
 # engines vLLM and SGLang have it built in ([LoRA in vLLM](https://docs.vllm.ai/en/latest/features/lora.html)). The configuration goes with
 # the weights: without $\alpha$ and $r$ the numbers in $A$ and $B$ mean nothing.
 #
@@ -1020,7 +1030,8 @@ def save_adapter(model: nn.Module, folder: Path) -> None:
     adapter.safetensors: one tensor per lora_A and lora_B, under its name in
         model.named_parameters().
     adapter_config.json: {"r": int, "alpha": float, "targets": [last parts of the names]}, the
-        targets sorted and each once.
+        targets sorted and each once. The names are those of the layers: ["q_proj", "v_proj"], for
+        example.
 
     Raises:
         ValueError: model has no LoRALinear.
@@ -1032,6 +1043,7 @@ def save_adapter(model: nn.Module, folder: Path) -> None:
 
     adapter.safetensors: 每个 lora_A、lora_B 一个张量，名字与 model.named_parameters() 中一致。
     adapter_config.json: {"r": int, "alpha": float, "targets": [名字的最后一段，不重复，已排序]}。
+        这里的名字是层的名字，例如 ["q_proj", "v_proj"]。
 
     抛出：
         ValueError: model 里没有 LoRALinear。
@@ -1099,22 +1111,23 @@ labkit.check("adapter-io")
 # %% [markdown] tags=["en"]
 # ## 8. The loss and the training loop
 #
-# **Who predicts whom.** `logits[:, t]`, one row of $(B, T, V)$ with a number for each of the $V$ tokens of the vocabulary, is the model's opinion about token
-# $t + 1$, after it has read tokens $0 \dots t$. `labels[:, t]` is token $t$ itself. So one of them must be shifted, by exactly one, in exactly one place:
+# **Who predicts whom.** The logits are $(B, T, V)$: at each position a number for each of the $V$ tokens of the vocabulary. `logits[:, t]` is the model's
+# opinion about token $t + 1$, after it has read tokens $0 \dots t$. `labels[:, t]` is token $t$ itself. So one of them must be shifted, by exactly one,
+# in exactly one place:
 #
 # ```text
 # position      0        1        2          3
 # input         Answer   :        Lima       <|im_end|>
 # logits say    ":"?     "Lima"?  "<end>"?   (nobody asks)
-# label        (nobody)  :        Lima       <|im_end|>
+# label         (nobody) :        Lima       <|im_end|>
 # ```
 #
-# Without the shift, the model is rewarded for repeating the token it just read: the loss soon looks far too good. Shifted
-# by two, it learns to skip a token. The mean goes over the *response* tokens only. If you divided by $B \cdot T$, the
+# Without the shift, the model is rewarded for repeating the token it just read: the loss soon looks far too good. With a
+# shift of two, the model learns to skip a token. The mean goes over the *response* tokens only. If you divided by $B \cdot T$, the
 # loss and every gradient would depend on how much padding and prompt happen to be in the batch.
 #
 # **The loop** is the usual one: the optimizer AdamW on the parameters with `requires_grad`, gradient clipping (a gradient that is too long is
-# scaled down to a given length), one step per batch. PyTorch's AdamW passes over parameters that have no gradient, weight decay
+# scaled down to a given length), one step per batch. PyTorch's AdamW skips parameters that have no gradient, weight decay
 # included, so the frozen ones would be safe with it. Give it only the trainable ones all the same: then the code says what is trained.
 #
 # ### Problem 7 (10 points): `sft_loss`, `train`
@@ -1122,14 +1135,14 @@ labkit.check("adapter-io")
 # %% [markdown] tags=["zh"]
 # ## 8. 损失函数与训练循环
 #
-# **谁预测谁。** `logits[:, t]` 取自 $(B, T, V)$，词表里 $V$ 个 token 各有一个数：这是模型读完第 $0 \dots t$ 个 token 之后，对第 $t + 1$ 个 token 的判断；
+# **谁预测谁。** logits 的形状是 $(B, T, V)$：每个位置上，词表里的 $V$ 个 token 各有一个数。`logits[:, t]` 是模型读完第 $0 \dots t$ 个 token 之后，对第 $t + 1$ 个 token 的判断；
 # `labels[:, t]` 是第 $t$ 个 token 本身。所以必须错开一位：恰好一位，恰好在一个地方。
 #
 # ```text
 # 位置          0        1        2          3
 # 输入          Answer   :        Lima       <|im_end|>
 # logits 预测   ":"?     "Lima"?  "<end>"?   （没人问）
-# 标签         （无人预测） :       Lima       <|im_end|>
+# 标签          （无）   :        Lima       <|im_end|>
 # ```
 #
 # 不错位，模型只要复读刚看到的 token 就能得分，损失很快低得离谱；错两位，模型学会跳词。
@@ -1186,7 +1199,9 @@ def train(
     Args:
         model: `model(input_ids=..., attention_mask=...).logits` is (B, T, V). Which parameters are
             trainable (requires_grad) is settled before the call.
-        batches: from collate, read once; each is moved to the model's device.
+        batches: dicts as collate makes them, read once; each is moved to the model's device.
+            attention_mask goes to the model as it is, and here may be 0 on any token. The labels
+            alone say which tokens count in the loss.
         lr: learning rate; AdamW's other settings are PyTorch's defaults.
         max_grad_norm: if the gradient of all trainable parameters together has a larger L2 norm,
             it is scaled down to this one.
@@ -1202,7 +1217,8 @@ def train(
     参数：
         model: `model(input_ids=..., attention_mask=...).logits` 的形状是 (B, T, V)。哪些参数可训练
             （requires_grad）在调用之前就已确定。
-        batches: 由 collate 得到，只读一遍；每个批都移到模型所在的设备上。
+        batches: 与 collate 的结果同样的字典，只读一遍；每个批都移到模型所在的设备上。
+            attention_mask 原样交给模型，这里它可以在任意 token 处为 0；哪些 token 计入损失，只看 labels。
         lr: 学习率；AdamW 的其他设置用 PyTorch 的默认值。
         max_grad_norm: 所有可训练参数的梯度合在一起，如果 L2 范数超过这个值，就按比例缩小到这个值。
 
@@ -1234,9 +1250,10 @@ labkit.check("sft-train")
 # %% [markdown] tags=["en"]
 # ## 9. Measuring
 #
-# A falling training loss proves little once the model has seen the answers. We measure the response loss on the **held-out**
+# A falling training loss proves little once the model has seen the answers. (In a single pass, as in section 10, each conversation is new when its loss
+# is computed; but it resembles the ones before.) We measure the response loss on the **held-out**
 # conversations. Each response *token* weighs the same, whatever batch it happens to be in: the mean of batch means
-# is another number when batches have different lengths. $\exp(\text{loss})$ is the *perplexity*: the number of equally likely tokens
+# is another number when batches have different numbers of response tokens. $\exp(\text{loss})$ is the *perplexity*: the number of equally likely tokens
 # that the model chooses from.
 #
 # `evaluate` switches the model to eval mode and back. Here the whole model is in one mode, so remembering `model.training` is enough. Where parts of a model are in
@@ -1247,12 +1264,12 @@ labkit.check("sft-train")
 # %% [markdown] tags=["zh"]
 # ## 9. 如何衡量
 #
-# 答案都见过之后，训练损失下降说明不了太多。我们在**留出的**对话上测量回答的损失。
-# 每个回答 **token** 的权重相同，与它在哪个批无关：各批长短不一时，“各批均值的平均”是另一个数。
+# 答案都见过之后，训练损失下降说明不了太多。（第 10 小节只过一遍数据，计算损失时每段对话都还没学过；但它们与前面的对话很像。）我们在**留出的**对话上测量回答的损失。
+# 每个回答 **token** 的权重相同，与它在哪个批无关：各批的回答 token 数不同时，“各批均值的平均”是另一个数。
 # $\exp(\text{loss})$ 叫**困惑度**（perplexity）：相当于模型在多少个概率相等的 token 里选一个。
 #
 # `evaluate` 要把模型切换到 eval 模式，再切换回来。这里整个模型处于同一种模式，记住 `model.training` 就够了；
-# 如果模型的各部分模式不同，就要记住每个模块的模式，见实验 02 的笔记本 explore。
+# 如果模型的各部分模式不同，就要记住每个模块的模式，见实验 02 的笔记本 `explore`。
 #
 # ### 第 8 题（6 分）：`evaluate`
 
@@ -1317,12 +1334,14 @@ labkit.check("evaluate")
 # ## 10. The run
 #
 # One pass over 122 conversations, four at a time: 31 steps. First the held-out loss before, then the training (one to two minutes), then
-# after. The losses also go to TensorBoard, a program that draws curves: `tensorboard --logdir runs` in a terminal shows them.
+# after. The held-out conversations are sorted by length, so that there is little padding; `evaluate` gives the same result in any order. The untrained
+# adapter is saved too: in section 13 another program starts from it. The losses also go to TensorBoard, a program that draws curves: `tensorboard --logdir runs` in a terminal shows them.
 
 # %% [markdown] tags=["zh"]
 # ## 10. 正式训练
 #
 # 122 段对话过一遍，每批四段，共 31 步。先测训练前的留出损失，然后训练（一到两分钟），再测一次。
+# 留出的对话按长度排序，填充就少；`evaluate` 的结果与次序无关。未训练的适配器也存一份：第 13 小节里，另一个程序要从它出发。
 # 损失同时写入画曲线的工具 TensorBoard：在终端运行 `tensorboard --logdir runs` 就能看到。
 
 
@@ -1337,7 +1356,6 @@ def batches_of(examples: list[Example], size: int) -> list[Batch]:
 
 
 train_batches = batches_of(train_examples, SETTINGS["batch_size"])
-# Sorted by length there is little padding; evaluate gives the same result in any order.
 test_batches = batches_of(sorted(test_examples, key=lambda example: len(example[0])), 9)
 
 held_out_before = evaluate(model, test_batches)
@@ -1349,7 +1367,7 @@ print(
     )
 )
 
-save_adapter(model, Path("runs/lora-start"))  # section 13
+save_adapter(model, Path("runs/lora-start"))
 start = time.perf_counter()
 losses = train(model, tqdm(train_batches, file=sys.stdout, mininterval=5, ncols=80), SETTINGS["lr"])
 seconds = time.perf_counter() - start
@@ -1386,13 +1404,13 @@ axes.legend(frameon=False)
 plt.show()
 
 # %% [markdown] tags=["en"]
-# The held-out loss more than halves. But a loss is not a behaviour: let the model speak. The questions are those of section 1, and none
+# The held-out loss more than halves. (It was measured twice; the dashed line only joins the two points.) But a loss is not a behaviour: let the model speak. The questions are those of section 1, and none
 # of them was in training. We print six answers and count in all 54: how many have the tutor's form, how many ended by themselves within our
 # limit of 64 tokens, how long they are, and how many name the right fact. The last count is rough. It looks for the words of the right answer in what comes before `Why:`,
-# so that "Four" is not "4".
+# so an answer "Four" does not count where the tutor says "4".
 
 # %% [markdown] tags=["zh"]
-# 留出损失降了一半还多。但损失不等于行为，还是让它自己说话。问题与第 1 节相同，没有一个出现在训练集里。
+# 留出损失降了一半还多（只测了两次，虚线只是把两个点连起来）。但损失不等于行为，还是让它自己说话。问题与第 1 小节相同，没有一个出现在训练集里。
 # 我们打印六个回答，再对全部 54 个计数：多少个符合辅导老师的格式，多少个在 64 个 token 的上限之内自己结束，平均多长，多少个说出了正确的事实。
 # 最后一项很粗略：只在 `Why:` 之前的文字里找正确答案的字样，所以写成 “Four” 就不算 “4”。
 
@@ -1454,9 +1472,11 @@ for name in seen_before:
 #   pretraining, or follows a rule, such as that for a plural. If the count rises, a likely reason is that the form asks for the answer first: before, some long answers never came to the point.
 #   And a `Why:` can be nonsense, said with the same calm voice as a right one.
 #
-# A hundred short conversations teach a manner, not knowledge. That is what the *superficial alignment hypothesis* says
-# of fine-tuning in general (Zhou et al. 2023, section 2). Gekhman et al. (2024) tried to teach facts by fine-tuning: the model learns new facts slowly, and
-# once it has learnt them it invents more. If you take one thing home from this lab, take this.
+# These short conversations taught a manner, not knowledge. The *superficial alignment hypothesis* makes a rule of it: nearly all knowledge and abilities come
+# from pretraining, and alignment teaches the form of the answers (Zhou et al. 2023, section 2). As a rule it is disputed: with more examples, fine-tuned models
+# also get better at mathematics and at reasoning in several steps (Raghavendra et al. 2024). Facts are hard to teach this way. Gekhman et al. (2024) tried it:
+# the model learns new facts slowly, and once it has learnt them it invents more. If you take one thing home from this lab, take this: a small set of conversations changes
+# how a model answers, and hardly what it knows.
 
 # %% [markdown] tags=["zh"]
 # 再慢慢读一遍。
@@ -1466,23 +1486,25 @@ for name in seen_before:
 # - **事实**没有教过：留出的事实没有一个在训练数据里。微调后的模型说对的，要么是预训练时就知道，要么是套用了规则（例如名词复数）。
 #   如果计数上升了，原因多半是这种格式要求先说答案：训练前有些长回答始终没有说到点子上。另外，`Why:` 后面可能是胡说，而且语气和说对时一样平静。
 #
-# 一百来段短对话教会的是说话方式，不是知识。**表层对齐假说**（superficial alignment hypothesis，Zhou 等 2023，第 2 节）说的就是：微调一般都是如此。
-# Gekhman 等（2024）试过用微调来教事实：新事实学得很慢，学会之后模型反而更爱编造。如果这个实验只记住一件事，就记住这一件。
+# 这些短对话教会的是说话方式，不是知识。**表层对齐假说**（superficial alignment hypothesis，Zhou 等 2023，第 2 节）把它说成普遍规律：
+# 知识和能力几乎全部来自预训练，对齐只教回答的形式。是否真有这么普遍，还有争议：样本更多时，微调过的模型在数学和多步推理上也会变强（Raghavendra 等 2024）。
+# 事实则很难这样教：Gekhman 等（2024）试过，新事实学得很慢，学会之后模型反而更爱编造。
+# 如果这个实验只记住一件事，就记住这一件：少量对话改变的是模型怎么答，而几乎不是它知道什么。
 
 # %% [markdown] tags=["en"]
 # ## 11. What did it learn? A look inside the update
 #
 # The *singular values* of a matrix say how strongly it acts along its own directions, the largest first; their number above zero is the rank.
-# **Left**: the singular values of $W_0$ and of $\frac{\alpha}{r}BA$ of one layer. $W_0$ uses all its directions; the update has eight,
-# by construction. **Right**: how large the update is in each layer, relative to the weight it sits beside (the root of the sum of all
-# squared entries, divided by that of $W_0$).
+# **Left**: the singular values of $W_0$ and of $\frac{\alpha}{r}BA$ of one layer. $W_0$ uses all its directions; the update has at most
+# eight, by construction. **Right**: how large the update is in each layer, relative to the weight beside it. The size is the *Frobenius norm*, the root of the
+# sum of all squared entries.
 
 # %% [markdown] tags=["zh"]
 # ## 11. 它学到了什么？看看更新项内部
 #
 # 一个矩阵的**奇异值**说明它沿自己的各个方向作用有多强，从大到小排列；不为零的个数就是秩。
-# **左图**：某一层的 $W_0$ 与 $\frac{\alpha}{r}BA$ 的奇异值。$W_0$ 用上了所有方向；更新项按构造只有八个方向。
-# **右图**：每一层的更新项相对于旁边权重的大小（所有元素平方和的平方根，除以 $W_0$ 的同一个量）。
+# **左图**：某一层的 $W_0$ 与 $\frac{\alpha}{r}BA$ 的奇异值。$W_0$ 用上了所有方向；更新项按构造最多只有八个方向。
+# **右图**：每一层的更新项相对于旁边权重的大小。大小用 **Frobenius 范数**衡量，即所有元素平方和的平方根。
 
 
 # %%
@@ -1594,23 +1616,25 @@ by_loading = (loaded - original).abs().max().item()
 by_merging = (merged - original).abs().max().item()
 beside, inside = 1000 * seconds_unmerged, 1000 * seconds_merged
 touched = sum(layer.base.weight.numel() for layer in layers.values()) / n_total
+for name, apart in [(say("saved and loaded", "保存再加载"), by_loading), (say("merged", "合并"), by_merging)]:
+    print(say(f"{name}: largest difference of a logit {apart:.1e}", f"{name}：logit 的最大差异 {apart:.1e}"))
 print(
     say(
-        f"saved and loaded: largest difference of a logit {by_loading:.1e}\n"
-        f"merged:           largest difference of a logit {by_merging:.1e}\n"
-        f"one forward pass: {beside:.0f} ms beside the weight, {inside:.0f} ms merged\n"
+        f"one forward pass: {beside:.0f} ms unmerged, {inside:.0f} ms merged",
+        f"一次前向计算：不合并 {beside:.0f} 毫秒，合并后 {inside:.0f} 毫秒",
+    )
+)
+print(
+    say(
         f"merging writes into {touched:.1%} of the base's numbers",
-        f"保存再加载：logit 的最大差异 {by_loading:.1e}\n"
-        f"合并：      logit 的最大差异 {by_merging:.1e}\n"
-        f"一次前向计算：不合并 {beside:.0f} 毫秒，合并后 {inside:.0f} 毫秒\n"
         f"合并改写了基座模型 {touched:.1%} 的参数",
     )
 )
 
 # %% [markdown] tags=["en"]
-# A loaded adapter gives the same logits to the last bit. Merging adds numbers in another order, hence the rounding of float32; in bfloat16, which keeps
-# 8 significant bits instead of 24, the rounding is much coarser. So keep the unmerged adapter as the original. Training changed none of the
-# base's numbers; merging writes into the two weights of each block.
+# On a fresh base the loaded adapter gives the same logits to the last bit. So training has changed none of the base's numbers; merging writes into two
+# weights of each block. Merging adds numbers in another order, hence the rounding of float32; in bfloat16, which keeps
+# 8 significant bits instead of 24, the rounding is much coarser. So keep the unmerged adapter as the original.
 #
 # ## 13. The standard tools: PEFT and TRL
 #
@@ -1619,8 +1643,8 @@ print(
 # `<layer>.lora_A` is called `base_model.model.<layer>.lora_A.default.weight` there.
 
 # %% [markdown] tags=["zh"]
-# 加载后的 logits 逐位相同。合并改变了加法的次序，所以有 float32 的舍入误差；bfloat16 只有 8 位有效位（float32 有 24 位），舍入要粗得多，
-# 因此请保留未合并的适配器作为原件。训练没有改动基座的任何一个数；合并则改写了每个块里的两个权重。
+# 在全新的基座上加载适配器，logits 逐位相同：可见训练没有改动基座的任何一个数；合并则改写了每个块里的两个权重。合并改变了加法的次序，所以有 float32 的舍入误差；bfloat16 只有 8 位有效位（float32 有 24 位），舍入要粗得多，
+# 因此请保留未合并的适配器作为原件。
 #
 # ## 13. 常用工具：PEFT 与 TRL
 #
@@ -1629,6 +1653,8 @@ print(
 # 在那里叫 `base_model.model.<layer>.lora_A.default.weight`。
 
 # %%
+import copy
+
 import datasets
 from peft import LoraConfig, PeftModel, get_peft_model
 from trl import SFTConfig, SFTTrainer
@@ -1666,23 +1692,23 @@ print(
 
 # %% [markdown] tags=["en"]
 # PEFT computes what you compute. Now the **labels**. TRL finds the assistant's tokens by a mark in the chat template:
-# `{% generation %} … {% endgeneration %}`. Few models' own templates have it. For some families (Llama 3, Qwen 2.5 and 3, Gemma, Phi-3 and more) TRL 1.16
+# `{% generation %} … {% endgeneration %}`. Many models' own templates lack it. For some families (Llama 3, Qwen 2.5 and 3, Gemma, Phi-3 and more) TRL 1.16
 # brings a template with the mark and puts it in by itself. SmolLM2 is not among them, so we write one. It renders the same text, with the system
 # turn that SmolLM2's template adds, and marks the answer *with its* `<|im_end|>`. Forget the end mark there, and you train a model that does not learn to
 # stop; TRL warns of it.
 #
 # The settings below are those of your own run: the same order of the batches (`train_sampling_strategy`), a constant learning rate, and the weight
-# decay of 0.01 that is the default of AdamW in PyTorch. `gradient_checkpointing` would compute activations twice instead of keeping them; it
+# decay of 0.01 that is the default of AdamW in PyTorch. `activation_checkpointing` (formerly `gradient_checkpointing`, on by default in TRL) would compute activations twice instead of keeping them; it
 # saves memory and costs time, and we have the memory.
 
 # %% [markdown] tags=["zh"]
 # PEFT 算的就是你算的。再看**标签**。TRL 靠聊天模板里的标记 `{% generation %} … {% endgeneration %}` 找到 assistant 的 token。
-# 很少有模型自带的模板含这个标记。对某些系列（Llama 3、Qwen 2.5 和 3、Gemma、Phi-3 等），TRL 1.16 自带含标记的模板，并会自动换上。
+# 许多模型自带的模板没有这个标记。对某些系列（Llama 3、Qwen 2.5 和 3、Gemma、Phi-3 等），TRL 1.16 自带含标记的模板，并会自动换上。
 # SmolLM2 不在其中，所以我们写一个：渲染出的文本完全相同（包括 SmolLM2 的模板自动添加的 system 轮次），只是把回答**连同** `<|im_end|>` 标记出来。
 # 如果这里漏掉结束标记，训练出来的模型就学不会停；TRL 会对此发出警告。
 #
 # 下面的设置与你自己的训练相同：批的次序相同（`train_sampling_strategy`），学习率恒定，权重衰减 0.01（PyTorch 中 AdamW 的默认值）。
-# `gradient_checkpointing` 会把激活值重算一遍而不是存下来，省内存但费时间；我们内存够用，所以关掉。
+# `activation_checkpointing`（旧名 `gradient_checkpointing`，TRL 默认打开）会把激活值重算一遍而不是存下来，省内存但费时间；我们内存够用，所以关掉。
 
 # %%
 default_system = as_prompt("?").partition("<|im_start|>user")[0].replace("\n", "\\n")
@@ -1697,7 +1723,7 @@ MARKED_TEMPLATE = (
     "{{ '\\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
-marked_tokenizer = load_tokenizer() if profile == "cpu" else AutoTokenizer.from_pretrained(HUB_NAME)
+marked_tokenizer = copy.deepcopy(tokenizer)
 marked_tokenizer.chat_template = MARKED_TEMPLATE
 
 copy_into_peft(peft_model, Path("runs/lora-start"))
@@ -1713,7 +1739,7 @@ trainer = SFTTrainer(
         weight_decay=0.01,
         max_grad_norm=1.0,
         assistant_only_loss=True,
-        gradient_checkpointing=False,
+        activation_checkpointing=False,
         bf16=profile == "gpu",
         use_cpu=profile == "cpu",
         logging_steps=1,
@@ -1787,11 +1813,11 @@ del trainer, peft_model
 
 # %% [markdown] tags=["en"]
 # You have written the core of SFTTrainer. What the libraries add is what you would need next: checkpoints, several GPUs,
-# gradient accumulation, packing, quantised bases (QLoRA), a hundred other models and a hundred other adapters.
+# gradient accumulation, packing, quantised bases (QLoRA), many other models and other kinds of adapters.
 #
 # **Two more tools do the same work on a GPU.** *unsloth* replaces parts of the model by faster kernels (programs for the GPU) of its own and
-# leaves the training to TRL; *LLaMA-Factory* turns a YAML file into a run. Neither runs on our CPUs, but you know every line by now. The targets are all
-# linear layers here, as in QLoRA:
+# leaves the training to TRL; *LLaMA-Factory* turns a YAML file into a run. Both are made for GPUs, so here we only read what one would write. The targets are
+# all linear layers, as in QLoRA:
 #
 # ```python
 # # unsloth
@@ -1808,6 +1834,7 @@ del trainer, peft_model
 # model_name_or_path: Qwen/Qwen2-7B-Instruct
 # template: qwen            # the chat template
 # stage: sft
+# do_train: true
 # finetuning_type: lora
 # lora_rank: 8
 # lora_alpha: 16
@@ -1815,6 +1842,7 @@ del trainer, peft_model
 # dataset: tutor            # a name from data/dataset_info.json
 # per_device_train_batch_size: 4
 # learning_rate: 2.0e-4
+# num_train_epochs: 1.0
 # output_dir: runs/tutor
 # ```
 #
@@ -1829,10 +1857,10 @@ del trainer, peft_model
 
 # %% [markdown] tags=["zh"]
 # SFTTrainer 的核心部分，你已经自己写出来了。库额外提供的，是你接下来会需要的东西：检查点、多 GPU、梯度累积、打包、
-# 量化的基座模型（QLoRA），以及对上百种模型和适配器的支持。
+# 量化的基座模型（QLoRA），以及对许多别的模型和别的适配器的支持。
 #
 # **还有两个工具在 GPU 上做同样的事。** **unsloth** 用自己写的更快的内核（GPU 程序）替换模型的一部分，训练仍交给 TRL；
-# **LLaMA-Factory** 用一个 YAML 文件描述整次训练。两者都不能在我们的 CPU 上运行，但每一行的意思你都已经明白。这里和 QLoRA 一样，目标是所有线性层：
+# **LLaMA-Factory** 用一个 YAML 文件描述整次训练。两者都是为 GPU 做的，所以这里只读不跑。和 QLoRA 一样，目标是所有线性层：
 #
 # ```python
 # # unsloth
@@ -1849,6 +1877,7 @@ del trainer, peft_model
 # model_name_or_path: Qwen/Qwen2-7B-Instruct
 # template: qwen            # 聊天模板
 # stage: sft
+# do_train: true
 # finetuning_type: lora
 # lora_rank: 8
 # lora_alpha: 16
@@ -1856,13 +1885,14 @@ del trainer, peft_model
 # dataset: tutor            # data/dataset_info.json 里的一个名字
 # per_device_train_batch_size: 4
 # learning_rate: 2.0e-4
+# num_train_epochs: 1.0
 # output_dir: runs/tutor
 # ```
 #
 # ## 14. 另一条路：可训练的提示
 #
-# **提示微调**（prompt tuning，Lester 等 2021）不动任何权重，只在嵌入前面学 $P$ 个额外的向量，相当于一段由“不必属于任何词”的向量组成的
-# 提示：$(B, T, d) \to (B, P + T, d)$。下面给出完整写法。这个模块对外和模型一样，所以你的 `train` 和 `evaluate` 可以直接用。
+# **提示微调**（prompt tuning，Lester 等 2021）不动任何权重，只在嵌入前面学 $P$ 个额外的向量，相当于一段提示，
+# 只是其中的向量不必对应任何词：$(B, T, d) \to (B, P + T, d)$。下面给出完整写法。这个模块对外和模型一样，所以你的 `train` 和 `evaluate` 可以直接用。
 #
 # 怎样比较才公平？不做训练的人，会把要求写进 **system 消息**。所以我们测三种提示：写成 system 消息的文字；同样的文字放在整段文本最前面，
 # 也就是可训练向量将要占据的位置；以及从这段文字出发训练出来的向量。
@@ -1922,8 +1952,7 @@ print(
 )
 
 # %%
-n_prompt, n_soft = soft.prompt.shape
-n_soft *= n_prompt
+n_prompt, n_soft = len(soft.prompt), soft.prompt.numel()
 bars = {
     say("base model", "基座模型"): held_out_before["loss"],
     say(f"words in front ({n_prompt} tokens)", f"文字放在最前面（{n_prompt} 个 token）"): held_out_text["loss"],
@@ -1943,9 +1972,10 @@ axes.set(
 plt.show()
 
 # %% [markdown] tags=["en"]
-# Telling the model what you want helps a little, and more as a system message than in front of everything, where its chat template never puts words. Training the
+# Telling the model what you want helps a little. It helps more as a system message than in front of everything, where the chat template never puts words. Training the
 # vectors of the same prompt helps more. LoRA helps most. The comparison is not quite even: LoRA has thirty-six times the parameters, acts in
-# every block, and made 31 steps instead of 20. A soft prompt has an advantage of its own: it costs only a few more tokens, and different rows
+# every block, and made 31 steps instead of 20. Nor have we looked for the best words: a system message that
+# names the three labels `Answer:`, `Why:` and `Your turn:` comes closer (try it). A soft prompt has an advantage of its own: it costs only a few more tokens, and different rows
 # of one batch can carry different prompts.
 #
 # **Kinds of parameter-efficient fine-tuning (PEFT)**
@@ -1957,11 +1987,11 @@ plt.show()
 # | prompt tuning (`PromptTuningConfig`) | extra vectors in front of the embeddings | no | Lester et al. 2021, section 2 |
 # | LoRA (`LoraConfig`) | a low-rank update beside a weight | yes | Hu et al. 2021, section 4 |
 # | QLoRA | the same, beside a weight kept in 4 bits | only after undoing the 4 bits | Dettmers et al. 2023, section 3 |
-# | DoRA (`use_dora=True`) | a low-rank update of the directions in $W$, and their lengths by themselves | yes | Liu et al. 2024, section 4 |
+# | DoRA (`use_dora=True`) | a low-rank update of the directions of $W$'s vectors, and separately their lengths | yes | Liu et al. 2024, section 4 |
 
 # %% [markdown] tags=["zh"]
 # 用文字告诉模型你想要什么，略有帮助；写成 system 消息比放在最前面更有效：聊天模板从不在最前面放文字。把同一段提示的向量拿来训练，帮助更大；
-# LoRA 效果最好。不过这个比较并不完全对等：LoRA 的参数是可训练提示的三十六倍，作用于每一个块，而且训练了 31 步而不是 20 步。
+# LoRA 效果最好。不过这个比较并不完全对等：LoRA 的参数是可训练提示的三十六倍，作用于每一个块，而且训练了 31 步而不是 20 步。文字本身也没有反复推敲：在 system 消息里写明 `Answer:`、`Why:`、`Your turn:` 这三个标签，损失会更低（可以试试）。
 # 可训练的提示自有它的好处：只多几个 token，而且同一个批里不同的行可以带不同的提示。
 #
 # **参数高效微调（PEFT）的种类**
@@ -1973,7 +2003,7 @@ plt.show()
 # | 提示微调（`PromptTuningConfig`） | 嵌入前面额外的向量 | 不能 | Lester 等 2021，第 2 节 |
 # | LoRA（`LoraConfig`） | 权重旁边的低秩更新 | 能 | Hu 等 2021，第 4 节 |
 # | QLoRA | 同上，但旁边的权重以 4 bit 存放 | 先还原 4 bit 才能 | Dettmers 等 2023，第 3 节 |
-# | DoRA（`use_dora=True`） | $W$ 中各方向的低秩更新，长度另外单独训练 | 能 | Liu 等 2024，第 4 节 |
+# | DoRA（`use_dora=True`） | $W$ 各向量方向的低秩更新，长度单独训练 | 能 | Liu 等 2024，第 4 节 |
 
 # %% [markdown] tags=["en"]
 # ## 15. The sizes in use: 7 and 8 billion parameters
@@ -1984,9 +2014,9 @@ plt.show()
 # Memory, in bytes per parameter, activations not counted:
 #
 # - **Full fine-tuning** in mixed precision: 16. Weight 2, gradient 2, and 12 for the float32 copy of the weight and Adam's two moments.
-# - **LoRA**: 2 for a frozen weight. A trained number costs 16 in float32, as PEFT keeps it; ours take the dtype of the weight, bfloat16, and cost 8 (weight, gradient and two moments of 2 bytes each). The difference is below 0.1 GB.
+# - **LoRA**: 2 for a frozen weight. A trained number costs 16 in float32, as PEFT keeps it; ours take the dtype of the weight, bfloat16, and cost 8 (weight, gradient and two moments of 2 bytes each). The table counts 16; the difference is below 0.1 GB.
 # - **QLoRA**: 0.5 for a weight of a linear layer in a block. Embedding and output layer stay at 2: with a large vocabulary that is much. The constants of the 4-bit
-#   format add 0.127 bits, 0.016 bytes, per weight (Dettmers et al. 2023, section 3).
+#   format add 0.127 bits, 0.016 bytes, per weight (Dettmers et al. 2023, section 3); the table leaves them out.
 
 # %% [markdown] tags=["zh"]
 # ## 15. 实际规模：70 亿与 80 亿参数
@@ -1996,9 +2026,9 @@ plt.show()
 #
 # 显存按每个参数的字节数估算，激活值另计：
 #
-# - **全参数微调**（混合精度）：16。权重 2、梯度 2，float32 的权重副本和 Adam 的两个动量共 12。
-# - **LoRA**：冻结的权重 2。每个可训练的数，PEFT 用 float32 存放，占 16；我们的 dtype 与权重相同，是 bfloat16，占 8（权重、梯度、两个动量各 2 字节）。两者相差不到 0.1 GB。
-# - **QLoRA**：块中线性层的权重 0.5。嵌入层和输出层仍是 2：词表大时，这一部分不小。4 bit 格式自身的常数，每个权重另加 0.127 bit，即 0.016 字节（Dettmers 等 2023，第 3 节）。
+# - **全参数微调**（混合精度）：16。权重 2、梯度 2，float32 的权重副本和 Adam 的两个滑动平均共 12。
+# - **LoRA**：冻结的权重 2。每个可训练的数，PEFT 用 float32 存放，占 16；我们的 dtype 与权重相同，是 bfloat16，占 8（权重、梯度、两个滑动平均各 2 字节）。表里按 16 算；两者相差不到 0.1 GB。
+# - **QLoRA**：块中线性层的权重 0.5。嵌入层和输出层仍是 2：词表大时，这一部分不小。4 bit 格式自身的常数，每个权重另加 0.127 bit，即 0.016 字节（Dettmers 等 2023，第 3 节），表里没有计入。
 
 # %%
 from transformers import LlamaConfig, Qwen2Config
@@ -2043,9 +2073,9 @@ for name, config, n_expected, lora_expected in [
 
 # %% [markdown] tags=["en"]
 # 122 GB against 15 GB: full fine-tuning needs several cards, LoRA on the same model one card of 24 GB, QLoRA one of 8 to 16 GB (with short texts, because
-# activations come on top). Mind two things when you change the model. The **chat template** is another: Llama 3.1 ends a turn with
+# activations come on top). Mind two things when you change the model. The **chat template** differs: Llama 3.1 ends a turn with
 # `<|eot_id|>` and no newline, so `build_labels` must cut elsewhere (look at the token colours first!). Qwen2 has the format of this lab. And
-# the larger the model, the smaller the **learning rate**: Dettmers et al. (2023, appendix B) use 2e-4 for 7 B and 13 B and 1e-4 for 33 B and 65 B; here we used 2e-3 for 0.135 B.
+# the larger the model, the smaller, as a rule, the **learning rate**: Dettmers et al. (2023, appendix B) use 2e-4 for 7 B and 13 B and 1e-4 for 33 B and 65 B; here we used 2e-3 for 0.135 B.
 #
 # **Which base model?** Ask in this order:
 #
@@ -2064,19 +2094,19 @@ for name, config, n_expected, lora_expected in [
 #
 # - **How far LoRA goes.** *LoRA Without Regret* (Schulman et al. 2025, Thinking Machines) finds LoRA level with full fine-tuning on data sets of the usual size for
 #   fine-tuning, if *all* linear layers have an adapter, the MLPs above all (attention alone is worse), and the rank is large enough for the data. The best learning rate was about
-#   ten times that of full fine-tuning, and LoRA took large batches less well. Biderman et al. (2024) find that LoRA learns less on large data sets and also forgets less.
+#   ten times that of full fine-tuning, and large batches hurt LoRA more. Biderman et al. (2024) compare the two on programming and mathematics: at the usual ranks LoRA learns less, and also forgets less.
 # - **Variants** in PEFT 0.21: rsLoRA (`use_rslora`), DoRA (`use_dora`), other first values of $A$ and $B$ (`init_lora_weights`, for example PiSSA, Meng et al. 2024).
 # - **Serving many adapters** on one base: vLLM and SGLang, from S-LoRA (Sheng et al. 2023) and Punica (Chen et al. 2023).
-# - **Models.** Llama 3.1 and Qwen2 are of 2024. TRL 1.16 has training templates for Qwen 3.6, gpt-oss, DeepSeek-V3 and GLM-4 MoE among others: your labels need no
-#   template of your own there. After SFT, models are usually trained on preferences or rewards, the subject of lesson 8.
+# - **Models.** Llama 3.1 and Qwen2 are of 2024. TRL 1.16 has training templates for Qwen 3.6, gpt-oss, DeepSeek-V3 and GLM-4 MoE among others: with these you need not
+#   write one. After SFT, models are usually trained on preferences or rewards, the subject of lesson 8.
 #
 # ## Summary
 #
 # - SFT is next-token prediction with a mask. The mask decides what is learnt: answers and their end, nothing else.
 # - LoRA freezes $W_0$ and learns $\frac{\alpha}{r}BA$: the layer starts as the base layer; the trained numbers are 0.34 % of the model's size here (0.03 % at 7 B); they merge
 #   into the weight, and travel as a file of 1.8 MB.
-# - Judge on held-out conversations, by loss, by counting *and* by reading answers. Fine-tuning on 122 conversations taught a form. The held-out facts that the
-#   model names, it had learnt before.
+# - Judge on held-out conversations, by loss, by counting *and* by reading answers. Fine-tuning on 122 conversations taught a form. Where the model names a held-out
+#   fact, it knew it before or followed a rule.
 # - PEFT and TRL do what you wrote: the same logits, the same labels, the same loss curve.
 #
 # ## Three questions to think about
@@ -2095,6 +2125,7 @@ for name, config, n_expected, lora_expected in [
 # - Kalajdzievski 2023, *A Rank Stabilization Scaling Factor for Fine-Tuning with LoRA*: why $\alpha/\sqrt r$ at large $r$.
 # - Ouyang et al. 2022, *Training language models to follow instructions with human feedback*: section 3 (where SFT comes from).
 # - Zhou et al. 2023, *LIMA: Less Is More for Alignment*: section 2.
+# - Raghavendra et al. 2024, *Revisiting the Superficial Alignment Hypothesis*: the abstract.
 # - Gekhman et al. 2024, *Does Fine-Tuning LLMs on New Knowledge Encourage Hallucinations?*: the abstract and section 4.
 # - Lester et al. 2021, *The Power of Scale for Parameter-Efficient Prompt Tuning*: section 2.
 # - Sheng et al. 2023, *S-LoRA: Serving Thousands of Concurrent LoRA Adapters*: the abstract.
@@ -2102,7 +2133,7 @@ for name, config, n_expected, lora_expected in [
 # %% [markdown] tags=["zh"]
 # 122 GB 对 15 GB：全参数微调需要好几块显卡，同一个模型用 LoRA 只要一块 24 GB 的，用 QLoRA 只要一块 8 到 16 GB 的（文本不长时；激活值另计）。
 # 换模型时注意两点。一是**聊天模板**不同：Llama 3.1 用 `<|eot_id|>` 结束一轮，后面没有换行，`build_labels` 的截断位置也要跟着改（先把 token 着色图看一遍！）；
-# Qwen2 的格式则与这里相同。二是模型越大，**学习率**越小：Dettmers 等（2023，附录 B）对 7B 和 13B 用 2e-4，对 33B 和 65B 用 1e-4；我们对 0.135B 的模型用了 2e-3。
+# Qwen2 的格式则与这里相同。二是模型越大，**学习率**通常越小：Dettmers 等（2023，附录 B）对 7B 和 13B 用 2e-4，对 33B 和 65B 用 1e-4；我们对 0.135B 的模型用了 2e-3。
 #
 # **选哪个基座模型？** 依次问自己：
 #
@@ -2110,32 +2141,32 @@ for name, config, n_expected, lora_expected in [
 # |---|---|
 # | 允许使用吗？训练出来的东西可以再分发吗？ | 模型卡上的许可证 |
 # | 训练和部署时，内存放得下吗？ | 上面的表 |
-# | 懂你要用的语言吗？每个字的花费合理吗？ | 每 token 字节数：实验 04 的笔记本 tokenizer |
+# | 懂你要用的语言吗？每个字的花费合理吗？ | 每 token 字节数：实验 04 的笔记本 `tokenizer` |
 # | 用 base 模型还是 instruct 模型？ | instruct 模型已经会回答，学一种新的说话方式只要很少的样本；base 模型的模板和行为都由你定，但需要很多样本。 |
-# | 不训练时，它在你的任务上有多好？ | 在留出的问题上答对的比例，见第 10 节；基准测试见第 9 课 |
+# | 不训练时，它在你的任务上有多好？ | 在留出的问题上答对的比例，见第 10 小节；基准测试见第 09 课 |
 #
 # 每 token 的留出损失可以比较同一个模型训练前后，但不能比较分词器不同的两个模型，因为它们的 token 长短不同：请用每字节比特数（实验 04），或者数答对了多少题。
 #
 # ## 今天（2026 年底）
 #
 # - **LoRA 能做到什么程度。** 《LoRA Without Regret》（Schulman 等 2025，Thinking Machines）发现，在常见规模的微调数据上，只要**所有**线性层都加适配器（MLP 最要紧，只加注意力层效果较差），
-#   秩相对数据量也够大，LoRA 就与全参数微调不相上下；最佳学习率约为全参数微调的十倍，而批很大时 LoRA 更吃亏。Biderman 等（2024）发现，数据量大时 LoRA 学得少一些，忘得也少一些。
+#   秩相对数据量也够大，LoRA 就与全参数微调不相上下；最佳学习率约为全参数微调的十倍，而批很大时 LoRA 更吃亏。Biderman 等（2024）在编程和数学上比较两者：在常用的秩下，LoRA 学得少一些，忘得也少一些。
 # - **变体**（PEFT 0.21）：rsLoRA（`use_rslora`）、DoRA（`use_dora`）、$A$ 和 $B$ 的其他初值（`init_lora_weights`，例如 PiSSA，Meng 等 2024）。
 # - **一个基座同时服务许多适配器**：vLLM 与 SGLang，方法来自 S-LoRA（Sheng 等 2023）和 Punica（Chen 等 2023）。
 # - **模型。** Llama 3.1 和 Qwen2 是 2024 年的模型。TRL 1.16 自带 Qwen 3.6、gpt-oss、DeepSeek-V3、GLM-4 MoE 等模型的训练模板，用这些模型时不必自己写模板。
-#   SFT 之后，通常还要用偏好或奖励继续训练，那是第 8 课的内容。
+#   SFT 之后，通常还要用偏好或奖励继续训练，那是第 08 课的内容。
 #
 # ## 小结
 #
 # - SFT 就是带掩码的下一个 token 预测。学什么由掩码决定：回答和它的结束标记，仅此而已。
 # - LoRA 冻结 $W_0$，学习 $\frac{\alpha}{r}BA$：起步时每一层都与原来的层相同；训练的数在这里相当于模型的 0.34%（7B 时 0.03%）；可以合并进权重，
 #   存下来只有 1.8 MB。
-# - 用留出的对话来判断：看损失、计数，**也**要读回答。122 段对话的微调教会的是形式；它说对的那些留出事实，是以前就学会的。
+# - 用留出的对话来判断：看损失、计数，**也**要读回答。122 段对话的微调教会的是形式；它说对的那些留出事实，要么以前就知道，要么是套用了规则。
 # - PEFT 和 TRL 做的就是你写的：同样的 logits、同样的标签、同样的损失曲线。
 #
 # ## 三个思考题
 #
-# 1. 学一种说话方式，$r = 8$ 足够了。学一门新语言够吗？第 11 节里的什么现象会告诉你 $r$ 太小？
+# 1. 学一种说话方式，$r = 8$ 足够了。学一门新语言够吗？第 11 小节里的什么现象会告诉你 $r$ 太小？
 # 2. 对任何可逆矩阵 $M$，$BA = (BM)(M^{-1}A)$：同一个更新有许多种分解。那么把两次训练的适配器取平均，即
 #    $\frac12(A_1 + A_2)$ 与 $\frac12(B_1 + B_2)$，意味着什么？
 # 3. 有人把提示也一起训练，训练损失比你的**更低**。为什么这不能证明他的模型更好？
@@ -2149,6 +2180,7 @@ for name, config, n_expected, lora_expected in [
 # - Kalajdzievski 2023，《A Rank Stabilization Scaling Factor for Fine-Tuning with LoRA》：$r$ 很大时为什么用 $\alpha/\sqrt r$。
 # - Ouyang 等 2022，《Training language models to follow instructions with human feedback》：第 3 节（SFT 的由来）。
 # - Zhou 等 2023，《LIMA: Less Is More for Alignment》：第 2 节。
+# - Raghavendra 等 2024，《Revisiting the Superficial Alignment Hypothesis》：摘要。
 # - Gekhman 等 2024，《Does Fine-Tuning LLMs on New Knowledge Encourage Hallucinations?》：摘要与第 4 节。
 # - Lester 等 2021，《The Power of Scale for Parameter-Efficient Prompt Tuning》：第 2 节。
 # - Sheng 等 2023，《S-LoRA: Serving Thousands of Concurrent LoRA Adapters》：摘要。

@@ -29,6 +29,13 @@ def test_control_characters_do_not_reach_a_terminal(arena, at_load):
     assert all(character.isprintable() or character == "\n" for text in texts for character in text)
 
 
+def test_a_message_of_several_lines_forges_no_line_of_the_report(arena):
+    report = arena.disrupt(r"raise ValueError('no\nsoftmax: 4 / 4\r\n\u2028\x0b4 / 4  test_softmax_values: passed')")
+    messages = [test.message for problem in report.problems for test in problem.tests if test.message]
+    assert any("no softmax: 4 / 4" in message for message in messages)
+    assert not [message for message in messages if len(message.splitlines()) > 1]
+
+
 def test_a_hostile_name_of_a_class_is_shown_harmlessly(arena):
     report = arena.disrupt(softmax="softmax = type('\\x1b[2J' + 'A' * 1000, (), {'__init__': lambda *a: None})")
     text = report.to_json().decode()
@@ -38,14 +45,16 @@ def test_a_hostile_name_of_a_class_is_shown_harmlessly(arena):
 
 def test_notes_of_loading_are_bounded(arena):
     flood = "\n".join(f"!pip install {'x' * 300}{i}" for i in range(30))
-    report = arena.disrupt(at_load=f"{flood}\nchild.cells.Loaded.summary = lambda self: ['\\x1b' + 'n' * 1_000] * 100")
+    forged = r"child.cells.Loaded.summary = lambda self: [child.Bilingual('\x1b' + 'n' * 1_000, '\x1b' * 1_000)] * 100"
+    report = arena.disrupt(at_load=f"{flood}\n{forged}")
     assert len(report.submission.notes) <= 40
     assert all(len(note) <= 300 and note.isprintable() for note in report.submission.notes)
 
 
 def test_the_report_of_a_forged_failure_is_bounded(arena):
     body = """
-failure = {"type": "T" * 400_000, "message": "M" * 400_000, "line": 1, "text": "X" * 400_000, "cell": "C" * 400_000}
+words = {"message": "M" * 400_000, "chinese": "Z" * 400_000, "text": "X" * 400_000, "cell": "C" * 400_000}
+failure = {"type": "T" * 400_000, "line": 1, **words}
 forge(id=request_id(), error=failure)
 """
     arena.disrupt(body)  # the arena bounds the length of every report

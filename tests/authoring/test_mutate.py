@@ -22,7 +22,7 @@ def command(*words: str) -> int:
 
 def test_what_nobody_looks_at_survives_and_an_endless_loop_does_not(copy: Path, here: None):
     test = copy / "hidden" / "test_mini.py"
-    test.write_text(test.read_text().partition('@pytest.mark.problem("rms-norm"')[0])
+    test.write_text(test.read_text().partition('@pytest.mark.problem(\n    "rms-norm"')[0])
     source = copy / "mini.py"
     loop = "    steps = 3\n    while steps > 0:\n        steps -= 1\n    shifted = "
     source.write_text(source.read_text().replace("    shifted = ", loop))

@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 
 from autograder.worker import cells
 from autograder.worker.cells import Loaded
+from labkit.i18n import Bilingual
+from tests.english import sentences
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +29,7 @@ def _keep_main(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cells, "_cell_names", {})
 
 
-def load(*program: tuple[str, str], wanted: Mapping[str, str] | None = None, **skip: str) -> Loaded:
+def load(*program: tuple[str, str], wanted: Mapping[str, str] | None = None, **skip: Bilingual) -> Loaded:
     """Loads (name, source) pairs; the role is told by the name."""
     roles = {name: "release" if name.startswith("release") else "added" for name, _ in program}
     roles |= {name: "solution" for name in roles if name.endswith("-solution")}
@@ -96,7 +98,7 @@ def test_what_a_cell_raises_is_recorded_and_the_next_cell_runs(
     assert result.status == "raised"
     assert result.error is not None
     assert (result.error.type, result.error.cell, result.error.line) == (type_, "a-solution", line)
-    assert message is None or result.error.message == message
+    assert message is None or result.error.message.en == message
     assert text is None or result.error.text == text
     assert loaded.namespace["b"] == 1
 
@@ -159,8 +161,14 @@ def test_top_level_await_works() -> None:
 def test_shell_lines_are_reported_after_what_raised() -> None:
     loaded = load(("cell 3", "!pip install foo"), ("a-solution", "x = 1\n1 / 0"))
     assert loaded.summary() == [
-        "cell a-solution raised ZeroDivisionError on line 2: division by zero",
-        "cell 3, line 1: `!pip install foo` is not run in grading",
+        Bilingual(
+            "cell a-solution raised ZeroDivisionError on line 2: division by zero",
+            "a-solution 单元格第 2 行抛出 ZeroDivisionError：division by zero",
+        ),
+        Bilingual(
+            "cell 3, line 1: `!pip install foo` is not run in grading",
+            "第 3 个单元格第 1 行：评分时不运行 `!pip install foo`",
+        ),
     ]
 
 
@@ -197,17 +205,23 @@ EXPLAINED = [
 
 @pytest.mark.parametrize(("program", "why"), EXPLAINED)
 def test_a_missing_name_is_explained(program: list[tuple[str, str]], why: str) -> None:
-    assert load(*program, wanted={"f": "f-solution"}).explain("f") == f"`f` is not defined: {why}"
+    told = load(*program, wanted={"f": "f-solution"}).explain("f")
+    assert told.en == f"`f` is not defined: {why}"
+    assert told.zh.startswith("`f` 没有定义：")
+    assert sentences(told.zh) == []
 
 
 def test_an_unknown_name_is_just_not_defined() -> None:
-    assert load().explain("f") == "`f` is not defined"
+    assert load().explain("f") == Bilingual("`f` is not defined", "`f` 没有定义")
 
 
 def test_a_cell_that_ended_the_process_is_left_out() -> None:
-    loaded = load(("a-solution", "def a(): ..."), ("b-solution", "b = 1"), _0_="it took longer than 10 s")
+    loaded = load(("a-solution", "def a(): ..."), ("b-solution", "b = 1"), _0_=Bilingual("no result", "没有结果"))
     assert [result.status for result in loaded.results] == ["left out", "ran"]
-    assert loaded.explain("a") == "`a` is not defined: cell a-solution was left out (it took longer than 10 s)"
+    assert loaded.explain("a") == Bilingual(
+        "`a` is not defined: cell a-solution was left out (no result)",
+        "`a` 没有定义：a-solution 单元格已跳过（没有结果）",
+    )
 
 
 @pytest.mark.filterwarnings("ignore::SyntaxWarning", "ignore::DeprecationWarning")

@@ -47,7 +47,7 @@ def test_cell_as_python(case: str) -> None:
     source, expected, notes = CASES[case]
     python = to_python(source)
     assert ast.unparse(python.tree) == expected
-    assert list(python.notes) == notes
+    assert [note.en for note in python.notes] == notes
 
 
 @pytest.mark.parametrize("head", ["", "\n\n", "%%time\n", "%matplotlib inline\n", "\n!ls\n"])

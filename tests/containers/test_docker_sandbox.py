@@ -55,9 +55,9 @@ def start(image) -> Iterator[Callable[..., Docker]]:
         sandbox.close()
 
 
-def containers(client: docker.DockerClient, pid: int | None = None) -> set[str]:
-    """The containers of a grader that runs, or ran, as `pid`: this process without."""
-    listed = client.containers.list(all=True, sparse=True, filters={"label": OWNER})
+def containers(client: docker.DockerClient, pid: int | None = None, running: bool = False) -> set[str]:
+    """The containers of a grader that runs, or ran, as `pid`: this process without. All of them, or those that run."""
+    listed = client.containers.list(all=not running, sparse=True, filters={"label": OWNER})
     return {one.id for one in listed if one.attrs["Labels"][OWNER].split("/")[2] == str(pid or os.getpid())}
 
 
@@ -157,7 +157,7 @@ def busy(client: docker.DockerClient, container: str) -> bool:
         return False
 
 
-def test_when_the_grader_is_killed_its_containers_end_whatever_student_code_does(client, image):
+def test_when_the_grader_is_killed_its_containers_end_whatever_student_code_does(client, image, start):
     command = [sys.executable, "-c", KILLED, image, STUBBORN]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as grader:
         assert grader.stdout is not None
@@ -165,6 +165,8 @@ def test_when_the_grader_is_killed_its_containers_end_whatever_student_code_does
         assert eventually(lambda: len(containers(client, grader.pid)) > 1)  # the submission's, and the spares
         assert eventually(lambda: any(busy(client, one) for one in containers(client, grader.pid)))
         grader.send_signal(signal.SIGKILL)
+    assert eventually(lambda: containers(client, grader.pid, running=True) == set())
+    start()  # a spare that was only being made has run nothing: the next grader removes it
     assert eventually(lambda: containers(client, grader.pid) == set())
 
 

@@ -46,12 +46,11 @@ def root(tmp_path: Path) -> Path:
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "images.md").write_text("# Images\n\nBack to [home](../README.md).\n")
     for lab, names in {"lab-10-last": ["only"], "lab-02-first": ["zeta", "alpha"]}.items():
-        (tmp_path / "solutions" / lab).mkdir(parents=True)
         settings = f'[title]\nen = "About {lab}"\nzh = "关于 {lab}"\n'
-        (tmp_path / "solutions" / lab / "lab.toml").write_text(settings, encoding="utf-8")
         for lang, title in (("en", "# Lab, notebook: {}"), ("zh", "# 实验：{}")):
             folder = tmp_path / "assignments" / lang / lab
             folder.mkdir(parents=True)
+            (folder / "lab.toml").write_text(settings, encoding="utf-8")
             for position, name in enumerate(names, start=1):
                 cells = [
                     nbformat.v4.new_markdown_cell(f"{title.format(name)}\n\nRead:\n- $x_1$"),
@@ -61,6 +60,9 @@ def root(tmp_path: Path) -> Path:
                 notebook.metadata["language_info"] = {"name": "python"}
                 notebook.metadata["llm101"] = {"lab": lab, "lang": lang, "notebook": name, "position": position}
                 nbformat.write(notebook, folder / f"{name}.ipynb")
+    for lang in ("en", "zh"):
+        (tmp_path / "assignments" / lang / "lab-02-first" / "lesson.md").write_text("# The lesson\n")
+    (tmp_path / "solutions").mkdir()
     (tmp_path / "solutions" / "seed.txt").touch()
     return tmp_path
 
@@ -70,7 +72,7 @@ def test_every_notebook_has_a_page_in_each_language(hooks, root, tmp_path):
     pages = sorted(str(page.relative_to(tmp_path / "site" / "labs")) for page in tmp_path.glob("site/labs/*/*.md"))
     assert pages == [
         f"lab-{name}{suffix}"
-        for name in ("02-first/alpha", "02-first/zeta", "10-last/only")
+        for name in ("02-first/alpha", "02-first/lesson", "02-first/zeta", "10-last/only")
         for suffix in (".md", ".zh.md")
     ]
     page = (tmp_path / "site" / "labs" / "lab-02-first" / "zeta.md").read_text()
@@ -85,6 +87,7 @@ def test_the_menu_has_the_labs_in_order_and_by_their_titles(hooks, root):
     assert labs == [
         {
             "Lab 02: About lab-02-first": [
+                {"Overview": "labs/lab-02-first/lesson.md"},
                 {"Zeta": "labs/lab-02-first/zeta.md"},
                 {"Alpha": "labs/lab-02-first/alpha.md"},
             ]

@@ -37,6 +37,13 @@ def test_creating_again_adds_students_and_keeps_everything_else(cohort, roster, 
     assert again.secret == cohort.secret
 
 
+def test_a_cohort_whose_secret_is_gone_gets_no_other(cohort):
+    (cohort.folder / "secret").unlink()
+    with pytest.raises(UserError, match=r"secret: the secret cannot be read: .*; bring it back from a backup"):
+        cohort.secret  # noqa: B018
+    assert not (cohort.folder / "secret").exists()
+
+
 def test_two_cohorts_have_different_secrets(cohort, roster, tmp_path):
     assert cohorts.create(tmp_path / "cohorts" / "spring", roster)[0].secret != cohort.secret
 

@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
+
+from autograder import cli
 
 LABS = Path(__file__).parent.parent / "labs"
 
@@ -60,6 +63,27 @@ def test_without_a_sandbox_grading_refuses_and_exits_3(hand_in):
     assert "bubblewrap is missing" in done.stderr
     assert "`--sandbox docker`" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device", "gradebook.db"),
+        OperationalError("INSERT INTO x", {}, Exception("database is\nlocked")),
+    ],
+)
+def test_a_full_disk_and_a_locked_gradebook_end_in_one_line(monkeypatch, capsys, error: Exception):
+    def fail(standalone_mode: bool) -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "app", fail)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 3
+    said = capsys.readouterr().err
+    assert said.startswith("autograder: ")
+    assert said.count("\n") == 1
+    assert "No space left on device" in said or "locked" in said
 
 
 def test_the_environment_may_name_the_sandbox(hand_in):

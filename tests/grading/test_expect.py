@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from autograder.grading import expect
-from autograder.grading.student import Handle
+from autograder.grading.student import Handle, StudentError
+from autograder.worker import wire
+from labkit.i18n import Bilingual
 
 
 @pytest.mark.parametrize(
@@ -53,3 +55,55 @@ def test_a_mismatch_is_told_in_chinese_as_well():
     with pytest.raises(expect.Mismatch) as caught:
         expect.equal([1], [2], "merge_pair(ids)")
     assert caught.value.message.text("zh") == "数值不对：merge_pair(ids)"
+
+
+def test_what_was_found_is_named_in_chinese_too():
+    with pytest.raises(expect.Mismatch) as caught:
+        expect.close(Handle(None, 1, "Linear"), torch.ones(3), Bilingual("the weight", "权重"))
+    assert caught.value.message == Bilingual(
+        "the weight should be a tensor, not an object of type Linear", "权重：应当是张量，而不是类型为 Linear 的对象"
+    )
+    with pytest.raises(expect.Mismatch) as caught:
+        expect.equal(torch.ones(2), [1.0], "rates")
+    assert caught.value.message.zh == "rates：应当是 list，而不是形状为 (2,) 的张量"
+
+
+def student_error(kind: str) -> StudentError:
+    return StudentError(wire.Failure(type=kind, message="no"))
+
+
+@pytest.mark.parametrize(
+    ("raised", "message"),
+    [
+        (
+            None,
+            Bilingual("f(0) should raise ValueError, but raises nothing", "f(0)：应当抛出 ValueError，却没有抛出异常"),
+        ),
+        (
+            "KeyError",
+            Bilingual(
+                "f(0) should raise ValueError, not KeyError: no", "f(0)：应当抛出 ValueError，而不是 KeyError：no"
+            ),
+        ),
+        ("ValueError", None),
+    ],
+)
+def test_refused_wants_the_exception_that_the_docstring_names(raised: str | None, message: Bilingual | None):
+    def call() -> None:
+        if raised:
+            raise student_error(raised)
+
+    if message is None:
+        expect.refused(call, "f(0)")
+        return
+    with pytest.raises(expect.Mismatch) as caught:
+        expect.refused(call, "f(0)")
+    assert caught.value.message == message
+
+
+def test_refused_leaves_a_function_that_is_not_written_yet_to_the_verdict():
+    def call() -> None:
+        raise student_error("NotImplementedError")
+
+    with pytest.raises(StudentError):
+        expect.refused(call, "f(0)")

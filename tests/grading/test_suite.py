@@ -11,7 +11,7 @@ from autograder.grading.suite import Suite
 from autograder.lab import Lab
 
 MINI = Path(__file__).parent.parent / "labs" / "lab-90-mini"
-MARK = '@pytest.mark.problem("softmax", points=2, hint={"en": "e", "zh": "z"})\n'
+MARK = '@pytest.mark.problem("softmax", points=2, rests_on="q", hint={"en": "e", "zh": "z"})\n'
 
 
 def collect(tmp_path: Path, tests: str) -> Suite:
@@ -57,7 +57,7 @@ def test_fixtures_of_the_suites_own_are_made_anew_for_every_submission(hand_in, 
             '@pytest.fixture(scope="module")\ndef seen():\n    return []\n\n\n@pytest.mark.problem',
             1,
         )
-        + '\n\n@pytest.mark.problem("softmax", points=1, hint={"en": "e", "zh": "z"})\n'
+        + '\n\n@pytest.mark.problem("softmax", points=1, rests_on="q", hint={"en": "e", "zh": "z"})\n'
         "def test_seen(student, seen):\n    seen.append(1)\n    assert len(seen) == 1\n"
     )
     with Grader(Lab.load(folder), b"secret") as own:

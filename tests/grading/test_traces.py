@@ -18,7 +18,7 @@ from labkit.i18n import Bilingual
 
 MINI = Path(__file__).parent.parent / "labs" / "lab-90-mini"
 SECRET = b"a secret of thirty-two bytes ..."
-MARK = Mark("softmax", 2, Bilingual("e", "z"))
+MARK = Mark("softmax", 2, "q", Bilingual("e", "z"))
 
 
 @pytest.fixture

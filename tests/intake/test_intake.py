@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 
 from autograder.grading import intake
 from autograder.grading.intake import Submission, Unreadable, read_submission
+from labkit.i18n import Bilingual
+from tests.english import sentences
 from tests.patience import cheap
 
 QUICK = settings(
@@ -64,9 +66,11 @@ def cells(submission: Submission | Unreadable) -> tuple[intake.SubmittedCell, ..
 
 def reason(submission: Submission | Unreadable) -> str:
     assert isinstance(submission, Unreadable), submission
-    assert submission.reason.isprintable()
-    assert len(submission.reason) < 300
-    return submission.reason
+    for text in (submission.reason.en, submission.reason.zh):
+        assert text.isprintable()
+        assert len(text) < 300
+    assert sentences(submission.reason.zh) == []
+    return submission.reason.en
 
 
 def test_code_cells_come_with_source_grade_id_and_position(read: Any) -> None:
@@ -97,7 +101,12 @@ def test_a_notebook_missing_from_a_folder_is_noted(tmp_path: Path) -> None:
     submission = read_submission(tmp_path, ["a", "b"])
     assert isinstance(submission, Submission)
     assert submission.cells["b"] == ()
-    assert submission.notes == ("b.ipynb is not in the submitted folder: its problems get no points",)
+    assert submission.notes == (
+        Bilingual(
+            "b.ipynb is not in the submitted folder: its problems get no points",
+            "提交的文件夹中没有 b.ipynb：其中的题目不得分",
+        ),
+    )
 
 
 def test_a_folder_without_any_notebook_of_the_lab_is_refused(tmp_path: Path) -> None:
@@ -215,7 +224,7 @@ def test_format_3_reads_as_nbformats_converter_reads_it(read: Any) -> None:
         (cell.source, position) for position, cell in enumerate(converted, 1) if cell.cell_type == "code"
     ]
     assert cells(submission)[0].grade_id == "a"
-    assert submission.notes == ("any name.ipynb is in notebook format 3, not 4",)
+    assert [note.en for note in submission.notes] == ["any name.ipynb is in notebook format 3, not 4"]
 
 
 @pytest.mark.parametrize(("sheets", "cells_each"), [(1, 6_000), (2, 1), (1_000_000, 0), (0, 0)])

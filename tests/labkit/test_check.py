@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 import labkit
-from labkit.check import Case, as_html, case, cases_of, run_cases
+from labkit.check import Case, as_html, as_text, case, cases_of, run_cases
 from labkit.i18n import Lang
+from tests.english import sentences
 
 CASES = """
 from labkit.check import case, fail
@@ -113,6 +114,26 @@ def test_the_language_is_that_of_the_release_in_the_folder(folder, capsys):
     (folder / "lab.toml").write_text('lang = "zh"')
     exec("def area(r): return r\nlabkit.check('area')", {"labkit": labkit})
     assert "单位圆的面积是 π。" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "",
+        "def area(r): raise NotImplementedError",
+        "def area(r): return r",
+        "def area(r):\n    return {}[r]",
+        "def area(r): return helper(r)",
+        "def area(r):\n    from labkit.corpora import load\n    return load('fr')",
+    ],
+)
+def test_in_chinese_everything_but_pythons_own_words_is_chinese(source):
+    namespace: dict[str, Any] = {}
+    exec(compile(source, "<cell 1>", "exec"), namespace)
+    results = run_cases(area_cases(), namespace, "zh")
+    for text in (as_text("area", results, "zh"), as_html("area", results, "zh")):
+        assert sentences(text) == []
+    assert sentences(as_text("area", run_cases(area_cases(), namespace, "en"), "en"))
 
 
 def test_check_looks_at_the_callers_names_and_prints_outside_jupyter(capsys):

@@ -4,7 +4,9 @@ import tomllib
 import pytest
 
 from autograder import bilingual_code
-from autograder.authoring.build import build, problem_points, verify
+from autograder.authoring.build import build
+from autograder.authoring.hidden_tests import hidden_tests
+from autograder.authoring.verify import problem_points, verify
 from autograder.errors import UserError
 from autograder.lab import Lab
 
@@ -76,7 +78,7 @@ def test_the_lesson_of_a_lab_is_released_in_each_language(lab, tmp_path):
 
 
 def test_points_of_a_problem_are_the_sum_of_its_tests(lab):
-    assert problem_points(lab) == {"double": 60, "triple": 40}
+    assert problem_points(hidden_tests(lab)) == {"double": 60, "triple": 40}
 
 
 LEAKED = """
@@ -96,7 +98,7 @@ def test_triples(student, rng):
     ("old", "new", "file", "message"),
     [
         ('"points": 60', '"points": 50', "double.py", "the tests of double sum to 60, its check cell has 50"),
-        ("points=40, hint", "points=30, hint", "hidden/test_double.py", "the tests of double sum to 50"),
+        ("points=40, rests_on", "points=30, rests_on", "hidden/test_double.py", "the tests of double sum to 50"),
         ('problem("triple"', 'problem("quadruple"', "hidden/test_double.py", "no hidden test for .* triple"),
         ('"points": 40', '"points": 40.0', "double.py", None),
         ("points=20", "points=N", "hidden/test_double.py", "test_doubles_a_positive_number: .* literal"),

@@ -3,8 +3,10 @@
 import platform
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from autograder.errors import UserError
 from autograder.lab import Lab
 from autograder.sandbox import choose
 from autograder.sandbox import docker as docker_sandbox
@@ -33,3 +35,9 @@ def test_an_absent_image_is_told_with_what_brings_it(monkeypatch, registry, comm
     monkeypatch.setenv("LLM101_REGISTRY", registry)
     monkeypatch.setattr(docker_sandbox, "Docker", lambda preload, limits, image, made_by, runtime: made_by)
     assert choose.start("docker", MINI) == command
+
+
+def test_a_lab_whose_packages_are_elsewhere_is_refused_in_one_line():
+    lab = msgspec.structs.replace(MINI, preload=["torch", "no_such_engine.entrypoints"], requirements="serving")
+    with pytest.raises(UserError, match=r"lab-90-mini needs no_such_engine\.entrypoints \(requirements/serving\.txt\)"):
+        choose.start("bubblewrap", lab)

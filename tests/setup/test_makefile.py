@@ -5,12 +5,15 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+from tests.english import sentences
+
 ROOT = Path(__file__).parents[2]
 
 
-def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+def make(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     # As typed in a shell: when `make test` runs us, its own MAKEFLAGS would be in force.
     shell = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    shell |= {"LLM101_LANG": "en", **variables}
     return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True, env=shell)
 
 
@@ -28,6 +31,16 @@ def test_the_menu_ends_with_the_labs_that_are_released():
     assert labs
     assert [line.split() for line in lines] == [
         ["make", f"lab-{lab['lesson']}", *lab["title"]["en"].split()] for lab in labs
+    ]
+
+
+def test_the_menu_is_in_the_language_of_the_terminal():
+    chinese, english = make("help", LLM101_LANG="", LC_ALL="zh_CN.UTF-8").stdout, make("help").stdout
+    assert sentences(chinese) == []
+    assert sentences(english)
+    assert "打开实验" in chinese
+    assert [line.split()[:2] for line in chinese.splitlines() if "make " in line] == [
+        line.split()[:2] for line in english.splitlines() if "make " in line
     ]
 
 

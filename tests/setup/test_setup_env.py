@@ -12,6 +12,8 @@ from types import ModuleType
 
 import pytest
 
+from tests.english import sayings, sentences
+
 SCRIPT = Path(__file__).parents[2] / "requirements" / "setup_env.py"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 DEV_STEPS = ["framework", "lab", "models", "grader", "dev", "packages", "weights", "corpora"]
@@ -349,6 +351,16 @@ def test_a_python_that_is_too_old_hands_over_to_one_that_is_not(setup_env, monke
     with pytest.raises(SystemExit) as end:
         setup_env.hand_over()
     assert (end.value.code, capfd.readouterr().out) == (0, "-I -S setup_env.py 05 lab\n")
+
+
+def test_every_line_is_there_in_both_languages(setup_env, monkeypatch):
+    source = SCRIPT.read_text(encoding="utf-8")
+    said = [*sayings(source, "told")]
+    assert len(said) > 25
+    assert [zh for _, zh in said if not zh or sentences(zh)] == []
+    assert [line for line, _ in sayings(source, "say", "Stop") if sentences(line)] == []
+    monkeypatch.setenv("LLM101_LANG", "zh")
+    assert setup_env.told("yes", "是") == "是"
 
 
 def test_an_unknown_layer_exits_with_2():

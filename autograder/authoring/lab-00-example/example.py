@@ -78,6 +78,18 @@ def probabilities(logits: Tensor, temperature: float = 1.0) -> Tensor:
 
     Raises:
         ValueError: the temperature is 0 or below.
+    ---
+    `logits / temperature` 在最后一维上的 softmax，logits 很大时结果也有限。不要用 PyTorch 的 softmax。
+
+    Args:
+        logits: (..., V)。
+        temperature: 大于 0；越小，最大的那个概率越大。
+
+    Returns:
+        (..., V)，最后一维之和为 1。
+
+    Raises:
+        ValueError: 温度为 0 或负数。
     """
     ### BEGIN SOLUTION
     if temperature <= 0:
@@ -117,9 +129,19 @@ print((probabilities(logits) - F.softmax(logits, dim=-1)).abs().max())
 def perplexity(logits: Tensor, targets: Tensor) -> float:
     """exp of the mean negative log-likelihood (natural logarithm) of the targets, every token counting alike.
 
+    The result is finite for every finite loss, however unlikely a single token is.
+
     Args:
         logits: (B, T, V).
         targets: (B, T), the ids of the tokens that came.
+    ---
+    目标 token 的负对数似然（自然对数）取平均后再取 exp，每个 token 权重相同。
+
+    只要损失有限，结果就有限，哪怕某个 token 极不可能。
+
+    Args:
+        logits: (B, T, V)。
+        targets: (B, T)，实际出现的 token 的编号。
     """
     ### BEGIN SOLUTION
     log_p = logits.log_softmax(-1).gather(-1, targets[..., None])

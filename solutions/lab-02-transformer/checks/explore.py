@@ -126,7 +126,7 @@ def sizes_of_a_config(student: Any) -> None:
     if found != (2, 6, 3, 4):
         fail(
             f"2 layers, 6 query heads, 3 key heads; head_dim is None, so 24 / 6 = 4 numbers each; yours: {found}",
-            f"2 层、6 个 query 头、3 个 key 头；head_dim 为 None 时，每个头的大小为 24 / 6 = 4；你的结果：{found}",
+            f"2 层、6 个查询头、3 个键头；head_dim 为 None 时，每个头的大小为 24 / 6 = 4；你的结果：{found}",
         )
     if tuple(student.attention_shape(MixtralConfig(**sizes, head_dim=6))) != (2, 6, 3, 6):
         fail(
@@ -136,10 +136,10 @@ def sizes_of_a_config(student: Any) -> None:
     if student.attention_flops(config, 10) != 1920:
         fail(
             "4 · layers · heads · D · keys = 4 · 2 · 6 · 4 · 10 = 1,920 FLOPs.",
-            "4 · 层数 · 头数 · D · key 数 = 4 · 2 · 6 · 4 · 10 = 1920 FLOPs。",
+            "4 · 层数 · 头数 · D · 键数 = 4 · 2 · 6 · 4 · 10 = 1,920 FLOPs。",
         )
     if student.kv_cache_bytes(config, torch.bfloat16) != 96:
         fail(
             "2 · layers · key heads · D · 2 bytes = 2 · 2 · 3 · 4 · 2 = 96 bytes.",
-            "2 · 层数 · key 头数 · D · 2 字节 = 2 · 2 · 3 · 4 · 2 = 96 字节。",
+            "2 · 层数 · 键头数 · D · 2 字节 = 2 · 2 · 3 · 4 · 2 = 96 字节。",
         )

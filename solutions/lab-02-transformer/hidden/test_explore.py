@@ -16,9 +16,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 from autograder.grading import expect
-from autograder.grading.student import Handle, Student, StudentError
+from autograder.grading.student import Handle, Student
+from labkit.i18n import Bilingual
 
 Rng = np.random.Generator
+
+SHAPE_TYPE = Bilingual("attention_shape should be a tuple", "attention_shape 应当是元组")
 
 
 def normal(rng: Rng, *shape: int) -> Tensor:
@@ -26,22 +29,34 @@ def normal(rng: Rng, *shape: int) -> Tensor:
     return torch.from_numpy(rng.standard_normal(shape)).float()
 
 
-def numbers(found: Any, paths: Iterable[str], what: str) -> Tensor:
+def code(name: str) -> Bilingual:
+    """A name of the code, the same in both languages."""
+    return Bilingual(name, name)
+
+
+def has_paths(found: Any, paths: Iterable[str], what: Bilingual) -> None:
+    """A dict must have exactly these paths, in this order."""
+    by_path = Bilingual(f"{what.en} should be a dict by path", f"{what.zh} 应当是以路径为键的字典")
+    expect.that(isinstance(found, dict), by_path)
+    expect.equal([*found], [*paths], Bilingual(f"the list of paths of {what.en}", f"{what.zh} 的路径列表"))
+
+
+def numbers(found: Any, paths: Iterable[str], what: Bilingual) -> Tensor:
     """The values of a dict that must have exactly these paths, in this order."""
-    expect.that(isinstance(found, dict), f"{what} should be a dict by path")
-    expect.equal([*found], [*paths], what=f"the list of paths of {what}")
+    has_paths(found, paths, what)
     whole = all(isinstance(number, (int, float)) and not isinstance(number, bool) for number in found.values())
-    expect.that(whole, f"{what} should hold a number for each path")
+    message = Bilingual(f"{what.en} should hold a number for each path", f"{what.zh} 里，每个路径应当对应一个数")
+    expect.that(whole, message)
     return torch.tensor([float(number) for number in found.values()], dtype=torch.float64)
 
 
-def same_numbers(found: Any, expected: dict[str, float], what: str) -> None:
+def same_numbers(found: Any, expected: dict[str, float], what: Bilingual) -> None:
     expect.close(numbers(found, expected, what), torch.tensor([*expected.values()], dtype=torch.float64), what)
 
 
 def reported(report: Any) -> Handle:
     """A student's Report, which stays in the sandbox."""
-    expect.that(isinstance(report, Handle), "explore should return a Report")
+    expect.that(isinstance(report, Handle), Bilingual("explore should return a Report", "explore 应当返回 Report"))
     return report
 
 
@@ -106,6 +121,13 @@ def counted_here(model: nn.Module, ids: Tensor, **options: Any) -> tuple[float, 
 @pytest.mark.problem(
     "explore",
     points=2,
+    rests_on=[
+        'For each path of model.named_modules(), in that order ("" is the model): the number of entries in the '
+        "parameters of this very module, without its children's. A tensor that several modules share counts for the "
+        "first of them only. Biases and frozen parameters count, buffers do not. So the values sum to the number of "
+        "the model's parameters.",
+        "parameters: own_parameters(model).",
+    ],
     hint={
         "en": "own_parameters does not give every parameter once, at the module that it hangs on. Does the sum over all paths equal the number of parameters? Think of "
         "children, biases, frozen layers, buffers, and of one tensor at two places.",
@@ -119,27 +141,33 @@ def test_every_parameter_is_counted_once(student, rng):
     inner = chain(student, student.new("torch.nn:BatchNorm1d", d), linear(student, d, 4), frozen)
     model = chain(student, linear(student, 7, d), student.new("torch.nn:ReLU"), inner)
     expected = {"": 0, "0": 8 * d, "1": 0, "2": 0, "2.0": 2 * d, "2.1": 4 * d + 4, "2.2": 12}
-    same_numbers(student.own_parameters(model), expected, "own_parameters")
+    same_numbers(student.own_parameters(model), expected, code("own_parameters"))
 
     for tied in (True, False):
         settings = llama_settings(rng, tied)
         _, there = llama_there(student, settings)
         here = llama_here(settings)
         own = student.own_parameters(there)
-        counts = numbers(own, [path for path, _ in here.named_modules()], "own_parameters of a Llama")
+        of_llama = Bilingual("own_parameters of a Llama", "Llama 的 own_parameters")
+        counts = numbers(own, [path for path, _ in here.named_modules()], of_llama)
         total = sum(parameter.numel() for parameter in here.parameters())
-        expect.equal(int(counts.sum()), total, what="the sum of own_parameters over a Llama")
+        what = Bilingual("the sum of own_parameters over a Llama", "Llama 的 own_parameters 之和")
+        expect.equal(int(counts.sum()), total, what)
         head = 0 if tied else settings["vocab_size"] * 20
-        expect.equal(int(own["lm_head"]), head, what="own_parameters of the head")
+        expect.equal(int(own["lm_head"]), head, what=Bilingual("own_parameters of the head", "输出头的 own_parameters"))
         report = reported(student.explore(there, torch.ones(2, 5, dtype=torch.int64)))
-        same_numbers(
-            report.get("parameters"), {path: float(number) for path, number in own.items()}, "parameters of a report"
-        )
+        what = Bilingual("parameters of a report", "报告里的 parameters")
+        same_numbers(report.get("parameters"), {path: float(number) for path, number in own.items()}, what)
 
 
 @pytest.mark.problem(
     "explore",
     points=1,
+    rests_on=[
+        'Sums numbers over subtrees: each module\'s own and those of everything below it. "h.10" is below "h" and '
+        'below "" (the model), but not below "h.1"; "head" is not below "h".',
+        "The sums, for the same paths in the same order.",
+    ],
     hint={
         "en": "subtotals adds to each path its own number and those of all paths below. Is `h.10` below `h.1`? Does a module two levels down count?",
         "zh": "subtotals 对每个路径，加上它自己的数和它下面所有路径的数。`h.10` 在 `h.1` 下面吗？再往下两层的模块算进去了吗？",
@@ -153,12 +181,21 @@ def test_subtotals_of_a_tree(student, rng):
         name: float(sum(number for other, number in own.items() if parts[other][: len(parts[name])] == parts[name]))
         for name in names
     }
-    same_numbers(student.subtotals(own), expected, "subtotals")
+    same_numbers(student.subtotals(own), expected, code("subtotals"))
 
 
 @pytest.mark.problem(
     "explore",
     points=1,
+    rests_on=[
+        "Each field is a dict by path, in the order of model.named_modules(). kinds: the name of the module's class.",
+        "shapes: the shapes of its outputs, one for each run, in order; an empty list if it never ran.",
+        "output_bytes: per token, the bytes of its outputs, summed over its runs. The size of a number is that of "
+        "the output's dtype. Every module counts its whole output, also where it is the very tensor that another "
+        "module gave",
+        'inputs: (B, T, ...), token ids or vectors. "Per token" divides by B * T',
+        "in eval mode, no gradients.",
+    ],
     hint={
         "en": "The report should have every path of named_modules(), with the shape of the output for each time that the module ran, in order, and an empty list if it never "
         "did. output_bytes adds the outputs of all runs, per token of the inputs (B, T, ...).",
@@ -182,18 +219,29 @@ def test_shapes_and_memory_of_every_run(student, rng):
             "": [narrow], "0": [wide, narrow], "1": [narrow], "1.spare": [], "1.spare.0": [], "3": [narrow], "3.0": [narrow],
         }  # fmt: skip
         shapes = report.get("shapes")
-        expect.that(isinstance(shapes, dict), "shapes should be a dict by path")
-        expect.equal([*shapes], [*expected], what="the list of paths of shapes")
+        has_paths(shapes, expected, code("shapes"))
         for path, found in shapes.items():
-            expect.that(isinstance(found, list), "shapes should hold a list for each path")
-            expect.equal([tuple(shape) for shape in found], expected[path], what=f"the list of shapes of {path!r}")
+            message = Bilingual("shapes should hold a list for each path", "shapes 里，每个路径应当对应一个列表")
+            expect.that(isinstance(found, list), message)
+            what = Bilingual(f"the list of shapes of {path!r}", f"{path!r} 的形状列表")
+            expect.equal([tuple(shape) for shape in found], expected[path], what)
         bytes_here = {path: sum(shape[-1] for shape in runs) * float(size) for path, runs in expected.items()}
-        same_numbers(report.get("output_bytes"), bytes_here, "output_bytes")
+        same_numbers(report.get("output_bytes"), bytes_here, code("output_bytes"))
 
 
 @pytest.mark.problem(
     "explore",
     points=2,
+    rests_on=[
+        "For nn.Linear and Conv1D 2 * in * out for each vector of the output, also where the weight is tied; the "
+        "addition of a bias is not counted. 0 for every other module.",
+        "output: (..., out), what it gave: any number of axes before the last, or none.",
+        "def layer_flops(module: nn.Module, output: Tensor) -> int:",
+        "flops: per token, of the module itself: the sum of layer_flops over its runs; 0 if it never ran.",
+        '"Per token" divides by B * T, also for a module that saw fewer tokens (a head that computes the last logits '
+        "only).",
+        "options: further arguments of the forward pass.",
+    ],
     hint={
         "en": "2 * in * out for each vector that goes through nn.Linear or Conv1D, nothing else: what does an embedding multiply, and how many vectors are in (B, T, out)? In a report everything is "
         "divided by all B * T tokens; a tied head computes like any other.",
@@ -204,14 +252,17 @@ def test_flops_of_layers_and_models(student, rng):
     batch, length = int(rng.integers(2, 4)), int(rng.integers(5, 8))
     layer = linear(student, 7, 5)
     expect.equal(student.layer_flops(layer, normal(rng, batch, length, 5)), 70 * batch * length, what="layer_flops")
-    expect.equal(student.layer_flops(layer, normal(rng, 5)), 70, what="layer_flops of a single vector")
+    what = Bilingual("layer_flops of a single vector", "单个向量的 layer_flops")
+    expect.equal(student.layer_flops(layer, normal(rng, 5)), 70, what)
     conv = student.new("transformers.pytorch_utils:Conv1D", 9, 4)
-    expect.equal(student.layer_flops(conv, normal(rng, 3, 9)), 216, what="layer_flops of Conv1D")
+    what = Bilingual("layer_flops of Conv1D", "Conv1D 的 layer_flops")
+    expect.equal(student.layer_flops(conv, normal(rng, 3, 9)), 216, what)
     for other, output in (
         (student.new("torch.nn:Embedding", 11, 6), normal(rng, batch, length, 6)),
         (student.new("torch.nn:LayerNorm", 6), normal(rng, batch, length, 6)),
     ):
-        expect.equal(student.layer_flops(other, output), 0, what=f"layer_flops of {other.type}")
+        what = Bilingual(f"layer_flops of {other.type}", f"{other.type} 的 layer_flops")
+        expect.equal(student.layer_flops(other, output), 0, what)
 
     for make_there, make_here, settings in (
         (llama_there, llama_here, llama_settings(rng, tied=True)),
@@ -222,25 +273,34 @@ def test_flops_of_layers_and_models(student, rng):
         ids = torch.from_numpy(rng.integers(1, settings["vocab_size"], (batch, length)))
         for options in ({}, {"logits_to_keep": 1}):  # the head on all tokens, then on the last of each text only
             flops = reported(student.explore(there, ids, **options)).get("flops")
-            counts = numbers(flops, [path for path, _ in here.named_modules()], "flops")
+            counts = numbers(flops, [path for path, _ in here.named_modules()], code("flops"))
             expected, _ = counted_here(here, ids, **options)
-            expect.close(float(counts.sum()), expected, what="the sum of flops over a model")
-            expect.that(flops["lm_head"] > 0, "the head multiplies each vector by a matrix")
+            what = Bilingual("the sum of flops over a model", "整个模型的 flops 之和")
+            expect.close(float(counts.sum()), expected, what)
+            message = Bilingual("the head multiplies each vector by a matrix", "输出头要让每个向量乘一个矩阵")
+            expect.that(flops["lm_head"] > 0, message)
 
 
-def left_as_it_was(model: Handle, modes: dict[str, bool], when: str) -> None:
+def left_as_it_was(model: Handle, modes: dict[str, bool], when: Bilingual) -> None:
     """No module has a hook, and each has the mode that it should have. Fetched as numbers, by which diagnosis can tell cases apart."""
     for path, mode in modes.items():
         inside = f"{path}." if path else ""
         for kind in ("_forward_hooks", "_forward_pre_hooks"):
-            expect.equal(model.get(f"{inside}{kind}.__len__")(), 0, what=f"the number of hooks left {when}")
+            what = Bilingual(f"the number of hooks left {when.en}", f"{when.zh}留下的钩子数")
+            expect.equal(model.get(f"{inside}{kind}.__len__")(), 0, what)
         training = model.get(f"{inside}training.__int__")()
-        expect.that(training == mode, f"a module is no longer in the mode that it was in {when}")
+        message = Bilingual(f"a module is no longer in its own mode {when.en}", f"{when.zh}，有模块不在自己原来的模式")
+        expect.that(training == mode, message)
 
 
 @pytest.mark.problem(
     "explore",
     points=1,
+    rests_on=[
+        "no hook stays, and each module is in the mode that it was in. If its forward pass raises, so does explore, "
+        "with the same exception, and the model is left as it was all the same.",
+        "in eval mode, no gradients.",
+    ],
     hint={
         "en": "After explore the model is not as before. Is every hook removed, even when the forward pass raises? Is each module in its own mode again? And did BatchNorm, in train "
         "mode, learn from the inputs?",
@@ -254,17 +314,16 @@ def test_the_model_is_left_as_it_was(student, rng):
     frozen.eval()
     x = normal(rng, 3, 5, 7)
     reported(student.explore(model, x))
-    left_as_it_was(model, modes, "after explore")
-    expect.close(
-        norm.get("running_mean"), torch.zeros(5), what="running_mean of a BatchNorm in train mode after explore"
+    left_as_it_was(model, modes, Bilingual("after explore", "explore 之后"))
+    what = Bilingual(
+        "running_mean of a BatchNorm in train mode after explore",
+        "explore 之后，train 模式的 BatchNorm 的 running_mean",
     )
-    try:
-        student.explore(model, normal(rng, 3, 4, 7))  # 4 channels where 5 are wanted
-    except StudentError as error:
-        expect.that(error.type == "RuntimeError", "what the forward pass raises should come through")
-    else:
-        expect.that(False, "what the forward pass raises should come through")
-    left_as_it_was(model, modes, "after a forward pass that raised")
+    expect.close(norm.get("running_mean"), torch.zeros(5), what)
+    what = Bilingual("explore of a model whose forward pass raises", "前向传播抛出异常时的 explore")
+    unfit = normal(rng, 3, 4, 7)  # 4 channels where 5 are wanted
+    expect.refused(lambda: student.explore(model, unfit), what, "RuntimeError")
+    left_as_it_was(model, modes, Bilingual("after a forward pass that raised", "前向传播抛出异常之后"))
 
 
 def cache_bytes_here(model: LlamaForCausalLM | GPT2LMHeadModel, dtype: torch.dtype) -> int:
@@ -276,6 +335,14 @@ def cache_bytes_here(model: LlamaForCausalLM | GPT2LMHeadModel, dtype: torch.dty
 @pytest.mark.problem(
     "explore",
     points=2,
+    rests_on=[
+        "(n_layers, n_heads, n_kv_heads, d_head) of a Hugging Face config.",
+        "Where num_key_value_heads is missing or None, there are as many key-value heads as query heads. Where "
+        "head_dim is missing or None, it is hidden_size // num_attention_heads; where it is given, it counts.",
+        "FLOPs of attention's two matrix products, in all layers, for one token that sees n_keys keys.",
+        r"\mathrm{FLOPs}_\text{attention}(n) = 4 \cdot L \cdot H \cdot D \cdot n",
+        "Bytes that the keys and values of one token take in the cache, in all layers, stored as `dtype`.",
+    ],
     hint={
         "en": "Sizes, attention FLOPs or cache bytes of a config are wrong. Which heads are there twice, and which are shared? Who has head_dim, who has not, and where is it None? Two products, each with "
         "a multiplication and an addition; keys and values, each in the bytes of the dtype.",
@@ -290,7 +357,7 @@ def test_attention_and_cache_of_a_config(student, rng):
     for make_there, make_here, settings, shape in cases:
         config, _ = make_there(student, settings)
         found = student.attention_shape(config)
-        expect.that(isinstance(found, (list, tuple)), "attention_shape should be a tuple")
+        expect.that(isinstance(found, (list, tuple)), SHAPE_TYPE)
         expect.equal(tuple(found), shape, what="attention_shape")
         here = make_here(settings)
         for length in (11, 4):
@@ -303,5 +370,5 @@ def test_attention_and_cache_of_a_config(student, rng):
     settings = {"num_attention_heads": heads, "num_key_value_heads": 1, "num_hidden_layers": 2}
     config = student.new("transformers:MixtralConfig", hidden_size=heads * width, **settings)  # its head_dim is None
     found = student.attention_shape(config)
-    expect.that(isinstance(found, (list, tuple)), "attention_shape should be a tuple")
+    expect.that(isinstance(found, (list, tuple)), SHAPE_TYPE)
     expect.equal(tuple(found), (2, heads, 1, width), what="attention_shape")

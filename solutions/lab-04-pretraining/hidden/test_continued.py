@@ -7,8 +7,6 @@ absolute plus 1e-5 relative) is not used, the comment beside it says what was me
 """
 
 import math
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,9 +15,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from autograder.grading import expect
-from autograder.grading.student import Handle, Student, StudentError
+from autograder.grading.student import Handle, Student
+from labkit.i18n import Bilingual
 
 Rng = np.random.Generator
+TWO_TENSORS = Bilingual("next_batch should give inputs and targets", "next_batch 应当给出输入和目标")
+INPUTS = Bilingual("the inputs of a batch", "一批的输入")
+TARGETS = Bilingual("the targets of a batch", "一批的目标")
+A_DICT = Bilingual("state_dict() should be a dict", "state_dict() 应当是 dict")
+ONE_LATER = Bilingual("the targets, which are the inputs one token later", "目标（应为输入后移一个 token）")
 
 
 def normal(rng: Rng, *shape: int) -> Tensor:
@@ -29,16 +33,6 @@ def normal(rng: Rng, *shape: int) -> Tensor:
 
 def tokens(rng: Rng, vocabulary: int, *shape: int) -> Tensor:
     return torch.from_numpy(rng.integers(0, vocabulary, shape))
-
-
-def refuses(call: Callable[[], Any], what: str) -> None:
-    """The call must raise ValueError."""
-    try:
-        call()
-    except StudentError as error:
-        expect.that(error.type == "ValueError", f"{what} should raise ValueError, but raises {error.type}")
-    else:
-        expect.that(False, f"{what} should raise ValueError, but raises nothing")
 
 
 def pairs_model(student: Student, state: dict[str, Tensor], dropout: float = 0.0) -> tuple[Handle, nn.Sequential]:
@@ -67,16 +61,25 @@ def random_state(rng: Rng, vocabulary: int, width: int = 5, scale: float = 1.0) 
 def batch_of(batches: Handle, size: int, length: int) -> Tensor:
     """The rows of the next batch, (size, length), put together from its inputs and targets."""
     pair = batches.next_batch()
-    expect.that(isinstance(pair, (tuple, list)) and len(pair) == 2, "next_batch should give inputs and targets")
-    inputs = expect.tensor(pair[0], (size, length - 1), torch.int64, "the inputs of a batch")
-    targets = expect.tensor(pair[1], (size, length - 1), torch.int64, "the targets of a batch")
-    expect.equal(targets[:, :-1], inputs[:, 1:], what="the targets, which are the inputs one token later")
+    expect.that(isinstance(pair, (tuple, list)) and len(pair) == 2, TWO_TENSORS)
+    inputs = expect.tensor(pair[0], (size, length - 1), torch.int64, INPUTS)
+    targets = expect.tensor(pair[1], (size, length - 1), torch.int64, TARGETS)
+    expect.equal(targets[:, :-1], inputs[:, 1:], what=ONE_LATER)
     return torch.cat([inputs, targets[:, -1:]], dim=1)
 
 
 @pytest.mark.problem(
     "continued",
     points=1,
+    rests_on=[
+        "How many bits the model needs for a byte of text, as a float.",
+        r"$$\text{bits per byte} = \frac{\sum_t -\log_2 p(x_t \mid x_{<t})}{\sum_t \text{bytes}(x_t)}$$",
+        "The bits of all predicted tokens of all rows, divided by the bytes of these same tokens.",
+        "as targets they count neither as bits nor as bytes. They stay in the inputs",
+        "It is evaluated in eval mode and without gradients; afterwards it is in the mode (train or eval) in which "
+        "it came.",
+        "The first token of a row is only seen, all others are predicted.",
+    ],
     tolerance=1e-4,
     hint={
         "en": "bits_per_byte is wrong. Bits, not nats; the sum over all predicted tokens of the text, by the sum of THEIR bytes, over all rows at once; a token that "
@@ -100,18 +103,41 @@ def test_bits_per_byte_of_rows(student, rng):
         expected = float(nats[text].sum()) / math.log(2) / int(sizes[targets].sum())
         result = student.bits_per_byte(model, rows, sizes)
         expect.close(result, expected, what="bits_per_byte", atol=1e-4)
-        expect.that(isinstance(result, float), "bits_per_byte should be a float")
+        expect.that(
+            isinstance(result, float), Bilingual("bits_per_byte should be a float", "bits_per_byte 应当是 float")
+        )
     ids = tokens(rng, 13, 2, 3)
     bias = state["2.bias"].expand(2, 3, 13)
-    expect.close(model(ids), bias, what="the model after bits_per_byte, which was in train mode")
+    what = Bilingual(
+        "the model after bits_per_byte, which was in train mode",
+        "调用前处于 train 模式的模型，在 bits_per_byte 之后的输出",
+    )
+    expect.close(model(ids), bias, what=what)
     model.eval()
     student.bits_per_byte(model, ids, sizes)
-    expect.close(model(ids), here(ids).detach(), what="the model after bits_per_byte, which was in eval mode")
+    what = Bilingual(
+        "the model after bits_per_byte, which was in eval mode",
+        "调用前处于 eval 模式的模型，在 bits_per_byte 之后的输出",
+    )
+    expect.close(model(ids), here(ids).detach(), what=what)
 
 
 @pytest.mark.problem(
     "continued",
     points=1,
+    rests_on=[
+        "(gain, forgetting), two floats.",
+        "by how much the domain's bits per byte fell; negative if they rose.",
+        "the largest increase among the other texts (not the domain, even if it rose most); negative if all of them "
+        "fell.",
+        "The first `warmup` updates rise on a straight line from last_lr",
+        "update 0 is already one `warmup`-th of the way up, update warmup - 1 has max_lr. With warmup = 0 there is "
+        "no rise.",
+        "Update `warmup` has max_lr as well (if it is below `total`). From there the rate falls on half a cosine to "
+        "min_lr.",
+        "Update `total` and all later ones have min_lr.",
+        "warmup: int, total: int) -> float:",
+    ],
     hint={
         "en": "See above which of the two is wrong. The gain and the forgetting: both are differences in bits per byte; both are positive in the usual case (the domain "
         "falls, another text rises), and both may be negative; forgetting is the largest increase among the other texts. rewarmed_lr: write down what steps 0, "
@@ -134,22 +160,24 @@ def test_gain_forgetting_and_the_rate(student, rng):
         result = student.gain_and_forgetting(
             dict(zip(names, before.tolist(), strict=True)), dict(zip(names, after.tolist(), strict=True)), domain
         )
-        expect.that(
-            isinstance(result, (tuple, list)) and len(result) == 2, "gain_and_forgetting should give two numbers"
-        )
-        expect.close(result[0], float(-change[case]), what="the gain")
-        expect.close(result[1], float(others.max()), what="the forgetting")
+        what = Bilingual("gain_and_forgetting should give two numbers", "gain_and_forgetting 应当给出两个数")
+        expect.that(isinstance(result, (tuple, list)) and len(result) == 2, what)
+        expect.close(result[0], float(-change[case]), what=Bilingual("the gain", "收益（gain）"))
+        expect.close(result[1], float(others.max()), what=Bilingual("the forgetting", "遗忘（forgetting）"))
 
     for warmup, total in ((5, 23), (0, 7), (1, 11), (7, 7)):
         last_lr, min_lr, max_lr = (float(rng.uniform(*bounds)) for bounds in ((0.01, 0.3), (0.4, 0.6), (1, 2)))
         rates = [student.rewarmed_lr(step, last_lr, max_lr, min_lr, warmup, total) for step in range(total + 3)]
-        expect.that(all(isinstance(rate, (int, float)) for rate in rates), "rewarmed_lr should return a number")
+        what = Bilingual("rewarmed_lr should return a number", "rewarmed_lr 应当返回一个数")
+        expect.that(all(isinstance(rate, (int, float)) for rate in rates), what)
         # The line and the arc, by NumPy.
         up = np.linspace(last_lr, max_lr, warmup + 1)[1:]
         angles = np.linspace(0, np.pi, total - warmup + 1)[:-1]
         down = (max_lr + min_lr) / 2 + (max_lr - min_lr) / 2 * np.cos(angles)
         expected = torch.from_numpy(np.concatenate([up, down, np.full(3, min_lr)]))
-        what = f"rewarmed_lr with warmup={warmup} and total={total}"
+        what = Bilingual(
+            f"rewarmed_lr with warmup={warmup} and total={total}", f"warmup={warmup}、total={total} 时的 rewarmed_lr"
+        )
         expect.close(torch.tensor(rates, dtype=torch.float64), expected, what=what)
 
 
@@ -160,6 +188,9 @@ def sources(rng: Rng, n_domain: int, n_replay: int, length: int = 5) -> tuple[Te
     return domain, replay
 
 
+FOREIGN_ROW = Bilingual("a batch has a row that is in neither source", "某一批里有一行不属于任何一个来源")
+
+
 def epochs(numbers: list[int], size: int) -> list[list[int]]:
     return [numbers[start : start + size] for start in range(0, len(numbers), size)]
 
@@ -167,6 +198,17 @@ def epochs(numbers: list[int], size: int) -> list[list[int]]:
 @pytest.mark.problem(
     "continued",
     points=1,
+    rests_on=[
+        "Batches of a new domain with rows of the old training text among them.",
+        "inputs and targets, (batch_size, T) each: targets[:, t] is the token after inputs[:, t].",
+        "(N, T + 1) and (M, T + 1) int64, rows of tokens. `replay` may be empty when ratio is 0.",
+        "After every batch the replay rows so far are `ratio` of all rows so far, rounded.",
+        "At exactly a half either way is right.",
+        "Each source, counted by itself, gives all its rows once (an epoch) before it gives one again; each epoch "
+        "has an order of its own",
+        "the share of replay, 0 <= ratio < 1.",
+        "ValueError: another ratio, or a source without rows that is needed.",
+    ],
     hint={
         "en": "After every batch, the replay rows so far should be `ratio` of all rows so far, rounded: neither by chance nor batch by batch. Each source, for itself, gives "
         "all its rows before it gives one again, whole and in a new order each time. A ratio that makes no sense, or a source that is needed and empty, is a ValueError.",
@@ -192,32 +234,47 @@ def test_every_prefix_has_its_share_of_replay(student, rng):
                 which = int(number >= 500)
                 known = (domain, replay)[which]
                 index = number - 500 * which
-                expect.that(
-                    index < len(known) and torch.equal(row, known[index]), "a batch has a row that is in neither source"
-                )
+                expect.that(index < len(known) and torch.equal(row, known[index]), FOREIGN_ROW)
                 given[which].append(index)
-            expect.that(
-                abs(len(given[1]) - ratio * size * done) <= 0.5 + 1e-9,
-                f"after {done} batches of {size} with ratio={ratio}, {len(given[1])} rows were replay",
+            n = len(given[1])
+            what = Bilingual(
+                f"after {done} batches of {size} with ratio={ratio}, {n} rows were replay",
+                f"ratio={ratio}、每批 {size} 行，{done} 批之后有 {n} 行是回放",
             )
+            expect.that(abs(n - ratio * size * done) <= 0.5 + 1e-9, what)
         for which, rows_there in ((0, n_domain), (1, n_replay)):
             parts = epochs(given[which], max(rows_there, 1))
-            what = ("the domain", "the replay")[which]
+            source = (Bilingual("the domain", "领域文本"), Bilingual("the replay", "回放"))[which]
+            too_soon = Bilingual(
+                f"a row of {source.en} came again before all its others had come",
+                f"{source.zh}的行还没有全部出现，就有一行第二次出现",
+            )
             for part in parts:
-                expect.that(len(set(part)) == len(part), f"a row of {what} came again before all its others had come")
+                expect.that(len(set(part)) == len(part), too_soon)
             full = [part for part in parts if len(part) == rows_there]
             if rows_there > 5 and len(full) > 1:  # two orders of six are the same once in 720 times
-                expect.that(len({tuple(part) for part in full}) > 1, f"the order of {what} is the same in each epoch")
+                what = Bilingual(
+                    f"the order of {source.en} is the same in each epoch", f"{source.zh}在每个 epoch 里的次序都相同"
+                )
+                expect.that(len({tuple(part) for part in full}) > 1, what)
     domain, replay = sources(rng, 5, 4)
     for ratio in (-0.1, 1.0, 1.5):
-        refuses(lambda ratio=ratio: student.ReplayBatches(domain, replay, 2, ratio), f"ratio={ratio}")
-    refuses(lambda: student.ReplayBatches(domain, replay[:0], 2, 0.5), "replay without rows")
-    refuses(lambda: student.ReplayBatches(domain[:0], replay, 2, 0.5), "a domain without rows")
+        expect.refused(lambda ratio=ratio: student.ReplayBatches(domain, replay, 2, ratio), f"ratio={ratio}")
+    no_replay = Bilingual("replay without rows", "replay 一行也没有时")
+    no_domain = Bilingual("a domain without rows", "domain 一行也没有时")
+    expect.refused(lambda: student.ReplayBatches(domain, replay[:0], 2, 0.5), no_replay)
+    expect.refused(lambda: student.ReplayBatches(domain[:0], replay, 2, 0.5), no_domain)
 
 
 @pytest.mark.problem(
     "continued",
     points=1,
+    rests_on=[
+        "an order of its own, which depends on the seed only, not on PyTorch's global generator.",
+        "The same arguments give the same batches, another seed gives others.",
+        "a flat dict of plain values (int, float, str or bool), no tensors.",
+        "the next batches are exactly those that would have come there, over the end of an epoch, too.",
+    ],
     hint={
         "en": "A new ReplayBatches that loads the state of another should give exactly the batches that come next there: same rows, same order, in both sources, "
         "over the end of an epoch, too. The same seed always gives the same batches, another seed gives others.",
@@ -235,27 +292,31 @@ def test_a_resumed_mixture_goes_on(student, rng):
     first = new(seed)
     straight = [batch_of(first, 3, 5) for _ in range(40)]
     other = new(seed + 1)
-    expect.that(
-        any(not torch.equal(batch_of(other, 3, 5), rows) for rows in straight[:8]),
-        "another seed gives the same batches",
-    )
+    what = Bilingual("another seed gives the same batches", "换一个种子，给出的各批还是一样")
+    expect.that(any(not torch.equal(batch_of(other, 3, 5), rows) for rows in straight[:8]), what)
     for stop in (0, 1, 4, 9, 23):
         student.new("torch:manual_seed", stop)  # whoever draws from the global generator sees others
         again = new(seed)
         for done in range(stop):
-            expect.equal(batch_of(again, 3, 5), straight[done], what=f"batch {done} of the same seed")
+            what = Bilingual(f"batch {done} of the same seed", f"种子相同时的第 {done} 批（从 0 数起）")
+            expect.equal(batch_of(again, 3, 5), straight[done], what=what)
         state = again.state_dict()
-        expect.that(isinstance(state, dict), "state_dict() should be a dict")
-        expect.that(
-            all(type(value) in (int, float, str, bool) for value in state.values()),
-            "a state should consist of plain numbers",
-        )
+        expect.that(isinstance(state, dict), A_DICT)
+        what = Bilingual("a state should consist of plain values", "状态应当只由普通的值组成")
+        expect.that(all(type(value) in (int, float, str, bool) for value in state.values()), what)
         resumed = new(seed)
         resumed.load_state_dict(state)
         for done in range(stop, min(stop + 20, 40)):
-            expect.equal(batch_of(resumed, 3, 5), straight[done], what=f"batch {done}, resumed after {stop}")
+            what = Bilingual(
+                f"batch {done}, resumed after {stop}", f"{stop} 批之后恢复，接下来的第 {done} 批（从 0 数起）"
+            )
+            expect.equal(batch_of(resumed, 3, 5), straight[done], what=what)
 
 
+SEVEN_LOSSES = Bilingual(
+    "continue_pretraining should return the loss of each of the 7 updates, as floats",
+    "continue_pretraining 应当返回 7 次更新各自的损失，类型为 float",
+)
 CONFIG = {"steps": 7, "max_lr": 0.2, "min_lr": 0.05, "last_lr": 0.01, "warmup": 3, "max_norm": 0.4}
 
 
@@ -279,6 +340,18 @@ def losses_here(model: nn.Sequential, rows: Tensor) -> Tensor:
 @pytest.mark.problem(
     "continued",
     points=1,
+    rests_on=[
+        "Each of the config.steps updates takes one batch, and no update reads more. The loss is the mean over all "
+        "targets of the batch, in nats.",
+        "Update number `step` has the rate of rewarmed_lr, with config's values and total = config.steps.",
+        "AdamW with betas (0.9, 0.95), no weight decay and PyTorch's other defaults.",
+        "Gradients are clipped by their global norm at config.max_norm.",
+        "Parameters that require no gradient stay as they are.",
+        "In every update the model is in train mode, whatever mode it came in or after_step left.",
+        "The loss of each update, before it, as floats. After each update after_step(step, loss) is called, if "
+        "given, with its number, counted from 0, and that loss.",
+        ") -> list[float]:",
+    ],
     tolerance=1e-4,
     hint={
         "en": "The updates of continue_pretraining are not those of the docstring. Is what is frozen still as it was? Is the model in train mode? Does each update have its own "
@@ -298,30 +371,33 @@ def test_the_updates_are_those_asked_for(student, rng):
         log = student.new("collections:UserDict")
         batches = student.ReplayBatches(rows, rows[:0], 4, 0.0)
         losses = student.continue_pretraining(model, batches, config, after_step=log.get("setdefault"))
-        expect.that(
-            isinstance(losses, list) and len(losses) == 7 and all(isinstance(loss, float) for loss in losses),
-            "continue_pretraining should return the loss of each of the 7 updates, as floats",
-        )
+        floats = isinstance(losses, list) and len(losses) == 7 and all(isinstance(loss, float) for loss in losses)
+        expect.that(floats, SEVEN_LOSSES)
         expected = losses_here(here, rows)
         # Seven updates of AdamW in float32: the losses are within 3e-7, the weights within 2e-6.
-        expect.close(torch.tensor(losses), expected, what="the losses of 7 updates", atol=1e-4)
+        expect.close(
+            torch.tensor(losses), expected, what=Bilingual("the losses of 7 updates", "7 次更新的损失"), atol=1e-4
+        )
         found = model.state_dict()
         for name, value in here.state_dict().items():
             if name.startswith(frozen):
-                expect.equal(found.get(name), state[name], what=f"{name}, which is frozen")
+                what = Bilingual(f"{name}, which is frozen", f"{name}（已冻结）")
+                expect.equal(found.get(name), state[name], what=what)
             else:
-                expect.close(found.get(name), value, what=f"{name} after 7 updates", atol=1e-4)
-        expect.equal(
-            student.new("builtins:list", log.items()), list(enumerate(losses)), what="what after_step was called with"
-        )
+                what = Bilingual(f"{name} after 7 updates", f"7 次更新之后的 {name}")
+                expect.close(found.get(name), value, what=what, atol=1e-4)
+        what = Bilingual("what after_step was called with", "after_step 收到的参数")
+        expect.equal(student.new("builtins:list", log.items()), list(enumerate(losses)), what=what)
     model, _ = pairs_model(student, random_state(rng, 11), dropout=1.0)
     bias = model.state_dict()["2.bias"]
     model.eval()
     losses = student.continue_pretraining(model, student.ReplayBatches(rows, rows[:0], 4, 0.0), config)
     expected = F.cross_entropy(bias.expand(8, 11), rows[0, 1:]).item()
-    expect.close(
-        losses[0], expected, what="the first loss of a model that came in eval mode and has dropout", atol=1e-4
+    what = Bilingual(
+        "the first loss of a model that came in eval mode and has dropout",
+        "调用前处于 eval 模式、带 dropout 的模型的第一个损失",
     )
+    expect.close(losses[0], expected, what=what, atol=1e-4)
 
 
 # --- two languages ---------------------------------------------------------------------------------------------------
@@ -372,6 +448,13 @@ def pretrained(rng: Rng, rows: Tensor) -> nn.Sequential:
 @pytest.mark.problem(
     "continued",
     points=1,
+    rests_on=[
+        "Each of the config.steps updates takes one batch, and no update reads more. The loss is the mean over all "
+        "targets of the batch, in nats.",
+        "Update number `step` has the rate of rewarmed_lr, with config's values and total = config.steps.",
+        "After every batch the replay rows so far are `ratio` of all rows so far, rounded.",
+        "targets[:, t] is the token after inputs[:, t].",
+    ],
     tolerance=0.02,
     hint={
         "en": "A model that knew one small language was continued by your code on a second one, with a third of replay. Judged by its weights on text that it has not seen, it has "
@@ -390,11 +473,23 @@ def test_it_gains_and_forgets_little(student, rng):
     config = student.ContinueConfig(steps=150, max_lr=0.03, min_lr=0.003, last_lr=0.0, warmup=15, max_norm=1.0)
     student.continue_pretraining(model, student.ReplayBatches(new, old, 9, 1 / 3, seed=3), config)
     state = model.state_dict()
-    expect.that(isinstance(state, dict), "state_dict() should be a dict")
+    expect.that(isinstance(state, dict), A_DICT)
     for name, value in here.state_dict().items():
-        expect.tensor(state.get(name), value.shape, what=f"{name} of the continued model")
+        what = Bilingual(f"{name} of the continued model", f"继续预训练之后模型的 {name}")
+        expect.tensor(state.get(name), value.shape, what=what)
     here.load_state_dict({name: state[name].float() for name in here.state_dict()})
     gain, forgetting = before[1] - bits(here, new_held_out), bits(here, old_held_out) - before[0]
-    expect.that(math.isfinite(gain + forgetting), "the continued model has weights that are not finite")
-    expect.that(gain > 4.0, f"the second language gains {gain:.2f} bits per token: too little")
-    expect.that(forgetting < 1.8, f"the first language loses {forgetting:.2f} bits per token: too much")
+    infinite = Bilingual(
+        "the continued model has weights that are not finite", "继续预训练之后，模型的权重里出现了无穷大或 NaN"
+    )
+    too_little = Bilingual(
+        f"the second language gains {gain:.2f} bits per token: too little",
+        f"第二种语言每个 token 的收益是 {gain:.2f} 比特：太少",
+    )
+    too_much = Bilingual(
+        f"the first language loses {forgetting:.2f} bits per token: too much",
+        f"第一种语言每个 token 的遗忘是 {forgetting:.2f} 比特：太多",
+    )
+    expect.that(math.isfinite(gain + forgetting), infinite)
+    expect.that(gain > 4.0, too_little)
+    expect.that(forgetting < 1.8, too_much)

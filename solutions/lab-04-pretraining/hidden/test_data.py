@@ -9,15 +9,13 @@ The MinHash estimates of the reference differ from the Jaccard similarity by at 
 import hashlib
 import itertools
 import unicodedata
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from autograder.grading import expect
-from autograder.grading.student import StudentError
+from labkit.i18n import Bilingual
 
 Rng = np.random.Generator
 P = 2**31 - 1
@@ -45,16 +43,6 @@ def changed(rng: Rng, units: list[str], count: int) -> list[str]:
     for place in rng.choice(slots, count, replace=False):
         result[place] = story(rng, 1)[0]
     return result
-
-
-def refuses(call: Callable[[], Any], what: str) -> None:
-    """The call must raise ValueError."""
-    try:
-        call()
-    except StudentError as error:
-        expect.that(error.type == "ValueError", f"{what} should raise ValueError, but raises {error.type}")
-    else:
-        expect.that(False, f"{what} should raise ValueError, but raises nothing")
 
 
 # --- 1. clean-dedup ---------------------------------------------------------------------------------------------------
@@ -96,6 +84,20 @@ def dirty_and_clean(rng: Rng, newline: str, unseen: bool) -> tuple[str, str]:
 @pytest.mark.problem(
     "clean-dedup",
     points=2,
+    rests_on=[
+        r"`\r\n` and `\r` become `\n`",
+        "ANSI escape sequences are removed, whole: `ESC [`, then parameters out of `0-9 ; ?`, then one letter",
+        r"control characters are removed (Unicode category `Cc`) except `\n` and `\t`, and so are the invisible "
+        r"U+FEFF (byte order mark) and U+200B (zero-width space)",
+        "every other space (Unicode category `Zs`: the no-break space U+00A0, the ideographic space U+3000, ...) "
+        "becomes an ordinary space",
+        "spaces and tabs at the **end** of a line are removed; those at its beginning stay",
+        "more than one empty line in a row becomes one, and empty lines at the beginning and at the end of the text "
+        "are removed",
+        "the text is put into Unicode's form **NFC**",
+        "Removes what a reader does not see, by the seven rules of section 2, in their order.",
+        'Cleaning a cleaned text changes nothing. A text of white space and control characters alone becomes "".',
+    ],
     hint={
         "en": "`clean` leaves something that nobody sees, or takes something that one does: go through the seven rules. Are escape sequences gone as a whole? Do "
         "indentation, tabs inside a line and full-width punctuation survive? Are lines ended by \\r alone lines, too?",
@@ -103,11 +105,13 @@ def dirty_and_clean(rng: Rng, newline: str, unseen: bool) -> tuple[str, str]:
     },
 )
 def test_clean_takes_what_is_unseen_and_keeps_what_is_seen(student, rng):
+    again = Bilingual("clean of a clean text", "干净文本经 clean 之后的结果")
     for newline, unseen in (("\n", False), ("\r\n", True), ("\r", True)):
         dirty, tidy = dirty_and_clean(rng, newline, unseen)
         expect.equal(student.clean(dirty), unicodedata.normalize("NFC", tidy), what="clean")
-        expect.equal(student.clean(tidy), tidy, what="clean of a clean text")
-    expect.equal(student.clean(" \r\n\x1b[0m\t\n\u3000"), "", what="clean of nothing but white space")
+        expect.equal(student.clean(tidy), tidy, what=again)
+    blank = Bilingual("clean of nothing but white space", "只有空白的文本经 clean 之后的结果")
+    expect.equal(student.clean(" \r\n\x1b[0m\t\n\u3000"), "", what=blank)
 
 
 STOP = ["the", "be", "to", "of", "and", "that", "have", "with"]
@@ -165,6 +169,25 @@ def report_here(text: str) -> dict[str, float]:
 @pytest.mark.problem(
     "clean-dedup",
     points=2,
+    rests_on=[
+        "The nine measures of the table of section 3, by their names",
+        "| `n_words` | number of **units** (below) |",
+        "The words of a text in lower case; each Chinese character is a word of its own.",
+        "| `mean_word_length` | mean length, in characters, of the **words between white space** |",
+        "| `alphabetic` | share of the words between white space that contain a letter (`str.isalpha` of some "
+        "character) |",
+        "| `symbols` | number of `#`, of `...` and of `…`, added up, per word between white space; counted as by "
+        "`str.count`",
+        "| `bullet_lines` | share of lines that begin with `-`, `*` or `•` |",
+        "| `ellipsis_lines` | share of lines that end in `...` or `…` |",
+        "| `duplicate_lines` | share of lines that are the same as an **earlier** line of the document |",
+        "| `stop_words` | how many different ones of *the, be, to, of, and, that, have, with* occur, as units |",
+        "| `han` | share of Chinese characters (U+4E00 to U+9FFF) among all letters (`str.isalpha`) |",
+        "A *line* is one that is not empty, without the white space around it.",
+        "For an empty text, all nine are 0.",
+        "The names of the measures outside their limits, in the order of `limits`.",
+        "A measure that equals a limit is allowed",
+    ],
     hint={
         "en": "A measure or its comparison with the limits is wrong. Read the table again: per word, per line or per letter? Is the first of two equal lines a "
         "duplicate? Is 'the' in 'other' a stop word? What is a share of nothing, and is a measure equal to its limit allowed?",
@@ -177,13 +200,13 @@ def test_quality_measures_and_their_limits(student, rng):
     report = student.quality_report(text)
     expect.that(
         isinstance(report, dict) and set(report) == set(expected),
-        "quality_report should have the nine names of the table",
+        Bilingual("quality_report should have the nine names of the table", "quality_report 的键应当是表中的九个名字"),
     )
     for name, value in expected.items():
-        expect.close(report[name], value, what=f"quality_report: {name}")
+        expect.close(report[name], value, what=f"quality_report(text)['{name}']")
     nothing = student.quality_report("")
     for name in expected:
-        expect.close(nothing.get(name), 0.0, what=f"quality_report of an empty text: {name}")
+        expect.close(nothing.get(name), 0.0, what=f"quality_report('')['{name}']")
 
     words, stops, hans = expected["n_words"], expected["stop_words"], han(rng, 3)
     limits = {
@@ -195,17 +218,22 @@ def test_quality_measures_and_their_limits(student, rng):
     }
     expect.equal(student.violations(text, limits), ["stop_words", "n_words", "symbols"], what="violations")
     edge = {"n_words": (words, words), "stop_words": (stops, stops)}
-    expect.equal(student.violations(text, edge), [], what="violations where each measure equals its limit")
+    what = Bilingual("violations where each measure equals its limit", "各指标正好等于上下限时的 violations")
+    expect.equal(student.violations(text, edge), [], what=what)
     expect.equal(
         student.violations(hans, {"han": (0, 0.9), "n_words": (4, 9)}),
         ["han", "n_words"],
-        what="violations of a Chinese text",
+        what=Bilingual("violations of a Chinese text", "中文文本的 violations"),
     )
 
 
 @pytest.mark.problem(
     "clean-dedup",
     points=1,
+    rests_on=(
+        "The indices of the documents to keep, in ascending order: the first of each group. Documents that differ "
+        "only in case and white space form a group."
+    ),
     hint={
         "en": "exact_dedup should keep the first document of each group, in the order of the documents, and take case and white space as equal.",
         "zh": "exact_dedup 应保留每组的第一篇，保持文档原来的顺序，并且不区分大小写和空白。",
@@ -244,6 +272,13 @@ def jaccard_here(a: set[str], b: set[str]) -> float:
 @pytest.mark.problem(
     "clean-dedup",
     points=1,
+    rests_on=[
+        "All runs of `size` consecutive units, each joined by single spaces.",
+        "A text of fewer units is one shingle of all of them; a text without units has none.",
+        "The words of a text in lower case; each Chinese character is a word of its own.",
+        "def shingles(text: str, size: int = 5)",
+        "The size of the intersection over that of the union; 1 for two empty sets.",
+    ],
     hint={
         "en": "A shingle is a run of consecutive units (words in lower case, single Chinese characters), the last run included; a shorter text is one shingle. "
         "The Jaccard similarity divides by the union.",
@@ -253,16 +288,19 @@ def jaccard_here(a: set[str], b: set[str]) -> float:
 def test_shingles_and_their_similarity(student, rng):
     text = f"{word(rng).upper()}, {' '.join(story(rng, 9))} {han(rng, 7)} {word(rng)}"
     for size in (5, 3):
-        expect.equal(student.shingles(text, size), shingles_here(text, size), what=f"shingles of size {size}")
+        expect.equal(student.shingles(text, size), shingles_here(text, size), what=f"shingles(text, {size})")
     short = f"{word(rng)}, {han(rng, 2)}"
-    expect.equal(student.shingles(short), shingles_here(short), what="shingles of a text shorter than one")
-    expect.equal(student.shingles(" ,"), set(), what="shingles of a text without units")
+    what = Bilingual("shingles of a text shorter than one", "文本不够一个 shingle 长时的 shingles")
+    expect.equal(student.shingles(short), shingles_here(short), what=what)
+    what = Bilingual("shingles of a text without units", "不含任何单位的文本的 shingles")
+    expect.equal(student.shingles(" ,"), set(), what=what)
     pool = story(rng, 13)
     a, b = set(pool[:9]), set(pool[6:])
     expect.close(student.jaccard(a, b), jaccard_here(a, b), what="jaccard")
-    expect.close(student.jaccard(set(), set()), 1.0, what="jaccard of two empty sets")
+    expect.close(student.jaccard(set(), set()), 1.0, what=Bilingual("jaccard of two empty sets", "两个空集的 jaccard"))
+    what = Bilingual("jaccard with one empty set", "其中一个是空集时的 jaccard")
     for one, other in ((a, set()), (set(), a)):
-        expect.close(student.jaccard(one, other), 0.0, what="jaccard with one empty set")
+        expect.close(student.jaccard(one, other), 0.0, what=what)
 
 
 def signature_here(shingles: set[str], n_hashes: int, seed: int) -> torch.Tensor:
@@ -276,6 +314,11 @@ def signature_here(shingles: set[str], n_hashes: int, seed: int) -> torch.Tensor
 @pytest.mark.problem(
     "clean-dedup",
     points=2,
+    rests_on=[
+        "for each i the smallest (a_i * hash31(s) + b_i) mod P over all shingles s. a and b are "
+        "coefficients(n_hashes, seed).",
+        "(n_hashes,) int64; P everywhere for an empty set.",
+    ],
     hint={
         "en": "The signature is not the minimum over the shingles of (a_i x + b_i) mod P, one for each pair of coefficients. Which axis are the shingles, which the hashes? "
         "Does the share of equal entries estimate the Jaccard similarity?",
@@ -286,8 +329,10 @@ def test_minhash_is_the_minimum_of_each_hash(student, rng):
     for size, n_hashes in ((37, 23), (1, 5), (5, 41)):
         found, seed = set(story(rng, size)), int(rng.integers(1000))
         signature = student.minhash(found, n_hashes, seed)
-        expect.equal(signature, signature_here(found, n_hashes, seed), what=f"minhash of {size} shingles")
-    expect.equal(student.minhash(set(), 7), torch.full((7,), P), what="minhash of no shingles")
+        what = Bilingual(f"minhash of {size} shingles", f"{size} 个 shingle 的 minhash")
+        expect.equal(signature, signature_here(found, n_hashes, seed), what=what)
+    what = Bilingual("minhash of no shingles", "没有 shingle 时的 minhash")
+    expect.equal(student.minhash(set(), 7), torch.full((7,), P), what=what)
     pool = story(rng, 300)
     for common in (30, 100, 170):
         a, b = set(pool[: 150 + common // 2]), set(pool[150 - common // 2 :])
@@ -296,17 +341,26 @@ def test_minhash_is_the_minimum_of_each_hash(student, rng):
         error = abs(equal.double().mean().item() - truth)
         expect.that(
             error < 5 * (truth * (1 - truth) / 499) ** 0.5,
-            "the share of equal entries is no estimate of the similarity",
+            Bilingual(
+                "the share of equal entries is no estimate of the similarity", "相等的项所占的比例不能作为相似度的估计"
+            ),
         )
 
 
 @pytest.mark.problem(
     "clean-dedup",
     points=1,
+    rests_on=[
+        "The pairs i < j whose signatures agree in all columns of at least one band. In ascending order, each pair "
+        "once.",
+        "the number of bands of consecutive columns that each signature is cut into.",
+        "def candidates(signatures: Tensor, bands: int) -> list[tuple[int, int]]:",
+        "ValueError: `bands` does not divide n_hashes.",
+    ],
     hint={
         "en": "A pair is a candidate when ALL rows of the SAME band agree. One row is too little, and the first band of one document must not be compared with the "
         "second of another. Each pair once, the smaller index first, in ascending order.",
-        "zh": "*同一*段里*所有*行都相同的一对才是候选。只有一行相同不够；也不能拿一篇的第一段去比另一篇的第二段。每对只出现一次，小的下标在前，按升序排列。",
+        "zh": "**同一**段里**所有**行都相同的一对才是候选。只有一行相同不够；也不能拿一篇的第一段去比另一篇的第二段。每对只出现一次，小的下标在前，按升序排列。",
     },
 )
 def test_candidates_agree_in_a_whole_band(student, rng):
@@ -316,9 +370,11 @@ def test_candidates_agree_in_a_whole_band(student, rng):
         blocks = signatures.view(23, bands, rows)
         expected = [(i, j) for i, j in itertools.combinations(range(23), 2) if (blocks[i] == blocks[j]).all(1).any()]
         found = student.candidates(signatures, bands)
-        expect.that(isinstance(found, list), "candidates should be a list")
-        expect.equal([tuple(pair) for pair in found], expected, what=f"candidates with {bands} bands")
-    refuses(lambda: student.candidates(torch.zeros(3, 10, dtype=torch.int64), 4), "4 bands of 10 hashes")
+        expect.that(isinstance(found, list), Bilingual("candidates should be a list", "candidates 应当是列表"))
+        what = Bilingual(f"candidates with {bands} bands", f"切成 {bands} 段时的 candidates")
+        expect.equal([tuple(pair) for pair in found], expected, what=what)
+    what = Bilingual("4 bands of 10 hashes", "把 10 个哈希切成 4 段")
+    expect.refused(lambda: student.candidates(torch.zeros(3, 10, dtype=torch.int64), 4), what)
 
 
 def kept_here(docs: list[str], threshold: float, size: int) -> list[int]:
@@ -337,10 +393,18 @@ def kept_here(docs: list[str], threshold: float, size: int) -> list[int]:
 @pytest.mark.problem(
     "clean-dedup",
     points=2,
+    rests_on=[
+        "The indices of the documents to keep, in ascending order: the first of each cluster.",
+        "Near-duplicates are the pairs that `candidates` finds on the `minhash` signatures and whose shingles of "
+        "`size` units have an exact Jaccard similarity of at least `threshold`. Clusters are the connected "
+        "components. Without documents the list is empty.",
+        "n_hashes: int = 128, bands: int = 32, seed: int = 0, size: int = 5",
+        "1 for two empty sets.",
+    ],
     hint={
         "en": "Planted near-duplicates are kept, or documents that are only similar are dropped. Are candidates verified by the exact similarity? Is the FIRST of a cluster "
         "kept, and only that? What about A ~ B and B ~ C where A and C are less similar?",
-        "zh": "安排好的近似重复被保留了，或者只是有些相似的文档被删掉了。候选对用精确相似度核实过吗？每个簇是不是保留了*第一篇*，而且只保留这一篇？A ~ B、B ~ C，但 A 与 C 不那么像时怎么办？",
+        "zh": "安排好的近似重复被保留了，或者只是有些相似的文档被删掉了。候选对用精确相似度核实过吗？每个簇是不是保留了**第一篇**，而且只保留这一篇？A ~ B、B ~ C，但 A 与 C 不那么像时怎么办？",
     },
 )
 def test_minhash_dedup_finds_planted_near_duplicates(student, rng):
@@ -363,17 +427,30 @@ def test_minhash_dedup_finds_planted_near_duplicates(student, rng):
     start, ends = story(rng, 14), [story(rng, 2) for _ in range(2)]  # 12 of 16 shingles are common
     docs = [" ".join(units) for units in (start + ends[0], story(rng, 16), start + ends[1])]
     kept = [*student.minhash_dedup(docs, 0.75, n_hashes=96, bands=32, size=3)]
-    expect.equal(kept, [0, 1], what="minhash_dedup of two documents whose similarity is the threshold")
-    expect.equal([*student.minhash_dedup([], 0.7)], [], what="minhash_dedup of no documents")
+    what = Bilingual(
+        "minhash_dedup of two documents whose similarity is the threshold",
+        "两篇文档的相似度正好等于阈值时的 minhash_dedup",
+    )
+    expect.equal(kept, [0, 1], what=what)
+    what = Bilingual("minhash_dedup of no documents", "一篇文档也没有时的 minhash_dedup")
+    expect.equal([*student.minhash_dedup([], 0.7)], [], what=what)
 
 
 @pytest.mark.problem(
     "clean-dedup",
     points=1,
+    rests_on=[
+        "The indices of the training documents to keep, in ascending order. Kept are those that share no run of "
+        "`size` units with any held-out document.",
+        "As in `shingles`, a document of fewer than `size` units is one run.",
+        "A training document without units is kept.",
+        "The words of a text in lower case; each Chinese character is a word of its own.",
+        "held_out: list[str], size: int = 13",
+    ],
     hint={
         "en": "A training document that shares `size` consecutive units with the evaluation set must go, even if all else in it differs; one that shares fewer stays. The "
         "indices are those of the training documents to KEEP.",
-        "zh": "训练文档只要与评测集有连续 `size` 个单位相同，就必须拿掉，哪怕其余内容完全不同；相同的不够长，则保留。返回的是要*保留*的训练文档的下标。",
+        "zh": "训练文档只要与评测集有连续 `size` 个单位相同，就必须拿掉，哪怕其余内容完全不同；相同的不够长，则保留。返回的是要**保留**的训练文档的下标。",
     },
 )
 def test_decontaminate_takes_out_shared_runs(student, rng):
@@ -389,7 +466,8 @@ def test_decontaminate_takes_out_shared_runs(student, rng):
     evaluation = [", ".join(units) for units in held_out]
     expect.equal([*student.decontaminate(train, evaluation)], kept, what="decontaminate")
     none = [*student.decontaminate([*train, "", " ".join(held_out[0][:6])], [*evaluation, " ".join(held_out[0][:6])])]
-    expect.equal(none, [*kept, len(train)], what="decontaminate with a short document on both sides")
+    what = Bilingual("decontaminate with a short document on both sides", "两边都有短文档时的 decontaminate")
+    expect.equal(none, [*kept, len(train)], what=what)
 
 
 # --- 2. pack-mix ------------------------------------------------------------------------------------------------------
@@ -403,10 +481,18 @@ def documents(rng: Rng, count: int, longest: int = 23) -> list[list[int]]:
 @pytest.mark.problem(
     "pack-mix",
     points=2,
+    rests_on=[
+        "All documents in one stream, each followed by eos_id, cut into rows of seq_len tokens.",
+        "ids: (N, seq_len) int64; the end of the last row is filled up with eos_id.",
+        "document: (N, seq_len) int64; for each token the index in `docs` of its document, for an EOS that of the "
+        "document it ends, -1 where filled up.",
+        "A document without tokens leaves no trace, not even an EOS; the indices of the others stay. N is as small "
+        "as possible, and may be 0.",
+    ],
     hint={
         "en": "Read row after row, the ids should be all documents in order, each followed by ONE end of sequence, and nothing lost at a row's end; the last row is "
         "filled up. Does each token (its EOS, too) carry the index of its document, and the filling -1?",
-        "zh": "一行接一行读下来，ids 应该是所有文档按顺序排列，每篇后面跟*一个* EOS，行尾一个 token 也不丢；最后一行用填充补齐。每个 token（包括 EOS）都带着自己文档的下标、填充为 -1 吗？",
+        "zh": "一行接一行读下来，ids 应该是所有文档按顺序排列，每篇后面跟**一个** EOS，行尾一个 token 也不丢；最后一行用填充补齐。每个 token（包括 EOS）都带着自己文档的下标、填充为 -1 吗？",
     },
 )
 def test_pack_loses_and_repeats_no_token(student, rng):
@@ -418,13 +504,16 @@ def test_pack_loses_and_repeats_no_token(student, rng):
         rows = -(-len(stream) // seq_len)
         stream += [(2, -1)] * (rows * seq_len - len(stream))
         expected = torch.tensor(stream).view(rows, seq_len, 2)
-        expect.equal(ids, expected[..., 0].contiguous(), what="the ids of pack")
-        expect.equal(document, expected[..., 1].contiguous(), what="the document indices of pack")
+        expect.equal(ids, expected[..., 0].contiguous(), what=Bilingual("the ids of pack", "pack 给出的 ids"))
+        what = Bilingual("the document indices of pack", "pack 给出的文档下标")
+        expect.equal(document, expected[..., 1].contiguous(), what=what)
     ids, document = student.pack([[7, 8, 9], [5, 6]], 7, 2)  # fits to the last token
-    expect.equal(ids, torch.tensor([[7, 8, 9, 2, 5, 6, 2]]), what="the ids of a row that is just full")
+    what = Bilingual("the ids of a row that is just full", "正好装满的一行的 ids")
+    expect.equal(ids, torch.tensor([[7, 8, 9, 2, 5, 6, 2]]), what=what)
     nothing = torch.zeros(0, 7, dtype=torch.int64)
+    what = Bilingual("what pack gives where there is nothing to pack", "没有东西可打包时 pack 给出的结果")
     for found in student.pack([[], []], 7, 2):
-        expect.equal(found, nothing, what="what pack gives where there is nothing to pack")
+        expect.equal(found, nothing, what=what)
 
 
 def packed_documents(rng: Rng) -> torch.Tensor:
@@ -437,9 +526,14 @@ def packed_documents(rng: Rng) -> torch.Tensor:
 @pytest.mark.problem(
     "pack-mix",
     points=1,
+    rests_on=[
+        "Which tokens of its row each token may attend to: itself and those before it in its document.",
+        "(N, T, T) bool: [n, t, s] is True where token t may see token s. Padding counts as a document: it sees the "
+        "padding before it.",
+    ],
     hint={
         "en": "A token may see itself and what comes before it in the same row AND the same document; True means that it may.",
-        "zh": "一个 token 能看到自己，以及同一行、*同一*文档里在它前面的 token；True 表示可以看。",
+        "zh": "一个 token 能看到自己，以及同一行、**同一**文档里在它前面的 token；True 表示可以看。",
     },
 )
 def test_packed_mask_is_causal_within_a_document(student, rng):
@@ -453,6 +547,11 @@ def test_packed_mask_is_causal_within_a_document(student, rng):
 @pytest.mark.problem(
     "pack-mix",
     points=1,
+    rests_on=[
+        "The position of each token in its document, as far as its row shows it.",
+        "(N, T) int64: 0 where a row or a document begins, then 1, 2, ... A document that a row's end cuts in two "
+        "begins at 0 again in the next row. Padding counts as a document: its positions begin at 0, too.",
+    ],
     hint={
         "en": "Positions count from 0 within each document, and from 0 again where a document goes on in the next row.",
         "zh": "位置在每篇文档内从 0 数起；文档在下一行继续时，也重新从 0 数起。",
@@ -467,10 +566,19 @@ def test_packed_positions_begin_again(student, rng):
 @pytest.mark.problem(
     "pack-mix",
     points=2,
+    rests_on=[
+        r"While $D + B < n$: if $D < \text{ratio}\cdot(D + B + 1)$, take the next document of `domain`, else of "
+        r"`base`.",
+        "Documents of two corpora, until they have together at least n tokens. `ratio` of the tokens are from "
+        "`domain`, by the rule of section 8. The document that reaches n tokens is the last.",
+        "empty documents are passed over.",
+        "with 0 nothing comes from `domain`, with 1 nothing from `base`.",
+        "ValueError: `ratio` is not in 0 ... 1, or a corpus that is needed has no tokens.",
+    ],
     hint={
         "en": "The shares of the mixture are not right in TOKENS. Here the documents of one corpus are several times as long as the other's. `ratio` is the share of `domain`; at every "
         "moment it is right to within one document, and the mixture ends with the document that reaches n.",
-        "zh": "混合的占比按 *token* 计不对。这里一个语料的文档比另一个长几倍。`ratio` 是 `domain` 的占比；任何时刻的误差都不超过一篇文档；达到 n 个 token 的那一篇就是最后一篇。",
+        "zh": "混合的占比按 **token** 计不对。这里一个语料的文档比另一个长几倍。`ratio` 是 `domain` 的占比；任何时刻的误差都不超过一篇文档；达到 n 个 token 的那一篇就是最后一篇。",
     },
 )
 def test_mix_keeps_the_share_of_tokens(student, rng):
@@ -484,9 +592,11 @@ def test_mix_keeps_the_share_of_tokens(student, rng):
     for ratio, one, other in ((0.25, base, domain), (0.0, base, []), (1.0, [[]], domain)):
         mixture = student.mix(one, other, ratio, 900, seed=2)
         replay([[4 if t >= 20 else 3 for t in tokens] for tokens in mixture], ratio, 900)
-    refuses(lambda: student.mix(base, domain, 1.5, 10), "a ratio of 1.5")
-    refuses(lambda: student.mix(base, [[]], 0.5, 10), "a domain without tokens")
-    refuses(lambda: student.mix([], domain, 0.5, 10), "a base without tokens")
+    without_domain = Bilingual("a domain without tokens", "domain 里没有 token 时")
+    without_base = Bilingual("a base without tokens", "base 里没有 token 时")
+    expect.refused(lambda: student.mix(base, domain, 1.5, 10), "ratio=1.5")
+    expect.refused(lambda: student.mix(base, [[]], 0.5, 10), without_domain)
+    expect.refused(lambda: student.mix([], domain, 0.5, 10), without_base)
 
 
 def replay(mixture: list[list[int]], ratio: float, n: int) -> None:
@@ -494,16 +604,29 @@ def replay(mixture: list[list[int]], ratio: float, n: int) -> None:
     taken = {3: 0, 4: 0}
     for tokens in mixture:
         total = taken[3] + taken[4]
-        expect.that(total < n, "the mixture goes on after n tokens")
-        expect.that(bool(tokens), "the mixture has an empty document")
-        expect.equal(tokens[0], 4 if taken[4] < ratio * (total + 1) else 3, what="the corpus of the next document")
+        expect.that(total < n, Bilingual("the mixture goes on after n tokens", "混合结果达到 n 个 token 之后还在继续"))
+        expect.that(bool(tokens), Bilingual("the mixture has an empty document", "混合结果里有空文档"))
+        wanted = 4 if taken[4] < ratio * (total + 1) else 3
+        expect.equal(tokens[0], wanted, what=Bilingual("the corpus of the next document", "下一篇文档所属的语料"))
         taken[tokens[0]] += len(tokens)
-    expect.that(taken[3] + taken[4] >= n, "the mixture has fewer than n tokens")
+    expect.that(taken[3] + taken[4] >= n, Bilingual("the mixture has fewer than n tokens", "混合结果不足 n 个 token"))
+
+
+COMES_TOO_SOON = Bilingual(
+    "a document comes again before all of its corpus have come", "一个语料的文档还没有全部出现，就有文档第二次出现"
+)
+OLD_ORDER = Bilingual("the documents of a corpus come in their old order", "一个语料的文档按原来的次序出现")
+SAME_EPOCHS = Bilingual("the second epoch has the order of the first", "第二个 epoch 的次序与第一个相同")
 
 
 @pytest.mark.problem(
     "pack-mix",
     points=2,
+    rests_on=[
+        "Each corpus is read in a shuffled order (seeded), and **all** its documents come once before any comes "
+        "again; then it is shuffled anew.",
+        "The same seed gives the same mixture, another seed another order.",
+    ],
     hint={
         "en": "All documents of a corpus come once, in a shuffled order, before any comes again; then they are shuffled anew. The seed decides the order: the same seed, the same mixture.",
         "zh": "一个语料的所有文档按打乱的次序各出现一次之后，才会有文档再次出现，届时重新打乱。次序由种子决定：种子相同，混合的结果就相同。",
@@ -517,8 +640,10 @@ def test_mix_reads_each_corpus_in_epochs(student, rng):
         order = [tokens[0] for tokens in mixture if low <= tokens[0] < low + 100]
         epochs = [order[start : start + count] for start in range(0, len(order), count)]
         for epoch in epochs:
-            expect.that(len(set(epoch)) == len(epoch), "a document comes again before all of its corpus have come")
-        expect.that(epochs[0] != sorted(epochs[0]), "the documents of a corpus come in their old order")
-        expect.that(epochs[1][: len(epochs[0])] != epochs[0], "the second epoch has the order of the first")
-    expect.equal(student.mix(base, domain, 0.5, 420, seed=8), mixture, what="the mixture with the same seed again")
-    expect.that(student.mix(base, domain, 0.5, 420, seed=9) != mixture, "another seed should give another order")
+            expect.that(len(set(epoch)) == len(epoch), COMES_TOO_SOON)
+        expect.that(epochs[0] != sorted(epochs[0]), OLD_ORDER)
+        expect.that(epochs[1][: len(epochs[0])] != epochs[0], SAME_EPOCHS)
+    what = Bilingual("the mixture with the same seed again", "种子相同时再次混合的结果")
+    expect.equal(student.mix(base, domain, 0.5, 420, seed=8), mixture, what=what)
+    what = Bilingual("another seed should give another order", "换一个种子，次序应当不同")
+    expect.that(student.mix(base, domain, 0.5, 420, seed=9) != mixture, what)

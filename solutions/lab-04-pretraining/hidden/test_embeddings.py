@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from autograder.grading import expect
+from labkit.i18n import Bilingual
 
 Rng = np.random.Generator
 
@@ -36,6 +37,13 @@ def pairs_here(ids: list[Tensor], window: int) -> list[tuple[int, int]]:
 @pytest.mark.problem(
     "skip-gram",
     points=1,
+    rests_on=[
+        "Each word of each document with every word at most `window` places before or after it.",
+        "A word is not its own context, but the same word at another place is. Pairs never reach into another "
+        "document.",
+        "some may have one word or none. The list may be empty.",
+        "(P, 2) int64, in any order: column 0 the centre, column 1 its context. Without pairs: (0, 2).",
+    ],
     hint={
         "en": "Some pairs are missing, or too many. Does the window reach to both sides and stop at both ends of a document? Is a word its own neighbour? Write out the pairs of "
         "one document of three words, and of two documents of one word each.",
@@ -50,14 +58,22 @@ def test_pairs_are_those_of_the_window(student, rng):
     for ids, window in (*small, (ragged, 1), (ragged, 4), ([], 2)):
         pairs = student.skip_gram_pairs(ids, window)
         expected = pairs_here(ids, window)
-        expect.tensor(pairs, (len(expected), 2), torch.int64, what=f"skip_gram_pairs with window {window}")
+        what = Bilingual(f"skip_gram_pairs with window {window}", f"窗口为 {window} 时的 skip_gram_pairs")
+        expect.tensor(pairs, (len(expected), 2), torch.int64, what=what)
         found = sorted(map(tuple, pairs.tolist()))
-        expect.equal(found, expected, what=f"the set of pairs with window {window}")
+        what = Bilingual(f"the set of pairs with window {window}", f"窗口为 {window} 时的全部词对")
+        expect.equal(found, expected, what=what)
 
 
 @pytest.mark.problem(
     "skip-gram",
     points=1,
+    rests_on=[
+        "def negative_distribution(counts: Tensor, power: float = 0.75)",
+        "proportional to counts^power.",
+        "with a power above 0 a word with count 0 is never drawn.",
+        "(V,) float32, sums to 1.",
+    ],
     hint={
         "en": "Negatives are drawn in proportion to counts to the power 0.75 (or the power that is given), and the probabilities sum to 1.",
         "zh": "负样本按计数的 0.75 次方（或传入的次方）成比例抽取，概率之和为 1。",
@@ -77,9 +93,14 @@ def test_noise_is_flatter_than_the_text(student, rng):
 @pytest.mark.problem(
     "skip-gram",
     points=1,
+    rests_on=[
+        "How likely each word is to be kept when frequent words are thinned out",
+        "It is min(1, sqrt(threshold / share)); the share is the count over the sum of all counts.",
+        "(V,) int64, how often each word comes",
+    ],
     hint={
         "en": "A word that makes up the share f of the text is KEPT with probability sqrt(threshold / f), and rare words always: never more than 1. The share is the count divided by what?",
-        "zh": "占全文比例 f 的词，以 sqrt(threshold / f) 的概率被*保留*，罕见词总是保留：概率不超过 1。比例是计数除以什么？",
+        "zh": "占全文比例 f 的词，以 sqrt(threshold / f) 的概率被**保留**，罕见词总是保留：概率不超过 1。比例是计数除以什么？",
     },
 )
 def test_frequent_words_are_kept_less_often(student, rng):
@@ -89,6 +110,10 @@ def test_frequent_words_are_kept_less_often(student, rng):
         share = counts.double() / counts.sum()
         expected = (threshold / share).sqrt().clamp(max=1)
         expect.close(student.keep_probability(counts, threshold), expected, what="keep_probability")
+
+
+def gradient_for(name: str) -> Bilingual:
+    return Bilingual(f"the gradient for {name}", f"{name} 的梯度")
 
 
 def loss_here(centre: Tensor, positive: Tensor, negatives: Tensor) -> Tensor:
@@ -103,6 +128,10 @@ def loss_here(centre: Tensor, positive: Tensor, negatives: Tensor) -> Tensor:
 @pytest.mark.problem(
     "skip-gram",
     points=1,
+    rests_on=[
+        r"$$\ell = -\log\sigma(u_c\cdot v_w) - \sum_{k=1}^{K}\log\sigma(-u_{n_k}\cdot v_w)\qquad\text{(eq. 4)}$$",
+        "It is summed over the K negatives of a pair and averaged over the B pairs.",
+    ],
     hint={
         "en": "The loss of 7 pairs with 3 negatives each, or its gradient, is wrong. Which score should be large and which small; where does the minus of the negatives stand? Sum over the negatives of "
         "a pair, mean over the pairs.",
@@ -118,12 +147,16 @@ def test_loss_and_its_gradients(student, rng):
         expected.backward()
         expect.close(loss, expected.detach(), what="sgns_loss")
         for name, grad, leaf in zip(("centre", "positive", "negatives"), grads, leaves, strict=True):
-            expect.close(grad, leaf.grad, what=f"the gradient for {name}")
+            expect.close(grad, leaf.grad, what=gradient_for(name))
 
 
 @pytest.mark.problem(
     "skip-gram",
     points=1,
+    rests_on=[
+        r"$$\ell = -\log\sigma(u_c\cdot v_w) - \sum_{k=1}^{K}\log\sigma(-u_{n_k}\cdot v_w)\qquad\text{(eq. 4)}$$",
+        "It is exact, and its gradients are finite, for scores of several hundred of either sign.",
+    ],
     hint={
         "en": "Scores of some hundred, of either sign: the loss or a gradient is not finite, or is cut off. What is log(sigmoid(-150)) in float32, in two steps?",
         "zh": "分数达到几百（正负都有）时，损失或梯度不再有限，或者被截断了。在 float32 下分两步计算 log(sigmoid(-150)) 得到什么？",
@@ -137,14 +170,22 @@ def test_large_scores_stay_finite(student, rng):
     leaves = [x.double().requires_grad_() for x in inputs]
     expected = loss_here(*leaves)
     expected.backward()
-    expect.close(loss, expected.detach(), what="sgns_loss of large scores")
+    expect.close(loss, expected.detach(), what=Bilingual("sgns_loss of large scores", "分数很大时的 sgns_loss"))
     for name, grad, leaf in zip(("centre", "positive", "negatives"), grads, leaves, strict=True):
-        expect.close(grad, leaf.grad, what=f"the gradient for {name} at large scores", atol=1e-4)  # the reference: 8e-6
+        what = Bilingual(f"the gradient for {name} at large scores", f"分数很大时 {name} 的梯度")
+        expect.close(grad, leaf.grad, what=what, atol=1e-4)  # the reference: 8e-6
 
 
 @pytest.mark.problem(
     "skip-gram",
     points=1,
+    rests_on=[
+        "Two tables of vectors, one for a word in the centre and one for a word as context.",
+        "centre: nn.Embedding(vocab_size, d_model); at first uniform in ±0.5 / d_model.",
+        "context: nn.Embedding(vocab_size, d_model); at first zeros.",
+        "The loss of a batch of pairs: ids (B,), (B,) and (B, K) -> scalar.",
+        "Negatives are looked up in the table of true neighbours, context.",
+    ],
     hint={
         "en": "SkipGram has two tables, centre and context. In which are the centres looked up, in which the true neighbours, in which the negatives? And how do the tables begin?",
         "zh": "SkipGram 有两张表：centre 和 context。中心词在哪张表里查？真邻词呢，负样本呢？两张表的初值是什么？",
@@ -161,19 +202,29 @@ def test_each_word_is_looked_up_in_its_table(student, rng):
     centre, context = tables["centre.weight"], tables["context.weight"]
     expected = loss_here(centre[centres], context[contexts], context[negatives])
     expected.backward()
-    expect.close(loss, expected.detach(), what="the loss of SkipGram")
+    expect.close(loss, expected.detach(), what=Bilingual("the loss of SkipGram", "SkipGram 的损失"))
     found = model.grads()
     for name, table in tables.items():
-        expect.close(found.get(name), table.grad, what=f"the gradient for {name}")
+        expect.close(found.get(name), table.grad, what=gradient_for(name))
     first = student.SkipGram(19, 7).state_dict()
-    expect.equal(first["context.weight"], torch.zeros(19, 7), what="the context table of a new model")
+    what = Bilingual("the context table of a new model", "新模型的 context 表")
+    expect.equal(first["context.weight"], torch.zeros(19, 7), what=what)
     size = first["centre.weight"].abs().max()
-    expect.that(0.2 / 7 < size <= 0.5 / 7, "the centre table of a new model should be uniform in ±0.5 / d_model")
+    what = Bilingual(
+        "the centre table of a new model should be uniform in ±0.5 / d_model",
+        "新模型的 centre 表应当在 ±0.5 / d_model 内均匀分布",
+    )
+    expect.that(0.2 / 7 < size <= 0.5 / 7, what)
 
 
 @pytest.mark.problem(
     "skip-gram",
     points=1,
+    rests_on=[
+        "The n other words whose vectors have the largest cosine with that of `word`, best first.",
+        "a row; it is not among its own neighbours.",
+        "(n,) int64 rows and (n,) float32 cosines.",
+    ],
     hint={
         "en": "The neighbours are not those with the largest cosine. Vectors have different lengths, which must not count; and a word is not its own neighbour.",
         "zh": "找到的近邻不是余弦最大的那些。各向量长度不同，而长度不应起作用；一个词也不是自己的近邻。",
@@ -187,9 +238,10 @@ def test_neighbours_are_those_of_largest_cosine(student, rng):
         cosines = unit @ unit[word]
         others = torch.tensor([row for row in range(31) if row != word])
         order = others[cosines[others].argsort(descending=True)][:n]
-        expect.that(isinstance(result, (tuple, list)) and len(result) == 2, "nearest should return two tensors")
-        expect.equal(result[0], order, what="the rows of nearest")
-        expect.close(result[1], cosines[order], what="the cosines of nearest")
+        what = Bilingual("nearest should return two tensors", "nearest 应当返回两个张量")
+        expect.that(isinstance(result, (tuple, list)) and len(result) == 2, what)
+        expect.equal(result[0], order, what=Bilingual("the rows of nearest", "nearest 给出的行号"))
+        expect.close(result[1], cosines[order], what=Bilingual("the cosines of nearest", "nearest 给出的余弦"))
 
 
 GROUPS, MEMBERS, COMPANY = 5, 6, 4  # groups of words that share their company
@@ -206,9 +258,32 @@ def planted_text(rng: Rng, n: int) -> Tensor:
     return torch.from_numpy(np.stack([np.tile(member, 2), np.concatenate([before, after])], axis=1))
 
 
+ONE_LOSS_PER_STEP = Bilingual("there should be one loss per step", "每一步应当有一个损失")
+TOGETHER = Bilingual("words that share their neighbours should have similar vectors", "邻词相同的词，向量应当相近")
+APART = Bilingual("words that share no neighbour should not have similar vectors", "没有共同邻词的词，向量不应当相近")
+HIGH_LOSS = Bilingual("the loss on new pairs of the same text is too high", "在同一文本的新词对上，损失太高")
+LINEAR_RATE = Bilingual(
+    "the learning rate should fall linearly from lr to 0 over all the steps",
+    "学习率应当在全部步数里从 lr 线性降到 0",
+)
+OWN_NEGATIVES = Bilingual("every pair should get negatives of its own", "每一对都应当有自己的负样本")
+SAME_SEED = Bilingual("the same seed should give the same losses", "种子相同，损失应当相同")
+OTHER_SEED = Bilingual("another seed should give other losses", "换一个种子，损失应当不同")
+
+
 @pytest.mark.problem(
     "skip-gram",
     points=2,
+    rests_on=[
+        "Trains a new SkipGram with Adam. The rate falls linearly from `lr` to 0: it is lr * (1 - step / steps) at "
+        "step 0, 1, 2, ...",
+        "An epoch is all pairs once, in a new random order, in batches of batch_size (the last may be smaller)",
+        "Every pair gets n_negatives new words of its own, drawn from the noise, each time.",
+        "V is the size of the vocabulary.",
+        "The model, and the loss of each step as a list of floats.",
+        ") -> tuple[SkipGram, list[float]]:",
+        "The seed is set before the model is made, and decides all that is random.",
+    ],
     hint={
         "en": "Trained on a text in which groups of words share their neighbours, your vectors do not bring the groups together, or the loss on new pairs of the same text is too high. Does every step use other pairs and new "
         "negatives? Do both tables learn, and does the learning rate fall to 0 only at the very end? Does the seed decide everything that is random?",
@@ -222,7 +297,7 @@ def test_words_that_share_their_company_come_together(student, rng):
     model, losses = student.train_skip_gram(
         pairs, noise.float(), 10, n_negatives=4, epochs=4, batch_size=250, lr=0.05, seed=int(rng.integers(1000))
     )
-    expect.that(isinstance(losses, list) and len(losses) == 4 * 41, "there should be one loss per step")
+    expect.that(isinstance(losses, list) and len(losses) == 4 * 41, ONE_LOSS_PER_STEP)
     state = model.state_dict()
     centre = expect.tensor(state.get("centre.weight"), (50, 10), what="centre.weight").double()
     context = expect.tensor(state.get("context.weight"), (50, 10), what="context.weight").double()
@@ -231,12 +306,12 @@ def test_words_that_share_their_company_come_together(student, rng):
     group = torch.arange(GROUPS * MEMBERS) // MEMBERS
     same = (group[:, None] == group) & ~torch.eye(len(group), dtype=torch.bool)
     # Over 10 secrets: at least 0.99 within, at most 0.38 between groups; a loss of at most 1.27, and 3.47 before training.
-    expect.that(cosines[same].mean() > 0.9, "words that share their neighbours should have similar vectors")
+    expect.that(cosines[same].mean() > 0.9, TOGETHER)
     other = cosines[group[:, None] != group].mean()
-    expect.that(other < 0.6, "words that share no neighbour should not have similar vectors")
+    expect.that(other < 0.6, APART)
     drawn = torch.from_numpy(rng.choice(50, (len(held_out), 4), p=noise.numpy()))
     loss = loss_here(centre[held_out[:, 0]], context[held_out[:, 1]], context[drawn])
-    expect.that(loss < 1.9, "the loss on new pairs of the same text is too high")
+    expect.that(loss < 1.9, HIGH_LOSS)
 
     # One pair only, and noise on a third word: the gradient of context 1 hardly changes, so that Adam moves it by the rate.
     pairs, noise = torch.tensor([[0, 1]] * 7), torch.tensor([0.0, 0.0, 1.0])
@@ -244,7 +319,7 @@ def test_words_that_share_their_company_come_together(student, rng):
     model, _ = student.train_skip_gram(pairs, noise, 5, **small)  # 12 steps
     moved = model.state_dict()["context.weight"][1].abs().median() / 1e-5
     # 6.5 when the last rate is lr / 12, 6.0 when it is 0; measured over 20 seeds: 6.500 within 0.001.
-    expect.that(5.9 < moved < 6.6, "the learning rate should fall linearly from lr to 0 over all the steps")
+    expect.that(5.9 < moved < 6.6, LINEAR_RATE)
 
     pairs, noise = torch.zeros(60, 2, dtype=torch.int64), torch.full((300,), 1 / 300)
     once = {"n_negatives": 3, "epochs": 1, "batch_size": 60, "lr": 0.01}
@@ -252,10 +327,10 @@ def test_words_that_share_their_company_come_together(student, rng):
     drawn = int(
         (model.state_dict()["context.weight"] != 0).any(1).sum()
     )  # over 20 seeds: 126 to 147; 4 when all share them
-    expect.that(drawn > 90, "every pair should get negatives of its own")
+    expect.that(drawn > 90, OWN_NEGATIVES)
 
     pairs, noise = torch.from_numpy(rng.integers(0, 30, (90, 2))), torch.full((30,), 1 / 30)
     settings = {"n_negatives": 2, "epochs": 1, "batch_size": 30}
     first, again, other = (student.train_skip_gram(pairs, noise, 5, **settings, seed=seed)[1] for seed in (3, 3, 4))
-    expect.that(first == again, "the same seed should give the same losses")
-    expect.that(first != other, "another seed should give other losses")
+    expect.that(first == again, SAME_SEED)
+    expect.that(first != other, OTHER_SEED)

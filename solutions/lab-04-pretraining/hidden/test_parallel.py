@@ -17,7 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from autograder.grading import expect
-from autograder.grading.student import Handle, Student, StudentError
+from autograder.grading.student import Handle, Student
+from labkit.i18n import Bilingual
 
 Rng = np.random.Generator
 
@@ -31,7 +32,8 @@ def on_ranks(student: Student, size: int, program: str, *args: Any) -> list[Any]
     """What a program of the notebook returns on each of `size` ranks."""
     function = student.new("importlib:import_module", "__main__").get(program)
     results = student.new("labkit.ranks:threads", size, function, *args)
-    expect.that(isinstance(results, list) and len(results) == size, "each rank should return a result")
+    what = Bilingual("each rank should return a result", "每个 rank 都应当返回一个结果")
+    expect.that(isinstance(results, list) and len(results) == size, what)
     return results
 
 
@@ -42,12 +44,23 @@ def linear(student: Student, weights: dict[str, Tensor]) -> Handle:
     return layer
 
 
+def gradient_of(name: str, rank: int, n_ranks: int) -> Bilingual:
+    return Bilingual(
+        f"the gradient of {name} on rank {rank} of {n_ranks}", f"{n_ranks} 个 rank 时 rank {rank} 上 {name} 的梯度"
+    )
+
+
 # --- data parallel ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.problem(
     "parallel",
     points=2,
+    rests_on=[
+        "Replaces the gradients of a replica by those of the mean loss over the examples of all ranks.",
+        "its gradients are those of the mean loss over this rank's own examples.",
+        "how many these are. Ranks may have different numbers.",
+    ],
     hint={
         "en": "The averaged gradients are not those of the whole batch. The ranks have different numbers of examples, and each rank's gradient is that of a mean "
         "over its own: how much should it count?",
@@ -66,12 +79,18 @@ def test_averaged_gradients_are_those_of_the_whole_batch(student, rng):
         (F.linear(x.double(), *leaves) * cotangent).sum().div(len(x)).backward()
         for rank, gradients in enumerate(found):
             for name, gradient, leaf in zip(weights, gradients, leaves, strict=True):
-                expect.close(gradient, leaf.grad, what=f"the gradient of {name} on rank {rank} of {len(counts)}")
+                expect.close(gradient, leaf.grad, what=gradient_of(name, rank, len(counts)))
 
 
 @pytest.mark.problem(
     "parallel",
     points=2,
+    rests_on=[
+        "A rank with none, 0, has no gradients either, and takes part in all operations like the others.",
+        "Afterwards each parameter that requires a gradient has one, the same on all ranks to the bit. A gradient "
+        "that was None on a rank counts as zero there; the rank's examples count all the same. Parameters that do "
+        "not require a gradient are left alone: theirs stays None.",
+    ],
     hint={
         "en": "A gradient that is None on some ranks counts as zero there, and every rank must call the same operations; frozen parameters are left alone. "
         "A rank without examples takes part like the others. And over several steps the replicas must stay the same to the last bit.",
@@ -96,9 +115,13 @@ def test_missing_gradients_count_as_zero_and_replicas_stay_alike(student, rng):
     for rank, gradients in enumerate(on_ranks(student, 4, "average_on_each", models, counts)):
         for name, gradient in zip(shapes, gradients, strict=True):
             if name == "bias_hh":
-                expect.that(gradient is None, f"a frozen parameter should have no gradient on rank {rank}")
+                what = Bilingual(
+                    f"a frozen parameter should have no gradient on rank {rank}",
+                    f"冻结的参数在 rank {rank} 上不应当有梯度",
+                )
+                expect.that(gradient is None, what)
             else:
-                expect.close(gradient, sums[name] / 9, what=f"the gradient of {name} on rank {rank}")
+                expect.close(gradient, sums[name] / 9, what=gradient_of(name, rank, 4))
     weights = {"weight": normal(rng, 4, 6), "bias": normal(rng, 4)}
     x, y = normal(rng, 3, 9, 6), torch.from_numpy(rng.integers(0, 4, (3, 9)))
     trained = on_ranks(student, 2, "train_on_each", linear(student, weights), x, y, [0, 2, 9], 0.3)
@@ -107,8 +130,9 @@ def test_missing_gradients_count_as_zero_and_replicas_stay_alike(student, rng):
         gradients = torch.autograd.grad(F.cross_entropy(F.linear(inputs, *leaves), targets), leaves)
         leaves = [(leaf - 0.3 * g).detach().requires_grad_() for leaf, g in zip(leaves, gradients, strict=True)]
     for name, ours, other, leaf in zip(weights, trained[0][0], trained[1][0], leaves, strict=True):
-        expect.close(ours, leaf.detach(), what=f"{name} after three steps")
-        expect.equal(other, ours, what=f"{name} of rank 1, which should be that of rank 0")
+        expect.close(ours, leaf.detach(), what=Bilingual(f"{name} after three steps", f"三步之后的 {name}"))
+        what = Bilingual(f"{name} of rank 1, which should be that of rank 0", f"rank 1 的 {name}（应与 rank 0 的相同）")
+        expect.equal(other, ours, what=what)
 
 
 # --- ZeRO -------------------------------------------------------------------------------------------------------------
@@ -149,6 +173,14 @@ class Adam:
 @pytest.mark.problem(
     "parallel",
     points=2,
+    rests_on=[
+        "torch.optim.AdamW over [shard], and over nothing else.",
+        "lr, betas, eps, weight_decay; all are passed on to torch.optim.AdamW.",
+        "One step with the mean of the ranks' gradients. Afterwards all parameters have their new values, the same "
+        "on all ranks.",
+        "None counts as zero: torch.optim.AdamW would leave such a parameter alone, but here the row is one tensor, "
+        "so averages and weight decay move it.",
+    ],
     hint={
         "en": "ShardedAdamW does not take the steps of one AdamW with the mean of the ranks' gradients, or leaves ranks with different parameters. "
         "Does every part of the row get its gradients from all ranks, and do all ranks get every part back? Is the end of the row there, and does None count as zero?",
@@ -160,12 +192,21 @@ def test_sharded_adamw_takes_the_steps_of_adamw(student, rng):
         adam = Adam(rng, n_ranks, 4, 5, missing=True)  # 90 numbers: 4 ranks do not divide them
         for rank, (rows, _) in enumerate(adam.run(student)):
             for step, (row, expected) in enumerate(zip(rows, adam.rows, strict=True), start=1):
-                expect.close(row, expected, what=f"the parameters of rank {rank} of {n_ranks} after step {step}")
+                what = Bilingual(
+                    f"the parameters of rank {rank} of {n_ranks} after step {step}",
+                    f"{n_ranks} 个 rank 时，第 {step} 步之后 rank {rank} 的参数",
+                )
+                expect.close(row, expected, what=what)
 
 
 @pytest.mark.problem(
     "parallel",
     points=1,
+    rests_on=[
+        "nn.Parameter (ceil(n / size),): this rank's part of the row of all n numbers. The row is the parameters, "
+        "flattened, in their order, filled up with zeros at its end; rank r has its r-th part.",
+        "torch.optim.AdamW over [shard], and over nothing else.",
+    ],
     hint={
         "en": "Each rank should keep the state of its own shard, ceil(n / size) numbers, and no more: that is the point of ZeRO.",
         "zh": "每个 rank 只应保存自己那一片的状态，即 ceil(n / size) 个数，一个也不多：这正是 ZeRO 的意义。",
@@ -176,10 +217,10 @@ def test_each_rank_keeps_its_share_of_the_state(student, rng):
         adam = Adam(rng, n_ranks, 2, 4)  # 81 numbers: 5 ranks do not divide them
         states = [state for _, state in adam.run(student)]
         for name in ("exp_avg", "exp_avg_sq"):
-            shards = [
-                expect.tensor(state.get(name), (-(-81 // n_ranks),), what=f"{name} of a rank") for state in states
-            ]
-            expect.close(torch.cat(shards)[:81], adam.state[name], what=f"{name} of all {n_ranks} ranks, put together")
+            what = Bilingual(f"{name} of a rank", f"一个 rank 的 {name}")
+            shards = [expect.tensor(state.get(name), (-(-81 // n_ranks),), what=what) for state in states]
+            what = Bilingual(f"{name} of all {n_ranks} ranks, put together", f"{n_ranks} 个 rank 拼起来的 {name}")
+            expect.close(torch.cat(shards)[:81], adam.state[name], what=what)
 
 
 # --- tensor parallel --------------------------------------------------------------------------------------------------
@@ -203,6 +244,14 @@ class Dense:
 @pytest.mark.problem(
     "parallel",
     points=1,
+    rests_on=[
+        "down(gelu(up(x))); of its d_ff hidden entries rank r computes the r-th d_ff / size.",
+        "gelu is the exact one, the default of torch.nn.functional.gelu.",
+        "the same x, and the same result, on every rank.",
+        "All parts keep dtype (float64, too) and device of the layers that they come from.",
+        "Copies its part of two whole layers with biases; later changes of these layers do not matter.",
+        "ValueError: d_ff is no multiple of the number of ranks.",
+    ],
     hint={
         "en": "ParallelMLP does not compute what the dense layer computes. Which matrix is cut by columns and which by rows, where does GELU stand, and how often "
         "is the last bias added? The parts are copies. Ranks that do not divide d_ff are a ValueError.",
@@ -213,28 +262,32 @@ def test_parallel_mlp_is_the_dense_layer(student, rng):
     dense = Dense(student, rng, 5, 12)
     for n_ranks in (2, 3, 1):
         for rank, output in enumerate(on_ranks(student, n_ranks, "mlp_forward", *dense.layers, dense.x)):
-            expect.close(output, dense.output, what=f"the output of rank {rank} of {n_ranks}", atol=1e-9)
+            what = Bilingual(f"the output of rank {rank} of {n_ranks}", f"{n_ranks} 个 rank 时 rank {rank} 的输出")
+            expect.close(output, dense.output, what=what, atol=1e-9)
     group = student.new("labkit.ranks:ThreadGroup", student.new("labkit.ranks:_Meeting", 1), 0)
     layer = student.ParallelMLP(*dense.layers, group)
     for whole in dense.layers:
         whole.load_state_dict({name: torch.zeros_like(value) for name, value in whole.state_dict().items()})
-    expect.close(
-        layer(dense.x), dense.output, what="the output after the layers it was made of have changed", atol=1e-9
+    what = Bilingual(
+        "the output after the layers it was made of have changed", "所用的两层改动之后，ParallelMLP 的输出"
     )
+    expect.close(layer(dense.x), dense.output, what=what, atol=1e-9)
     dense = Dense(student, rng, 5, 12)
-    try:
-        on_ranks(student, 5, "mlp_forward", *dense.layers, dense.x)
-    except StudentError as error:
-        expect.that(
-            error.type == "ValueError", f"5 ranks for 12 hidden entries should be a ValueError, not {error.type}"
-        )
-    else:
-        expect.that(False, "5 ranks for 12 hidden entries should be a ValueError")
+    uneven = Bilingual("5 ranks for 12 hidden entries", "12 个隐藏分量分给 5 个 rank")
+    expect.refused(lambda: on_ranks(student, 5, "mlp_forward", *dense.layers, dense.x), uneven)
 
 
 @pytest.mark.problem(
     "parallel",
     points=2,
+    rests_on=[
+        "Megatron's f: x itself; on the way back, the gradients of all ranks are summed.",
+        "Megatron's g: the sum of all ranks' x; on the way back, the gradient goes through unchanged.",
+        "of its d_ff hidden entries rank r computes the r-th d_ff / size.",
+        "nn.Linear(d_model, d_ff / size), this rank's part of the whole `up`.",
+        "down_weight: Parameter (d_model, d_ff / size), its part of `down`.",
+        "down_bias: Parameter (d_model,), whole on every rank.",
+    ],
     hint={
         "en": "The gradients in ParallelMLP are not the dense layer's. For x and the last bias, which are whole on every rank: which of f and g sums on the way back? "
         "For the rank's part of the matrices: is that of rank r the r-th block of the hidden entries?",
@@ -253,12 +306,14 @@ def test_gradients_of_the_parallel_mlp(student, rng):
                 "x": x, "up.weight": up_weight[mine], "up.bias": up_bias[mine],
                 "down_weight": down_weight[:, mine], "down_bias": down_bias,
             }.items():  # fmt: skip
-                expect.close(
-                    found.get(name), expected, what=f"the gradient of {name}, rank {rank} of {n_ranks}", atol=1e-9
-                )
+                expect.close(found.get(name), expected, what=gradient_of(name, rank, n_ranks), atol=1e-9)
 
 
 # --- the calculator ---------------------------------------------------------------------------------------------------
+
+
+def of_stage(function: str, stage: int) -> Bilingual:
+    return Bilingual(f"{function} of stage {stage}", f"ZeRO 第 {stage} 阶段的 {function}")
 
 
 def states_here(n_params: float, stage: int, n_data: int) -> float:
@@ -271,15 +326,29 @@ def states_here(n_params: float, stage: int, n_data: int) -> float:
     }[stage]
 
 
-def close_to(actual: Any, expected: float, what: str) -> None:
+def close_to(actual: Any, expected: float, what: expect.What) -> None:
     """Figures of any size: a relative tolerance."""
-    expect.that(isinstance(actual, (int, float)) and not isinstance(actual, bool), f"{what} should be a number")
+    named = what if isinstance(what, Bilingual) else Bilingual(what, what)
+    number = isinstance(actual, (int, float)) and not isinstance(actual, bool)
+    expect.that(number, Bilingual(f"{named.en} should be a number", f"{named.zh}：应当是一个数"))
     expect.close(actual / expected, 1.0, what=what, atol=1e-9)
 
 
 @pytest.mark.problem(
     "parallel",
     points=2,
+    rests_on=[
+        "Bytes of weights, gradients and AdamW's states on each GPU, in mixed precision. 2 + 2 + 12 bytes for each "
+        "parameter.",
+        "| 0 (DDP) | nothing | $2 + 2 + 12$ |",
+        "| 1 | optimizer states | $2 + 2 + 12/N$ |",
+        "| 2 | and gradients | $2 + 2/N + 12/N$ |",
+        "| 3 (FSDP) | and weights | $2/N + 2/N + 12/N$ |",
+        "GPUs over which the model itself is cut, tensor times pipeline parallel: each has 1 / n_model of it.",
+        "ValueError: for another stage.",
+        "The smallest number of GPUs on which the model states fit with ZeRO; None if no number suffices.",
+        "Each GPU has gpu_gib GiB (of 2**30 bytes); states that fill it to the byte fit. With n GPUs ZeRO cuts over n",
+    ],
     hint={
         "en": "The bytes of weights, gradients and optimizer states are wrong for a stage, or the number of GPUs of so many GiB. Count: 2 + 2 + 12 for each parameter; which of "
         "the three does a stage cut? How many bytes is a GiB?",
@@ -293,28 +362,43 @@ def test_memory_of_the_model_states(student, rng):
             int(rng.integers(3, 300)),
             int(rng.integers(2, 99)),
         )
-        what = f"model_state_bytes of stage {stage}"
+        what = of_stage("model_state_bytes", stage)
         close_to(student.model_state_bytes(n_params, stage, n_data), states_here(n_params, stage, n_data), what)
         found = student.model_state_bytes(n_params, stage, n_data, n_model)
-        close_to(found, states_here(n_params, stage, n_data) / n_model, f"{what} with the model cut, too")
+        what = Bilingual(f"{what.en} with the model cut, too", f"{what.zh}（模型也切开）")
+        close_to(found, states_here(n_params, stage, n_data) / n_model, what)
     for stage, gib in [(3, 80), (2, 80), (1, 80), (1, 24), (0, 40), (0, 256), (3, 999)]:
         n_params = float(rng.integers(9 * 10**9, 12 * 10**9)) * (40 if stage == 3 else 1)
         fits = (n for n in range(1, 1000) if states_here(n_params, stage, n) <= gib * 2**30)
-        expect.equal(student.gpus_needed(n_params, gib, stage), next(fits, None), what=f"gpus_needed in stage {stage}")
+        found = student.gpus_needed(n_params, gib, stage)
+        expect.equal(found, next(fits, None), what=of_stage("gpus_needed", stage))
     for stage, each in [(0, 16), (1, 4), (2, 2)]:  # to the byte: what every GPU has is all that a card holds
         n_params, fits = 7 * 2**30, 1 if stage == 0 else None
-        expect.equal(student.gpus_needed(n_params, 7 * each, stage), fits, what=f"gpus_needed in stage {stage}")
-    try:
-        student.model_state_bytes(1e9, 4, 2)
-    except StudentError as error:
-        expect.that(error.type == "ValueError", f"stage 4 should be a ValueError, not {error.type}")
-    else:
-        expect.that(False, "stage 4 should be a ValueError")
+        found = student.gpus_needed(n_params, 7 * each, stage)
+        expect.equal(found, fits, what=of_stage("gpus_needed", stage))
+    expect.refused(lambda: student.model_state_bytes(1e9, 4, 2), "model_state_bytes(1e9, 4, 2)")
 
 
 @pytest.mark.problem(
     "parallel",
     points=2,
+    rests_on=[
+        "Bytes that each GPU sends for one step of DDP (stage 0) or ZeRO, in rings over n_data GPUs. Weights and "
+        "gradients have 2 bytes for each parameter.",
+        r"| stage of ZeRO | what is sent | × $2\Psi\,\frac{N-1}{N}$ bytes |",
+        "| 0 to 2 | gradients reduce-scattered; then gradients or weights all-gathered | 2 |",
+        "| 3 | weights all-gathered for the forward **and again** for the backward pass; gradients reduce-scattered "
+        "| 3 |",
+        "Bytes that each GPU sends for the forward and backward pass of a batch, through all layers. The all-reduces "
+        "are rings over n_tensor GPUs. Activations, (batch, seq, d_model), have 2 bytes for each number.",
+        r"for each layer an all-reduce after attention and one after the MLP, and both again in the backward pass: "
+        r"**four**, each $2\,\frac{N-1}{N}$ times the activation.",
+        "The share of the whole time, 0 to 1, in which a stage of a GPipe pipeline waits.",
+        r"Their share of the whole time is $\frac{p-1}{m+p-1}$",
+        "Days of training, if each GPU does flops_per_gpu floating-point operations per second.",
+        r"A token costs $6\Psi$ floating-point operations",
+        r"the forward pass runs twice: $8\Psi$",
+    ],
     hint={
         "en": "What each GPU sends, the idle share of a pipeline, or the days are wrong. A ring's all-reduce is two halves, each (N - 1) / N of the data; which of "
         "them does each strategy need, how often, and how many bytes has a number?",
@@ -325,12 +409,12 @@ def test_communication_and_time(student, rng):
     n_params, n_data = float(rng.integers(10**9, 10**11)), int(rng.integers(3, 30))
     for stage, halves in enumerate([2, 2, 2, 3]):
         expected = halves * 2 * n_params * (1 - 1 / n_data)
-        close_to(
-            student.data_parallel_bytes(n_params, n_data, stage), expected, f"data_parallel_bytes of stage {stage}"
-        )
+        found = student.data_parallel_bytes(n_params, n_data, stage)
+        close_to(found, expected, of_stage("data_parallel_bytes", stage))
     layers, batch, seq, width, ranks = (int(value) for value in rng.integers(3, 99, 5))
     expected = 16 * layers * batch * seq * width * (1 - 1 / ranks)
-    close_to(student.tensor_parallel_bytes(layers, batch, seq, width, ranks), expected, "tensor_parallel_bytes")
+    found = student.tensor_parallel_bytes(layers, batch, seq, width, ranks)
+    close_to(found, expected, "tensor_parallel_bytes")
     stages, micro = (int(value) for value in rng.integers(3, 40, 2))
     busy = np.zeros((stages, micro + stages - 1), dtype=bool)
     for stage in range(stages):
@@ -340,4 +424,5 @@ def test_communication_and_time(student, rng):
     for recompute, cost in ((False, 6), (True, 8)):
         expected = cost * n_params * tokens / speed / n_data / (24 * 3600)
         found = student.training_days(n_params, tokens, n_data, speed, recompute)
-        close_to(found, expected, f"training_days with recompute={recompute}")
+        what = Bilingual(f"training_days with recompute={recompute}", f"recompute={recompute} 时的 training_days")
+        close_to(found, expected, what)

@@ -3,7 +3,7 @@
 NOTEBOOK = "embeddings"
 HINT = {
     "en": "Your loss grows with the batch: the same pair twice costs twice as much.",
-    "zh": "你的损失随 batch 增大：同一对词出现两次，损失就翻倍。",
+    "zh": "批越大，你的损失就越大：同一对词出现两次，损失就翻倍。",
 }
 FAILS = [
     "test_loss_and_its_gradients",

@@ -7,6 +7,7 @@ HINT = {
 }
 FAILS = [
     "test_merges_are_those_of_a_full_count",
+    "test_places_that_overlap_or_touch",
     "test_ties_go_to_the_smallest_ids",
     "test_special_tokens_cut_the_training_text",
     "test_the_vocabulary_has_the_size_and_the_order_it_should",

@@ -3,7 +3,7 @@
 NOTEBOOK = "data"
 HINT = {
     "en": "Your domain has `ratio` times the tokens of the BASE. Its share of the whole is then ratio / (1 + ratio).",
-    "zh": "你的 domain 是 *base* 的 `ratio` 倍。那么它占全部的比例是 ratio / (1 + ratio)。",
+    "zh": "你的 domain 是 **base** 的 `ratio` 倍。那么它占全部的比例是 ratio / (1 + ratio)。",
 }
 FAILS = [
     "test_mix_keeps_the_share_of_tokens",

@@ -5,7 +5,11 @@ HINT = {
     "en": "Each different word counts once in your training, however often the text has it.",
     "zh": "在你的训练里，每个不同的词只算一次，不管它在文本里出现了多少次。",
 }
-FAILS = ["test_merges_are_those_of_a_full_count", "test_special_tokens_cut_the_training_text"]
+FAILS = [
+    "test_merges_are_those_of_a_full_count",
+    "test_places_that_overlap_or_touch",
+    "test_special_tokens_cut_the_training_text",
+]
 
 
 def _merge(words, n_merges):

@@ -3,7 +3,7 @@
 NOTEBOOK = "data"
 HINT = {
     "en": "Your EOS belongs to the document that FOLLOWS it. Under a block-diagonal mask it could then not see what it ends.",
-    "zh": "你的 EOS 归到了*后一篇*文档。用上块对角掩码，它就看不见自己所结束的那一篇了。",
+    "zh": "你的 EOS 归到了**后一篇**文档。用上块对角掩码，它就看不见自己所结束的那一篇了。",
 }
 FAILS = [
     "test_pack_loses_and_repeats_no_token",

@@ -2,8 +2,8 @@
 
 NOTEBOOK = "embeddings"
 HINT = {
-    "en": "Your epochs have a step too few: what happens to the pairs that do not fill a batch?",
-    "zh": "你的每个 epoch 少了一步：凑不满一个 batch 的那些词对去哪了？",
+    "en": "Each of your epochs is one step short: what happens to the pairs that do not fill a batch?",
+    "zh": "你的每个 epoch 少了一步：凑不满一批的那些词对去哪了？",
 }
 FAILS = [
     "test_words_that_share_their_company_come_together",

@@ -2,7 +2,7 @@
 
 NOTEBOOK = "data"
 HINT = {
-    "en": "You keep the last copy of each: a dictionary forgets the earlier index when it is written again.",
+    "en": "You keep the last copy of each: where a key of a dictionary is written again, the earlier index is lost.",
     "zh": "你保留的是每组的最后一篇：字典的键再次写入时，先前的下标就被覆盖了。",
 }
 FAILS = [

@@ -7,8 +7,8 @@ HINT = {
 }
 FAILS = [
     "test_pairs_merge_from_left_to_right",
-    "test_merges_are_those_of_a_full_count",
-    "test_special_tokens_cut_the_training_text",
+    "test_the_naive_trainer_counts_anew_for_each_merge",
+    "test_places_that_overlap_or_touch",
     "test_ids_agree_with_tiktoken",
     "test_merges_apply_in_the_order_of_their_ranks",
     "test_every_text_comes_back",

@@ -2,7 +2,7 @@
 
 NOTEBOOK = "embeddings"
 HINT = {
-    "en": "Your negatives come out of the table centre. A negative takes the place of the true neighbour: in which table is that looked up?",
+    "en": "You look the negatives up in the table centre. A negative takes the place of the true neighbour: in which table is the true neighbour looked up?",
     "zh": "你的负样本是从 centre 表里查的。负样本顶替的是真邻词的位置，而真邻词在哪张表里查？",
 }
 FAILS = [

@@ -2,7 +2,7 @@
 
 NOTEBOOK = "embeddings"
 HINT = {
-    "en": "Your loss rewards large scores for the negatives, too. All vectors being one and the same would be its optimum.",
+    "en": "Your loss rewards large scores for the negatives, too. Its optimum would be to make all vectors equal.",
     "zh": "你的损失对负样本也奖励高分。让所有向量都一样，就是它的最优解。",
 }
 FAILS = [

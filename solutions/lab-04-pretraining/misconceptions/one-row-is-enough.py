@@ -2,8 +2,8 @@
 
 NOTEBOOK = "data"
 HINT = {
-    "en": "One equal number already makes a pair with you. ALL rows of a band must agree, or nearly everything is a candidate.",
-    "zh": "在你这里，有一个数相同就算一对。必须一段里*所有*行都相同，否则几乎每一对都是候选。",
+    "en": "You make a pair as soon as one number is equal. ALL rows of a band must agree; otherwise nearly every pair is a candidate.",
+    "zh": "在你这里，有一个数相同就算一对。必须一段里**所有**行都相同，否则几乎每一对都是候选。",
 }
 FAILS = [
     "test_candidates_agree_in_a_whole_band",

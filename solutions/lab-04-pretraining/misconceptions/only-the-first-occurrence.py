@@ -7,7 +7,9 @@ HINT = {
 }
 FAILS = [
     "test_pairs_merge_from_left_to_right",
+    "test_the_naive_trainer_counts_anew_for_each_merge",
     "test_merges_are_those_of_a_full_count",
+    "test_places_that_overlap_or_touch",
     "test_special_tokens_cut_the_training_text",
 ]
 

@@ -2,8 +2,8 @@
 
 NOTEBOOK = "data"
 HINT = {
-    "en": "You count common units wherever they stand. Contamination is a run of CONSECUTIVE ones; common words are no crime.",
-    "zh": "你数的是任意位置上的相同单位。污染指的是*连续*一串相同；有些词相同并不算。",
+    "en": "You count common units wherever they stand. Contamination is a run of CONSECUTIVE ones; single words in common do not count.",
+    "zh": "你数的是任意位置上的相同单位。污染指的是**连续**一串相同；有些词相同并不算。",
 }
 FAILS = [
     "test_decontaminate_takes_out_shared_runs",

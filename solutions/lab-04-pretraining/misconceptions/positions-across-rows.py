@@ -2,7 +2,7 @@
 
 NOTEBOOK = "data"
 HINT = {
-    "en": "A document goes on counting in the next row with you. What it counted before cannot be seen there: each row begins at 0.",
+    "en": "Where a document continues in the next row, your positions go on counting. The tokens before cannot be seen there: each row begins at 0.",
     "zh": "文档在下一行继续时，你接着往下数了。可前面那些在这一行里看不见：每行都从 0 开始。",
 }
 FAILS = [

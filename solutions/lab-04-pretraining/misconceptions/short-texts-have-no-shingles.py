@@ -2,7 +2,7 @@
 
 NOTEBOOK = "data"
 HINT = {
-    "en": "A text shorter than a shingle has none with you, so it equals every other short text. It counts as one shingle.",
+    "en": "In your code a text shorter than a shingle has no shingle, so all short texts are equal. Such a text counts as one shingle.",
     "zh": "比一个 shingle 还短的文本，在你这里没有 shingle，于是短文本全都“相同”。它应当整个算一个 shingle。",
 }
 FAILS = [

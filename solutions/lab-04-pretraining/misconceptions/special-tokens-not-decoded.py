@@ -2,7 +2,7 @@
 
 NOTEBOOK = "tokenizer"
 HINT = {
-    "en": "Your decode leaves the special tokens out, so it does not give the text again.",
+    "en": "Your decode leaves the special tokens out, so the original text does not come back.",
     "zh": "你的 decode 把特殊 token 漏掉了：原文回不来了。",
 }
 FAILS = ["test_every_text_comes_back"]

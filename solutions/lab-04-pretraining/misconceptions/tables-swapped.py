@@ -2,7 +2,7 @@
 
 NOTEBOOK = "embeddings"
 HINT = {
-    "en": "Your centres come out of the table context.",
+    "en": "You look the centre words up in the table context.",
     "zh": "你的中心词是从 context 表里查的。",
 }
 FAILS = [

@@ -5,13 +5,7 @@ HINT = {
     "en": "A run of white space before a word leaves its last space to the word. Yours keeps this space.",
     "zh": "一串空白后面跟着词时，最后一个空格归那个词。你的没有让出来。",
 }
-FAILS = [
-    "test_pre_tokens_are_those_of_gpt2",
-    "test_merges_are_those_of_a_full_count",
-    "test_special_tokens_cut_the_training_text",
-    "test_ids_agree_with_tiktoken",
-    "test_special_tokens_become_one_id_each",
-]
+FAILS = ["test_pre_tokens_are_those_of_gpt2", "test_ids_agree_with_tiktoken", "test_special_tokens_become_one_id_each"]
 
 
 def pretokenize(text):

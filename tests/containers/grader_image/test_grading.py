@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import uuid
 from pathlib import Path
 
 import nbformat
@@ -49,8 +50,13 @@ def grade(images, lab, tmp_path):
 
 def docker_run(options, *arguments):
     """By the command, as a teacher would: the SDK has no word for systempaths=unconfined."""
-    command = ["docker", "run", "--rm", *LOCKED_UP, *WRITABLE, *options, GRADER, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=900)
+    name = f"llm101-test-{uuid.uuid4().hex}"
+    command = ["docker", "run", "--rm", f"--name={name}", *LOCKED_UP, *WRITABLE, *options, GRADER, *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=900)
+    except subprocess.TimeoutExpired as late:
+        subprocess.run(["docker", "kill", name], capture_output=True)
+        pytest.fail(f"no end after {late.timeout:.0f} s: {(late.stdout or b'').decode()[-1000:]}")
 
 
 def test_the_reference_has_full_marks(grade, lab):
@@ -85,6 +91,6 @@ def test_attacks_are_held_inside_it_too(images):
     chosen = "not slow" if rotation.ALL in os.environ else "not slow and (isolation or limits)"
     mounts = [f"--volume={ROOT / part}:/grader/{part}:ro" for part in ("tests", "pyproject.toml")]
     inside = [*NAMESPACES, *mounts, "--workdir=/grader", "--entrypoint=python"]
-    pytest_call = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", chosen, "tests/adversarial"]
+    pytest_call = ["-m", "pytest", "-v", "-p", "no:cacheprovider", "-m", chosen, "tests/adversarial"]
     done = docker_run(inside, *pytest_call)
     assert done.returncode == 0, done.stdout[-3000:]

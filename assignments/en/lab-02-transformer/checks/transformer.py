@@ -67,10 +67,10 @@ def rms_norm_in_float16(student: Any) -> None:
         )
 
 
-# ---- 5 encoder-decoder ----------------------------------------------------------------------------------
+# ---- 5 positions-ffn ------------------------------------------------------------------------------------
 
 
-@case("encoder-decoder", en="the first positions", zh="最前面的几个位置")
+@case("positions-ffn", en="the first positions", zh="最前面的几个位置")
 def first_positions(student: Any) -> None:
     table = student.sinusoidal_positions(3, 4)
     if table.shape != (3, 4) or not close(table[0], torch.tensor([0.0, 1.0, 0.0, 1.0])):
@@ -86,7 +86,37 @@ def first_positions(student: Any) -> None:
         )
 
 
-@case("encoder-decoder", en="both places of the norm", zh="归一化的两种位置")
+@case("positions-ffn", en="the feed-forward network of one vector by hand", zh="手算一个向量的前馈网络")
+def feed_forward_by_hand(student: Any) -> None:
+    layer = student.FeedForward(2, 2)
+    up, down = torch.tensor([[1.0, 1.0], [1.0, -1.0]]), torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    biases = {"up_proj.bias": torch.zeros(2), "down_proj.bias": torch.tensor([0.5, 0.5])}
+    layer.load_state_dict({"up_proj.weight": up, "down_proj.weight": down, **biases})
+    result = layer(torch.tensor([1.0, 3.0]))
+    if not close(result, torch.tensor([4.5, 0.5])):  # up: (4, -2); ReLU: (4, 0); down: (4, 0) + (0.5, 0.5)
+        fail(
+            "For (1, 3) up_proj gives (4, -2), ReLU makes that (4, 0), and down_proj adds its bias of 0.5: "
+            f"(4.5, 0.5). Yours is {result.tolist()}.",
+            "输入 (1, 3) 时，up_proj 得到 (4, -2)，ReLU 之后是 (4, 0)，down_proj 再加上偏置 0.5："
+            f"应为 (4.5, 0.5)；你的是 {result.tolist()}。",
+        )
+
+
+@case("positions-ffn", en="the activation may be a module", zh="激活函数可以是模块")
+def activation_module(student: Any) -> None:
+    x = torch.randn(2, 5, 12)
+    layer = student.FeedForward(12, 20, nn.GELU())
+    if not close(layer(x), layer.down_proj(F.gelu(layer.up_proj(x)))):
+        fail(
+            "FeedForward(12, 20, nn.GELU()) should be down_proj(gelu(up_proj(x))).",
+            "FeedForward(12, 20, nn.GELU()) 应为 down_proj(gelu(up_proj(x)))。",
+        )
+
+
+# ---- 6 layers -------------------------------------------------------------------------------------------
+
+
+@case("layers", en="both places of the norm", zh="归一化的两种位置")
 def both_places(student: Any) -> None:
     x = torch.randn(2, 5, 12)
     for pre_norm in (False, True):
@@ -105,18 +135,19 @@ def both_places(student: Any) -> None:
             )
 
 
-@case("encoder-decoder", en="the activation may be a module", zh="激活函数可以是模块")
-def activation_module(student: Any) -> None:
-    x = torch.randn(2, 5, 12)
-    layer = student.FeedForward(12, 20, nn.GELU())
-    if not close(layer(x), layer.down_proj(F.gelu(layer.up_proj(x)))):
-        fail(
-            "FeedForward(12, 20, nn.GELU()) should be down_proj(gelu(up_proj(x))).",
-            "FeedForward(12, 20, nn.GELU()) 应为 down_proj(gelu(up_proj(x)))。",
-        )
+@case("layers", en="the encoder layer and its mask", zh="编码器层和它的掩码")
+def mask_of_the_encoder_layer(student: Any) -> None:
+    x, visible = torch.randn(2, 5, 12), torch.tensor([True, True, True, False, False])
+    for pre_norm in (False, True):
+        layer = student.EncoderLayer(12, 3, 20, pre_norm=pre_norm)
+        if not close(layer(x, visible)[:, :3], layer(x[:, :3]), atol=1e-4):
+            fail(
+                f"With the last two tokens masked, the first three should come out as without them (pre_norm={pre_norm}).",
+                f"屏蔽最后两个 token 后，前三个的输出应与去掉它们时相同（pre_norm={pre_norm}）。",
+            )
 
 
-@case("encoder-decoder", en="the decoder reads the memory", zh="解码器会读 memory")
+@case("layers", en="the decoder reads the memory", zh="解码器会读 memory")
 def decoder_reads_memory(student: Any) -> None:
     layer = student.DecoderLayer(12, 3, 20)
     x, memory = torch.randn(2, 5, 12), torch.randn(2, 7, 12)
@@ -143,6 +174,9 @@ def decoder_reads_memory(student: Any) -> None:
             "With a causal mask, tokens 0 and 1 should not feel what comes after: mask belongs to the self-attention.",
             "在因果掩码下，第 0、1 号 token 不应受后面的影响：mask 属于自注意力。",
         )
+
+
+# ---- 7 encoder-decoder ----------------------------------------------------------------------------------
 
 
 @case("encoder-decoder", en="logits for each token of the target", zh="目标序列每个 token 的 logits")

@@ -44,6 +44,16 @@ def report_of_two_lines(student: Any) -> None:
             )
 
 
+@case("clean-dedup", en="quality_report: six dots are two ellipses", zh="quality_report：六个点算两个省略号")
+def six_dots(student: Any) -> None:
+    symbols = student.quality_report("wait...... # yes…").get("symbols")
+    if symbols is None or abs(symbols - 4 / 3) > 1e-6:
+        fail(
+            f"2 of '...', 1 of '#' and 1 of '…' for 3 words: `symbols` is 1.333, yours is {symbols}.",
+            f"2 个“...”、1 个“#”、1 个“…”，共 3 个词：`symbols` 应为 1.333，你的是 {symbols}。",
+        )
+
+
 @case("clean-dedup", en="violations names what is outside the limits", zh="violations 给出越界的指标名")
 def violations_by_name(student: Any) -> None:
     found = student.violations("好 好 学习 day day up", {"han": (0.5, 1), "n_words": (7, 10), "stop_words": (0, 0)})
@@ -124,6 +134,16 @@ def overlapping_training_text(student: Any) -> None:
         )
 
 
+@case("clean-dedup", en="decontaminate: a short held-out text", zh="decontaminate：很短的留出文本")
+def short_held_out_text(student: Any) -> None:
+    kept = list(student.decontaminate(["so be it", "they said so be it again"], ["So be it."], size=5))
+    if kept != [1]:
+        fail(
+            f"A text of 3 units is one run, found only where it is a whole document: kept is 1; yours are {kept}.",
+            f"3 个单位的文本整个算一串，只有它就是整篇文档时才会被发现：应保留 1；你的是 {kept}。",
+        )
+
+
 # ---- 2 pack-mix -----------------------------------------------------------------------------------------
 
 
@@ -158,6 +178,16 @@ def mask_and_positions(student: Any) -> None:
         fail(
             f"The positions are [0, 1, 0, 1, 2]; yours are {positions.tolist()}.",
             f"位置应为 [0, 1, 0, 1, 2]；你的是 {positions.tolist()}。",
+        )
+
+
+@case("pack-mix", en="positions of padding", zh="填充的位置编号")
+def positions_of_padding(student: Any) -> None:
+    positions = student.packed_positions(torch.tensor([[6, 6, 6, -1, -1]]))
+    if positions.tolist() != [[0, 1, 2, 0, 1]]:
+        fail(
+            f"Padding counts as a document of its own: [0, 1, 2, 0, 1]; yours are {positions.tolist()}.",
+            f"填充也算一篇文档：应为 [0, 1, 2, 0, 1]；你的是 {positions.tolist()}。",
         )
 
 

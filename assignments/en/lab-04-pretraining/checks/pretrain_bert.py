@@ -60,9 +60,7 @@ def labels_are_originals(student: Any) -> None:
     if not torch.equal(ids, before):
         fail("mlm_mask must not change the ids that it is given.", "mlm_mask 不能修改传入的 ids。")
     if not torch.equal(labels[chosen], ids[chosen]):
-        fail(
-            "The label of a chosen token is the token that stood there.", "选中的 token，标签就是原来站在那里的 token。"
-        )
+        fail("The label of a chosen token is the token that was there.", "选中的 token，标签就是那里原来的 token。")
     if not torch.equal(inputs[~chosen], ids[~chosen]):
         fail("A token without a label stays as it is.", "没有标签的 token 保持原样。")
 

@@ -7,10 +7,10 @@ from labkit.check import case, fail
 BYTES = {byte: bytes([byte]) for byte in range(256)}
 
 
-# ---- 1 bpe-train ----------------------------------------------------------------------------------------
+# ---- 1 bpe-naive ----------------------------------------------------------------------------------------
 
 
-@case("bpe-train", en="pre-tokens keep the space before them", zh="片段带着前面的空格")
+@case("bpe-naive", en="pre-tokens keep the space before them", zh="片段带着前面的空格")
 def spaces_stay(student: Any) -> None:
     pieces = student.pretokenize("We'll see  2 cats")
     if pieces != [b"We", b"'ll", b" see", b" ", b" 2", b" cats"]:
@@ -20,7 +20,7 @@ def spaces_stay(student: Any) -> None:
         )
 
 
-@case("bpe-train", en="special tokens are pieces of their own", zh="特殊 token 单独成段")
+@case("bpe-naive", en="special tokens are pieces of their own", zh="特殊 token 单独成段")
 def special_pieces(student: Any) -> None:
     pieces = student.split_special("<|a|>one<|a|><|b|>two", ["<|a|>", "<|b|>"])
     if pieces != ["<|a|>", "one", "<|a|>", "<|b|>", "two"]:
@@ -32,7 +32,7 @@ def special_pieces(student: Any) -> None:
         fail("Without special tokens the text is one piece.", "没有特殊 token 时，整段文本就是一段。")
 
 
-@case("bpe-train", en="of two special tokens, the longer", zh="两个特殊 token 取较长的")
+@case("bpe-naive", en="of two special tokens, the longer", zh="两个特殊 token 取较长的")
 def longer_special_token(student: Any) -> None:
     pieces = student.split_special("x<|e|>y<|e", ["<|e", "<|e|>"])
     if pieces != ["x", "<|e|>", "y", "<|e"]:
@@ -42,7 +42,7 @@ def longer_special_token(student: Any) -> None:
         )
 
 
-@case("bpe-train", en="five in a row", zh="五个连在一起")
+@case("bpe-naive", en="five in a row", zh="五个连在一起")
 def five_in_a_row(student: Any) -> None:
     merged = student.merge_pair([9, 9, 9, 9, 9, 4], (9, 9), 300)
     if merged != [300, 300, 9, 4]:
@@ -50,6 +50,59 @@ def five_in_a_row(student: Any) -> None:
             f"From the left: 9 9 9 9 9 4 becomes 300 300 9 4, not {merged}.",
             f"从左到右：9 9 9 9 9 4 变成 300 300 9 4，而不是 {merged}。",
         )
+
+
+@case("bpe-naive", en="a pair counts as often as its words", zh="词出现几次，相邻对就算几次")
+def pairs_of_frequent_words(student: Any) -> None:
+    merges = student.train_bpe_naive({b"ab": 2, b"cd": 3, b"xab": 2}, 3)
+    # (a, b) stands in two words that occur twice each: 4. (c, d) 3, (x, a) 2.
+    if merges != [(b"a", b"b"), (b"c", b"d"), (b"x", b"ab")]:
+        fail(
+            f"With ab twice, cd three times and xab twice, (a, b) occurs 4 times and (c, d) 3 times. Then x is a neighbour "
+            f"of ab. Yours: {merges}",
+            f"ab 出现两次、cd 三次、xab 两次，所以 (a, b) 共 4 次，(c, d) 共 3 次；之后 x 的邻居是 ab。你的是：{merges}",
+        )
+
+
+@case("bpe-naive", en="overlapping, and side by side", zh="重叠的，和紧挨着的")
+def overlapping_and_side_by_side(student: Any) -> None:
+    merges = student.train_bpe_naive({b"aaaa": 2, b"xy": 5}, 1)
+    if merges != [(b"a", b"a")]:
+        fail(
+            f"aaaa has (a, a) at three positions, and it occurs twice: 6, more than the 5 of (x, y). Yours: {merges}",
+            f"aaaa 里 (a, a) 占三个位置，它出现两次，共 6 次，比 (x, y) 的 5 次多。你的是：{merges}",
+        )
+    merges = student.train_bpe_naive({b"abab": 2, b"xy": 1}, 2)
+    if merges != [(b"a", b"b"), (b"ab", b"ab")]:
+        fail(
+            f"In abab the first merge makes ab twice, and these two are neighbours: the next pair. Yours: {merges}",
+            f"abab 里第一次合并得到两个 ab，它们相邻，就是下一个相邻对。你的是：{merges}",
+        )
+
+
+@case("bpe-naive", en="ties go to the smallest ids", zh="平局取 id 最小的")
+def smallest_ids(student: Any) -> None:
+    merges = student.train_bpe_naive({b"zy": 1, b"ba": 1, b"ac": 1}, 2)
+    if merges != [(b"a", b"c"), (b"b", b"a")]:
+        fail(
+            f"zy, ba and ac occur once each: (a, c) has the smallest ids, then (b, a). Yours: {merges}",
+            f"zy、ba、ac 各出现一次：(a, c) 的 id 最小，其次是 (b, a)。你的是：{merges}",
+        )
+
+
+@case("bpe-naive", en="until no pair is left", zh="直到没有相邻对")
+def no_pair_left(student: Any) -> None:
+    merges = student.train_bpe_naive({b"pqr": 1}, 9)
+    if merges != [(b"p", b"q"), (b"pq", b"r")]:
+        fail(
+            f"pqr takes two merges, then no pair is left: stop, although nine are allowed. Yours: {merges}",
+            f"pqr 合并两次之后就没有相邻对了：虽然最多可以合并九次，也要停下。你的是：{merges}",
+        )
+    if student.train_bpe_naive({b"p": 1}, 9) != []:
+        fail("A word of one byte has no pair: no merges.", "单字节的词没有相邻对：不做合并。")
+
+
+# ---- 2 bpe-train ----------------------------------------------------------------------------------------
 
 
 @case("bpe-train", en="the first three merges by hand", zh="手算最前面的三次合并")
@@ -107,7 +160,7 @@ def no_room(student: Any) -> None:
     fail("256 has no room for a special token: raise ValueError.", "256 放不下特殊 token：应抛出 ValueError。")
 
 
-# ---- 2 bpe-encode ---------------------------------------------------------------------------------------
+# ---- 3 bpe-encode ---------------------------------------------------------------------------------------
 
 
 @case("bpe-encode", en="the lowest rank goes first", zh="次序最靠前的先合并")

@@ -105,7 +105,7 @@ def twin(layer: Any, d_model: int, n_heads: int) -> nn.MultiheadAttention:
     return twin
 
 
-@case("multi-head", en="says what nn.MultiheadAttention says", zh="与 nn.MultiheadAttention 输出一致")
+@case("multi-head", en="agrees with nn.MultiheadAttention", zh="与 nn.MultiheadAttention 输出一致")
 def agrees_with_pytorch(student: Any) -> None:
     layer = student.MultiHeadAttention(12, 3)
     x, context = torch.randn(2, 5, 12), torch.randn(2, 4, 12)
@@ -218,8 +218,8 @@ def distances_count(student: Any) -> None:
         fail("A text that begins at position 70 should get the same output.", "从位置 70 开始的文本，输出应当相同。")
     if close(layer(x).flip(1), layer(x.flip(1))):
         fail(
-            "Turned around, the text must not give the same: order counts.",
-            "把文本倒过来，结果不应相同：顺序是有意义的。",
+            "With its tokens in reverse order, the text should give other outputs: order counts.",
+            "把 token 的次序倒过来，输出不应相同：顺序是有意义的。",
         )
 
 
@@ -230,7 +230,7 @@ def base_is_used(student: Any) -> None:
     x = torch.randn(2, 5, 24)
     if close(layer(x), other(x)):
         fail(
-            "With the same weights and another rope_base, the output should be another.",
+            "With the same weights and another rope_base, the output should differ.",
             "权重相同、rope_base 不同，输出应当不同。",
         )
     if not close(layer(x), layer(x, positions=torch.arange(5) + 70), atol=1e-4):

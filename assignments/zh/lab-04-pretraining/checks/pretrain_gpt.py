@@ -47,7 +47,10 @@ def names_of_gpt2(student: Any) -> None:
     if missing := sorted(wanted - found):
         fail(f"state_dict() has no {missing[0]}, which GPT-2 has.", f"state_dict() 里没有 GPT-2 的 {missing[0]}。")
     if extra := sorted(found - wanted):
-        fail(f"state_dict() has {extra[0]}, which GPT-2 has not.", f"state_dict() 里的 {extra[0]} 是 GPT-2 没有的。")
+        fail(
+            f"state_dict() has {extra[0]}, which GPT-2 does not have.",
+            f"state_dict() 里的 {extra[0]} 是 GPT-2 没有的。",
+        )
 
 
 @case("gpt-model", en="head 0 owns the first columns", zh="第 0 个头拥有最前面的几列")

@@ -41,9 +41,8 @@ class Corpus:
 
 def main() -> None:
     corpus, training = read_settings(sys.argv[1:])
-    training.eval_on_start = (
-        True  # not evaluate() before train(): FSDP2 shards a model together with its optimizer only
-    )
+    # Not evaluate() before train(): FSDP2 shards a model together with its optimizer only.
+    training.eval_on_start = True
     tokenizer = AutoTokenizer.from_pretrained(corpus.model)
     # Weights in float32, also where the computing is done in bfloat16: small updates would be lost in 8 bits.
     model = AutoModelForCausalLM.from_pretrained(corpus.model, dtype=torch.float32)
